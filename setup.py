@@ -1,0 +1,83 @@
+"""Build the C extensions and put the top-level data files into the wheel."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
+from setuptools.errors import CCompilerError, ExecError, PlatformError
+
+SHIPPED = [
+    "config.toml",
+    "weights/manifest.toml",
+    "weights/README.md",
+    "integrations/PROTOCOL.md",
+    "integrations/include/vtbf.h",
+    "integrations/obs-script/vtbridge.lua",
+]
+
+COMPILER_HELP = """
+vtbridge needs a C compiler for two small extensions (frame transport and pixel
+conversion), and none worked here. Install one and run pip again:
+  Debian, Ubuntu:  sudo apt-get install gcc python3-dev
+  Fedora:          sudo dnf install gcc python3-devel
+  macOS:           xcode-select --install
+  Windows:         winget install Microsoft.VisualStudio.2022.BuildTools
+                   (with the workload "Desktop development with C++")
+"""
+
+
+class BuildExt(build_ext):
+    """Name the missing compiler and its remedy instead of a long trace."""
+
+    def run(self) -> None:
+        """Build every extension.
+
+        Raises:
+            SystemExit: no working compiler.
+        """
+        try:
+            super().run()
+        except (CCompilerError, ExecError, PlatformError) as error:
+            raise SystemExit(f"{error}\n{COMPILER_HELP}") from error
+
+
+class BuildPy(build_py):
+    """Copy what lies beside the package into ``vtbridge/_data``."""
+
+    def run(self) -> None:
+        """Build the pure Python part and add the shipped files."""
+        super().run()
+        if self.editable_mode:
+            return
+        for relative in SHIPPED:
+            target = Path(self.build_lib, "vtbridge", "_data", relative)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(relative, target)
+
+
+def extension(name: str, source: str, *include_dirs: str) -> Extension:
+    """Return a stable-ABI extension of Python 3.11 and later."""
+    posix = sys.platform != "win32"
+    return Extension(
+        name,
+        sources=[source],
+        include_dirs=list(include_dirs),
+        define_macros=[("Py_LIMITED_API", "0x030B0000")],
+        py_limited_api=True,
+        extra_compile_args=["-std=gnu11", "-O3", "-Wall", "-Wextra"] if posix else ["/std:c11"],
+    )
+
+
+setup(
+    cmdclass={"build_ext": BuildExt, "build_py": BuildPy},
+    ext_modules=[
+        extension("vtbridge.publish._vtbf", "vtbridge/publish/_vtbf.c", "integrations/include"),
+        extension("vtbridge.render._alpha", "vtbridge/render/_alpha.c"),
+    ],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)

@@ -1,0 +1,42 @@
+"""Fixtures every category shares, and the rules that keep the suite honest."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+CATEGORIES = ("unit", "property", "golden", "integration", "bench")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test the category of its folder; a test elsewhere is a mistake."""
+    for item in items:
+        category = item.path.relative_to(REPOSITORY / "tests").parts[0]
+        if category not in CATEGORIES:
+            raise pytest.UsageError(f"{item.path} lies in none of {', '.join(CATEGORIES)}")
+        item.add_marker(category)
+
+
+def skip_loudly(reason: str) -> None:
+    """Skip the running test, or fail it where everything must be there (CI)."""
+    if os.environ.get("CI"):
+        pytest.fail(f"must not be skipped in CI: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of captures that lies beside a developer's checkout."""
+    if not SHARED_DATA.is_dir():
+        skip_loudly(f"{SHARED_DATA} is absent: captures and recordings are not in the repository")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def captures(shared_data: Path) -> Path:
+    """Return the folder of datagrams recorded from real trackers."""
+    return shared_data / "captures"

@@ -1,0 +1,157 @@
+"""What the stages hand to each other: immutable values, arrays read-only.
+
+Angles are radians, positive ``pitch`` up, ``yaw`` to the character's own right
+(screen left), ``roll`` towards its own right shoulder: the signs of THA3's head_x,
+head_y and neck_z. Every ``t_ns`` is the receiver's monotonic clock at arrival;
+clocks of senders are never trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntFlag
+from types import MappingProxyType
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtbridge.pose_params import POSE_MAX, POSE_MIN, POSE_SIZE
+
+U8Array = NDArray[np.uint8]
+F32Array = NDArray[np.float32]
+ScalarT = TypeVar("ScalarT", bound=np.generic)
+
+PICTURE_SIZE = 512
+"""Side of the square picture that THA3 poses, in pixels."""
+
+_NOTHING: Mapping[str, float] = MappingProxyType({})
+
+
+def read_only(array: NDArray[ScalarT]) -> NDArray[ScalarT]:
+    """Return ``array`` after forbidding writes through it."""
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True, slots=True)
+class HeadPose:
+    """Rotation of the head against the camera, in radians."""
+
+    pitch_rad: float = 0.0
+    yaw_rad: float = 0.0
+    roll_rad: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gaze:
+    """Direction of one eye against the head, in radians."""
+
+    pitch_rad: float = 0.0
+    yaw_rad: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FaceFrame:
+    """One moment of a tracked face, whatever tracker saw it.
+
+    Attributes:
+        t_ns: arrival, monotonic nanoseconds.
+        source: who sent it, such as ``vmc:127.0.0.1:50112``.
+        tracked: False when the tracker says that it lost the face.
+        blendshapes: ARKit names (``jawOpen``) to 0..1; absent = not sent.
+        presets: VRM 1 preset names (``aa``, ``happy``, ``blinkLeft``) to 0..1.
+        head: rotation of the head, None if not sent.
+        left_eye: gaze of the character's own left eye, None if not sent.
+        right_eye: gaze of the character's own right eye, None if not sent.
+    """
+
+    t_ns: int
+    source: str = ""
+    tracked: bool = True
+    blendshapes: Mapping[str, float] = field(default=_NOTHING)
+    presets: Mapping[str, float] = field(default=_NOTHING)
+    head: HeadPose | None = None
+    left_eye: Gaze | None = None
+    right_eye: Gaze | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """The 45 THA3 pose parameters at one moment.
+
+    Attributes:
+        values: float32 [45], in the ranges of ``PoseParam``, read-only.
+        t_ns: arrival of the face data behind it, or when it was made.
+        presence: how far a tracker vouches for it: 1 = live face, 0 = none (idle).
+    """
+
+    values: F32Array
+    t_ns: int = 0
+    presence: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no poser can show.
+
+        Raises:
+            ValueError: wrong shape, or a value that is not finite.
+        """
+        if self.values.shape != (POSE_SIZE,) or self.values.dtype != np.float32:
+            raise ValueError(
+                f"a pose is float32 [{POSE_SIZE}], not {self.values.dtype} {self.values.shape}"
+            )
+        if not np.isfinite(self.values).all():
+            raise ValueError("a pose holds a value that is not finite")
+        read_only(self.values)
+
+
+def clamp_pose(values: F32Array) -> F32Array:
+    """Return a copy of float32 [45] ``values`` clamped to each parameter's range."""
+    clamped: F32Array = np.clip(values, _POSE_MIN, _POSE_MAX)
+    return clamped
+
+
+_POSE_MIN: F32Array = np.array(POSE_MIN, np.float32)
+_POSE_MAX: F32Array = np.array(POSE_MAX, np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A character's picture as THA3 wants it.
+
+    Attributes:
+        rgba: uint8 [512, 512, 4], sRGB, straight alpha, RGB 0 where alpha is 0, read-only.
+        name: what to call it in messages, usually the file's name.
+        digest: sha256 of ``rgba``, hexadecimal; the key of everything cached for it.
+        credit: line that must be shown with it, empty if none.
+    """
+
+    rgba: U8Array
+    name: str
+    digest: str
+    credit: str = ""
+
+
+class FrameFlag(IntFlag):
+    """What a reader should know about a frame; the bits of vtbf's slot flags."""
+
+    NONE = 0
+    REPEAT = 1
+    TRACKER_LOST = 2
+    PLACEHOLDER = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One finished picture on its way out.
+
+    Attributes:
+        rgba: uint8 [H, W, 4], sRGB, premultiplied alpha; valid until the poser's next call.
+        t_capture_ns: arrival of the face data it shows.
+        flags: see ``FrameFlag``.
+    """
+
+    rgba: U8Array
+    t_capture_ns: int
+    flags: FrameFlag = FrameFlag.NONE

@@ -1,0 +1,1 @@
+"""How values and time move between threads."""
