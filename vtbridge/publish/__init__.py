@@ -1,0 +1,1 @@
+"""Frames on their way out: shared memory first, everything else beside it."""
