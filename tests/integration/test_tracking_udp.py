@@ -1,0 +1,420 @@
+"""A real socket on loopback: nothing lost at full rate, nothing broken by strangers."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+import psutil
+import pytest
+
+from vtbridge.clock import NS_PER_S, MonotonicClock
+from vtbridge.datatypes import FaceFrame
+from vtbridge.errors import PortInUse, VtbridgeError
+from vtbridge.flow.slot import LatestSlot
+from vtbridge.telemetry import Telemetry
+from vtbridge.tracking.encode import encode_ifacialmocap, encode_vmc
+from vtbridge.tracking.formats import Packing
+from vtbridge.tracking.ifacialmocap import GREETING, IFacialMocapProtocol
+from vtbridge.tracking.inputs import open_inputs
+from vtbridge.tracking.performance import face_at
+from vtbridge.tracking.playback import Burst, bursts_of_capture, bursts_of_performance, play
+from vtbridge.tracking.protocol import TrackerProtocol
+from vtbridge.tracking.recording import CaptureWriter, read_capture
+from vtbridge.tracking.settings import TrackingSettings
+from vtbridge.tracking.udp import ANY_ADDRESS, LOOPBACK, UdpReceiver
+from vtbridge.tracking.vmc import VmcProtocol
+
+PATIENCE_S = 20.0
+
+
+class Inlet:
+    """A started receiver, what it gave, and what it counted."""
+
+    def __init__(self, protocol: TrackerProtocol, **options: object) -> None:
+        self.frames: list[FaceFrame] = []
+        self.telemetry = Telemetry()
+        self.receiver = UdpReceiver(
+            protocol,
+            self.frames.append,
+            self.telemetry,
+            MonotonicClock(),
+            **options,  # type: ignore[arg-type]
+        )
+        self.receiver.bind()
+        self.receiver.start()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return LOOPBACK, self.receiver.port
+
+    def count(self, name: str) -> int:
+        return self.telemetry.counters().get(f"tracking.{name}", 0)
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Return once ``condition`` holds; fail if it never does."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline_s, self.telemetry.counters()
+            assert self.receiver.failure is None
+            time.sleep(0.01)
+
+
+Opener = Callable[..., Inlet]
+
+
+@pytest.fixture
+def open_inlet() -> Iterator[Opener]:
+    inlets: list[Inlet] = []
+
+    def open_one(protocol: TrackerProtocol | None = None, **options: object) -> Inlet:
+        inlets.append(Inlet(protocol or VmcProtocol(), **options))
+        return inlets[-1]
+
+    yield open_one
+    for inlet in inlets:
+        assert inlet.receiver.stop()
+        assert inlet.receiver.failure is None
+
+
+@pytest.fixture
+def sender() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        yield sock
+
+
+def test_single_messages_at_60_fps_lose_nothing(open_inlet: Opener) -> None:
+    inlet = open_inlet()
+    bursts = bursts_of_performance(lambda face: encode_vmc(face, Packing.SINGLE), fps=60)
+    sent = play(bursts, inlet.address, MonotonicClock(), seconds=2.0)
+    assert sent.bursts == 120
+    inlet.wait_for(lambda: inlet.count("packets") >= sent.datagrams)
+    assert inlet.count("frames") >= sent.bursts  # more where the sender itself was held up
+    assert inlet.count("rejected") == 0
+    last = face_at(119 / 60, 0)
+    assert inlet.frames[-1].blendshapes == pytest.approx(last.blendshapes, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol"),
+    [
+        ("vmc_node-osc", VmcProtocol),
+        ("vmc_osc-js_xranimator-layout", VmcProtocol),
+        ("vmc_vmcp-pypi", VmcProtocol),
+        ("ifacialmocap_v1_ExpressionAppBridge", IFacialMocapProtocol),
+    ],
+)
+def test_capture_arrives_whole_at_four_times_its_pace(
+    captures: Path, tmp_path: Path, open_inlet: Opener, name: str, protocol: type[TrackerProtocol]
+) -> None:
+    original = captures / f"{name}.udpcap"
+    recorded = tmp_path / "recorded.udpcap"
+    with CaptureWriter(recorded) as writer:
+        inlet = open_inlet(protocol(), tap=writer.write)
+        sent = play(bursts_of_capture(original), inlet.address, MonotonicClock(), speed=4.0)
+        inlet.wait_for(lambda: inlet.count("packets") >= sent.datagrams)
+        assert inlet.receiver.stop()
+    assert [d.data for d in read_capture(recorded)] == [d.data for d in read_capture(original)]
+    assert inlet.count("rejected") == 0
+    assert inlet.count("values_dropped") == 0
+    assert len(inlet.frames) >= 60
+    times = [frame.t_ns for frame in inlet.frames]
+    assert times == sorted(times)
+
+
+def test_sender_without_apply_is_heard_after_quiet(
+    open_inlet: Opener, sender: socket.socket
+) -> None:
+    inlet = open_inlet()
+    *values, _apply = encode_vmc(face_at(1.0, 0), Packing.SINGLE)
+    for datagram in values:
+        sender.sendto(datagram, inlet.address)
+    inlet.wait_for(lambda: bool(inlet.frames) and bool(inlet.frames[-1].blendshapes))
+
+
+FLOOD = """
+import itertools, os, sys
+from vtbridge.clock import MonotonicClock
+from vtbridge.tracking.playback import Burst, play
+
+junk = (b"#bundle\\0" + bytes(8) + b"\\xff\\xff\\xff\\xfc", b"/" + b"*" * 87, os.urandom(400))
+bursts = (Burst(number / 500, junk * 7) for number in itertools.count())
+sent = play(bursts, ("127.0.0.1", int(sys.argv[1])), MonotonicClock(), seconds=2.0)
+sys.stdout.write(str(sent.datagrams))
+"""
+
+
+@pytest.mark.timeout(60)
+def test_flood_neither_kills_nor_grows_nor_starves_the_receiver(open_inlet: Opener) -> None:
+    inlet = open_inlet()
+    bursts = list(itertools.islice(bursts_of_performance(encode_vmc, fps=60), 240))
+    honest = threading.Thread(target=play, args=(bursts, inlet.address, MonotonicClock()))
+    honest.start()
+    inlet.wait_for(lambda: len(inlet.frames) > 10)
+    owner = inlet.receiver.status().sender
+    process = psutil.Process()
+    before = process.memory_info().rss
+    flood = subprocess.run(
+        [sys.executable, "-c", FLOOD, str(inlet.receiver.port)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=PATIENCE_S,
+    )
+    honest.join()
+    inlet.wait_for(lambda: inlet.frames[-1].blendshapes == pytest.approx(_shapes_at(239), abs=1e-6))
+    assert int(flood.stdout) >= 20_000
+    assert inlet.count("turned_away.other_sender") > 10_000
+    assert len(inlet.frames) >= 0.9 * len(bursts)
+    assert inlet.receiver.status().sender == owner
+    assert process.memory_info().rss - before < 16 << 20
+
+
+def _shapes_at(frame: int) -> dict[str, float]:
+    return dict(face_at(frame / 60, 0).blendshapes)
+
+
+def test_flood_from_the_chosen_sender_itself_is_survived(
+    open_inlet: Opener, sender: socket.socket
+) -> None:
+    inlet = open_inlet()
+    (datagram,) = encode_vmc(face_at(1.0, 0))
+    for _ in range(5_000):
+        sender.sendto(datagram, inlet.address)
+    inlet.wait_for(lambda: inlet.count("turned_away.throttled") > 0)
+    assert inlet.receiver.alive
+
+
+def test_junk_is_refused_counted_and_warned_of_once(
+    open_inlet: Opener, sender: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    inlet = open_inlet()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(50):
+            sender.sendto(b"junk", inlet.address)
+        sender.sendto(encode_vmc(face_at(0.0, 0))[0], inlet.address)
+        inlet.wait_for(lambda: inlet.count("packets") == 51)
+    assert inlet.count("rejected") == inlet.count("rejected.osc_start") == 50
+    assert len(inlet.frames) == 1
+    assert [record.levelname for record in caplog.records].count("WARNING") == 1
+
+
+def test_first_sender_keeps_the_port_until_it_falls_silent(
+    open_inlet: Opener, sender: socket.socket
+) -> None:
+    inlet = open_inlet(release_s=0.5)
+    (datagram,) = encode_vmc(face_at(0.0, 0))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second:
+        sender.sendto(datagram, inlet.address)
+        second.sendto(datagram, inlet.address)
+        inlet.wait_for(lambda: inlet.count("turned_away.other_sender") == 1)
+        first_source = inlet.frames[0].source
+        assert first_source == f"vmc:127.0.0.1:{sender.getsockname()[1]}"
+
+        def second_is_heard() -> bool:
+            second.sendto(datagram, inlet.address)
+            return inlet.frames[-1].source != first_source
+
+        inlet.wait_for(second_is_heard)
+    silence_ns = inlet.frames[-1].t_ns - inlet.frames[0].t_ns
+    assert silence_ns >= NS_PER_S // 2
+
+
+def test_junk_during_silence_does_not_confuse_the_owner(
+    open_inlet: Opener, sender: socket.socket
+) -> None:
+    inlet = open_inlet(release_s=0.5)
+    (datagram,) = encode_vmc(face_at(0.0, 0))
+    sender.sendto(datagram, inlet.address)
+    inlet.wait_for(lambda: len(inlet.frames) == 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+
+        def stranger_is_refused() -> bool:
+            stranger.sendto(b"junk", inlet.address)
+            return inlet.count("rejected") > 0
+
+        inlet.wait_for(stranger_is_refused)
+    sender.sendto(datagram, inlet.address)
+    inlet.wait_for(lambda: len(inlet.frames) == 2)
+    assert inlet.frames[1].source == inlet.frames[0].source
+
+
+def test_sender_outside_the_allow_list_is_not_heard(
+    open_inlet: Opener, sender: socket.socket
+) -> None:
+    inlet = open_inlet(allow=[IPv4Network("10.0.0.0/8")])
+    sender.sendto(encode_vmc(face_at(0.0, 0))[0], inlet.address)
+    inlet.wait_for(lambda: inlet.count("turned_away.not_allowed") == 1)
+    assert inlet.frames == []
+
+
+def test_phone_is_greeted_from_the_listening_port_and_heard(open_inlet: Opener) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind((LOOPBACK, 0))
+        phone.settimeout(PATIENCE_S)
+        protocol = IFacialMocapProtocol(LOOPBACK, phone_port=phone.getsockname()[1])
+        inlet = open_inlet(protocol)
+        greeting, pc = phone.recvfrom(1000)
+        assert greeting == GREETING + b"|sendDataVersion=v2"
+        assert pc == inlet.address
+        phone.sendto(encode_ifacialmocap(face_at(2.0, 0)), pc)
+        inlet.wait_for(lambda: len(inlet.frames) == 1)
+        again, _ = phone.recvfrom(1000)  # it fell silent, so it is asked again
+        assert again == greeting
+
+
+def test_taken_port_is_named_with_its_holder(open_inlet: Opener, sender: socket.socket) -> None:
+    sender.bind((LOOPBACK, 0))
+    port = sender.getsockname()[1]
+    with pytest.raises(PortInUse) as refusal:
+        open_inlet(port=port)
+    message = str(refusal.value)
+    assert f"UDP port {port}" in message
+    assert f"pid {os.getpid()}" in message
+    assert "tracking.vmc.port" in message
+
+
+def test_taken_port_is_had_once_it_is_free(sender: socket.socket) -> None:
+    sender.bind((LOOPBACK, 0))
+    telemetry = Telemetry()
+    frames: list[FaceFrame] = []
+    receiver = UdpReceiver(
+        VmcProtocol(), frames.append, telemetry, MonotonicClock(), port=sender.getsockname()[1]
+    )
+    receiver.start()
+    try:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not telemetry.counters().get("tracking.socket_errors"):
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+        assert not receiver.status().listening
+        sender.close()
+        while not receiver.status().listening:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+    finally:
+        assert receiver.stop()
+    assert receiver.failure is None
+
+
+def test_socket_that_fails_is_opened_again(open_inlet: Opener, sender: socket.socket) -> None:
+    inlet = open_inlet()
+    broken = inlet.receiver._socket
+    assert broken is not None
+    os.close(broken.detach())  # as if the network stack took it away
+    inlet.wait_for(lambda: inlet.count("socket_errors") == 1)
+    inlet.wait_for(lambda: inlet.receiver.status().listening)
+    sender.sendto(encode_vmc(face_at(0.0, 0))[0], inlet.address)
+    inlet.wait_for(lambda: len(inlet.frames) == 1)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+    for sock in sockets:
+        sock.bind((LOOPBACK, 0))
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
+
+
+def settings_for(ports: list[int], **others: object) -> TrackingSettings:
+    return TrackingSettings.model_validate(
+        {"vmc": {"port": ports[0]}, "ifacialmocap": {"port": ports[1]}, **others}
+    )
+
+
+def test_inputs_share_one_slot_and_stop_cleanly(sender: socket.socket) -> None:
+    ports = free_ports(2)
+    slot: LatestSlot[FaceFrame] = LatestSlot()
+    inputs = open_inputs(settings_for(ports), slot, Telemetry(), MonotonicClock())
+    for receiver in inputs:
+        receiver.start()
+    try:
+        sender.sendto(encode_ifacialmocap(face_at(1.0, 0)), (LOOPBACK, ports[1]))
+        first = slot.wait_newer(0, timeout_s=PATIENCE_S)
+        assert first is not None
+        assert first.value.source.startswith("ifacialmocap:127.0.0.1:")
+        sender.sendto(encode_vmc(face_at(1.0, 0))[0], (LOOPBACK, ports[0]))
+        assert slot.wait_newer(first.seq, timeout_s=0.3) is None  # the phone has the face
+    finally:
+        stopped = [receiver.stop() for receiver in inputs]
+    assert stopped == [True, True]
+    assert [receiver.status().listening for receiver in inputs] == [False, False]
+
+
+def test_taken_port_leaves_the_other_inputs_working(sender: socket.socket) -> None:
+    sender.bind((LOOPBACK, 0))
+    ports = [sender.getsockname()[1], *free_ports(1)]
+    inputs = open_inputs(settings_for(ports), LatestSlot(), Telemetry(), MonotonicClock())
+    assert [receiver.status().listening for receiver in inputs] == [False, True]
+    assert all(receiver.stop() for receiver in inputs)
+
+
+def test_all_ports_taken_is_an_error(sender: socket.socket) -> None:
+    sender.bind((LOOPBACK, 0))
+    settings = settings_for(
+        [sender.getsockname()[1], 1],
+        ifacialmocap={"enabled": False},
+    )
+    with pytest.raises(PortInUse, match="is taken"):
+        open_inputs(settings, LatestSlot(), Telemetry(), MonotonicClock())
+
+
+@pytest.mark.parametrize(
+    ("options", "hosts"),
+    [
+        ({}, [LOOPBACK, LOOPBACK]),
+        ({"lan": True}, [ANY_ADDRESS, ANY_ADDRESS]),
+    ],
+)
+def test_only_the_settings_open_the_lan(options: dict[str, object], hosts: list[str]) -> None:
+    settings = settings_for(free_ports(2), **options)
+    inputs = open_inputs(settings, LatestSlot(), Telemetry(), MonotonicClock())
+    assert [receiver.status().host for receiver in inputs] == hosts
+    assert all(receiver.stop() for receiver in inputs)
+
+
+def test_naming_the_phone_opens_the_lan_for_it_alone(sender: socket.socket) -> None:
+    ports = free_ports(2)
+    telemetry = Telemetry()
+    settings = settings_for(ports).model_copy(
+        update={
+            "ifacialmocap": settings_for(ports).ifacialmocap.model_copy(
+                update={"phone": IPv4Address("192.0.2.20")}
+            )
+        }
+    )
+    vmc, phone = open_inputs(settings, LatestSlot(), telemetry, MonotonicClock())
+    assert (vmc.status().host, phone.status().host) == (LOOPBACK, ANY_ADDRESS)
+    phone.start()
+    try:
+        sender.sendto(encode_ifacialmocap(face_at(1.0, 0)), (LOOPBACK, ports[1]))
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not telemetry.counters().get("tracking.turned_away.not_allowed"):
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+    finally:
+        assert phone.stop()
+        assert vmc.stop()
+
+
+def test_empty_capture_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "empty.udpcap"
+    path.write_bytes(b"")
+    with pytest.raises(VtbridgeError, match="holds no datagram"):
+        play(bursts_of_capture(path, loop=True), (LOOPBACK, 9), MonotonicClock())
+
+
+def test_refused_address_is_named() -> None:
+    with pytest.raises(VtbridgeError, match=r"cannot send 3 bytes to 255\.255\.255\.255:9"):
+        play([Burst(0.0, (b"abc",))], ("255.255.255.255", 9), MonotonicClock())

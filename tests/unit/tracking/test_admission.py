@@ -1,0 +1,80 @@
+"""A port listens to one allowed sender at a time, and to no more than its share."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+
+import pytest
+
+from vtbridge.clock import NS_PER_S
+from vtbridge.tracking.admission import TOKENS_PER_S, Admission, TokenBucket, Verdict
+
+T0 = NS_PER_S
+ALICE, BOB = ("192.168.1.20", 5000), ("192.168.1.21", 5000)
+RELEASE_NS = 2 * NS_PER_S
+
+
+def test_first_valid_sender_keeps_the_port_until_it_falls_silent() -> None:
+    admission = Admission((), RELEASE_NS)
+    assert admission.judge(ALICE, 100, T0) is Verdict.CANDIDATE
+    admission.accept(ALICE, T0)
+    assert admission.judge(ALICE, 100, T0 + 1) is Verdict.OWNER
+    assert admission.judge(BOB, 100, T0 + RELEASE_NS - 1) is Verdict.OTHER_SENDER
+    assert admission.judge(BOB, 100, T0 + RELEASE_NS) is Verdict.CANDIDATE
+    admission.accept(BOB, T0 + RELEASE_NS)
+    assert admission.owner == BOB
+    assert admission.judge(ALICE, 100, T0 + RELEASE_NS + 1) is Verdict.OTHER_SENDER
+
+
+def test_sender_of_nonsense_never_owns_the_port() -> None:
+    admission = Admission((), RELEASE_NS)
+    assert admission.judge(BOB, 100, T0) is Verdict.CANDIDATE
+    assert admission.judge(ALICE, 100, T0) is Verdict.CANDIDATE
+
+
+def test_another_program_on_the_same_computer_is_another_sender() -> None:
+    admission = Admission((), RELEASE_NS)
+    admission.accept(ALICE, T0)
+    assert admission.judge((ALICE[0], 6000), 100, T0 + 1) is Verdict.OTHER_SENDER
+
+
+@pytest.mark.parametrize(
+    ("network", "verdict"),
+    [
+        ("192.168.1.20/32", Verdict.CANDIDATE),
+        ("192.168.1.0/24", Verdict.CANDIDATE),
+        ("10.0.0.0/8", Verdict.NOT_ALLOWED),
+    ],
+)
+def test_allow_list_decides_who_may_speak(network: str, verdict: Verdict) -> None:
+    assert Admission([IPv4Network(network)], RELEASE_NS).judge(ALICE, 1, T0) is verdict
+
+
+def test_flood_is_throttled_and_the_sender_recovers() -> None:
+    admission = Admission((), RELEASE_NS)
+    admission.accept(ALICE, T0)
+    verdicts = [admission.judge(ALICE, 60, T0) for _ in range(3 * TOKENS_PER_S)]
+    assert verdicts.count(Verdict.OWNER) == TOKENS_PER_S
+    assert admission.judge(ALICE, 60, T0 + NS_PER_S) is Verdict.OWNER
+
+
+def test_long_datagrams_cost_more() -> None:
+    admission = Admission((), RELEASE_NS)
+    verdicts = [admission.judge(ALICE, 65_000, T0) for _ in range(1_000)]
+    assert verdicts.count(Verdict.CANDIDATE) == 9
+
+
+def test_single_message_vmc_at_60_fps_passes_for_long() -> None:
+    admission = Admission((), RELEASE_NS)
+    admission.accept(ALICE, T0)
+    for frame in range(60 * 20):
+        t_ns = T0 + frame * NS_PER_S // 60
+        assert all(admission.judge(ALICE, 68, t_ns) is Verdict.OWNER for _ in range(129))
+
+
+def test_bucket_saves_up_for_one_second_only() -> None:
+    bucket = TokenBucket(10)
+    assert not bucket.take(11, T0)
+    assert bucket.take(10, T0 + 3600 * NS_PER_S)
+    assert not bucket.take(1, T0 + 3600 * NS_PER_S)
+    assert bucket.take(1, T0 + 3600 * NS_PER_S + NS_PER_S // 10)

@@ -1,0 +1,134 @@
+"""iFacialMocap's texts are read part by part, and the phone is kept talking."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from vtbridge.datatypes import FaceFrame, Gaze
+from vtbridge.errors import PacketError
+from vtbridge.tracking.ifacialmocap import (
+    DOUBLED_NS,
+    GREETING,
+    GREETING_INTERVAL_NS,
+    IFacialMocapProtocol,
+)
+from vtbridge.tracking.protocol import Greeting
+
+T0 = 1_000_000_000
+FRAME_NS = 16_666_667
+V1 = b"mouthSmile_R-12|eyeBlink_L-7|jawLeft-0|=head#10.0,20.0,-30.0,0.1,0.2,0.3|"
+EYES = b"rightEye#5.0,-6.0,0.0|leftEye#5.0,7.0,0.0|"
+
+
+@pytest.fixture
+def phone() -> IFacialMocapProtocol:
+    protocol = IFacialMocapProtocol()
+    protocol.reset("ifacialmocap:test")
+    return protocol
+
+
+def only(frames: list[FaceFrame]) -> FaceFrame:
+    (frame,) = frames
+    return frame
+
+
+def test_v1_text_is_read(phone: IFacialMocapProtocol) -> None:
+    frame = only(phone.feed(V1, T0))
+    assert (frame.t_ns, frame.source, frame.tracked) == (T0, "ifacialmocap:test", True)
+    assert frame.blendshapes == {"mouthSmileRight": 0.12, "eyeBlinkLeft": 0.07, "jawLeft": 0.0}
+
+
+def test_v2_text_is_read_and_may_be_negative(phone: IFacialMocapProtocol) -> None:
+    frame = only(phone.feed(b"mouthSmileRight&12|eyeBlinkLeft&-3|jawOpen&101|=", T0))
+    assert frame.blendshapes == {"mouthSmileRight": 0.12, "eyeBlinkLeft": 0.0, "jawOpen": 1.0}
+
+
+def test_angles_have_the_documented_signs(phone: IFacialMocapProtocol) -> None:
+    frame = only(phone.feed(V1 + EYES, T0))
+    assert frame.head is not None
+    angles = (frame.head.pitch_rad, frame.head.yaw_rad, frame.head.roll_rad)
+    assert [math.degrees(a) for a in angles] == pytest.approx([-10.0, -20.0, -30.0])
+    assert frame.right_eye == Gaze(math.radians(-5.0), math.radians(6.0))
+    assert frame.left_eye == Gaze(math.radians(-5.0), math.radians(-7.0))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"jawOpen",
+        b"jawOpen-",
+        b"jawOpen-many",
+        b"jawOpen&nan",
+        b"jawOpen&1e38",
+        b"-",
+        b"=head#1,2|",
+        b"=head#a,b,c|",
+        b"=head#nan,0,0,0,0,0|",
+        b"=head#1e38,0,0,0,0,0|",
+        b"leftEye#1,inf,0|",
+    ],
+)
+def test_bad_part_is_dropped_and_the_rest_kept(phone: IFacialMocapProtocol, damage: bytes) -> None:
+    before = only(phone.feed(V1 + EYES, T0))
+    frame = only(phone.feed(b"mouthSmile_R-50|" + damage + b"|eyeBlink_L-60|", T0 + FRAME_NS))
+    assert frame.blendshapes == {**before.blendshapes, "mouthSmileRight": 0.5, "eyeBlinkLeft": 0.6}
+    assert (frame.head, frame.left_eye) == (before.head, before.left_eye)
+    assert phone.values_dropped == 1
+
+
+def test_unknown_names_are_ignored(phone: IFacialMocapProtocol) -> None:
+    assert only(phone.feed(b"hat-3|tail#1,2,3|jawOpen-4", T0)).blendshapes == {"jawOpen": 0.04}
+    assert phone.values_dropped == 0
+
+
+@pytest.mark.parametrize(
+    "datagram", [b"", b"|||", b"hello", b"\xff\xfe\0", b"FMV3\1\0", b"a|" * 5_000, b"x-1|y-2"]
+)
+def test_what_is_not_its_text_is_refused(phone: IFacialMocapProtocol, datagram: bytes) -> None:
+    with pytest.raises(PacketError):
+        phone.feed(datagram, T0)
+
+
+def test_repeated_datagram_means_a_lost_face(phone: IFacialMocapProtocol) -> None:
+    first = only(phone.feed(V1, T0))
+    repeated = only(phone.feed(V1, T0 + FRAME_NS))
+    assert not repeated.tracked
+    assert repeated.blendshapes == first.blendshapes
+    assert only(phone.feed(V1 + EYES, T0 + 2 * FRAME_NS)).tracked
+
+
+def test_datagram_doubled_by_the_network_is_no_loss(phone: IFacialMocapProtocol) -> None:
+    phone.feed(V1, T0)
+    assert phone.feed(V1, T0 + DOUBLED_NS - 1) == []
+
+
+def test_phone_is_greeted_at_once_and_again_in_silence() -> None:
+    phone = IFacialMocapProtocol("192.168.1.20")
+    expected = Greeting(GREETING + b"|sendDataVersion=v2", "192.168.1.20", 49983)
+    assert phone.greeting(T0) == expected
+    assert phone.greeting(T0 + GREETING_INTERVAL_NS - 1) is None
+    assert phone.greeting(T0 + GREETING_INTERVAL_NS) == expected
+
+
+def test_talking_phone_is_not_greeted() -> None:
+    phone = IFacialMocapProtocol("192.168.1.20", ask_for_v2=False)
+    assert phone.greeting(T0) == Greeting(GREETING, "192.168.1.20", 49983)
+    for frame in range(1, 400):
+        phone.feed(f"jawOpen-{frame % 100}|".encode(), T0 + frame * FRAME_NS)
+        assert phone.greeting(T0 + frame * FRAME_NS) is None
+    last_ns = T0 + 399 * FRAME_NS
+    assert phone.greeting(last_ns + GREETING_INTERVAL_NS) is not None
+
+
+def test_greeting_goes_on_after_a_new_sender() -> None:
+    phone = IFacialMocapProtocol("192.168.1.20")
+    phone.greeting(T0)
+    phone.reset("ifacialmocap:192.168.1.20:49983")
+    assert phone.greeting(T0 + 1) is None
+
+
+def test_nobody_is_greeted_without_an_address(phone: IFacialMocapProtocol) -> None:
+    assert phone.greeting(T0) is None
+    assert phone.flush(T0) == []

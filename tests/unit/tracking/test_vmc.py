@@ -1,0 +1,227 @@
+"""A VMC sender's frames come out whole, however it packs and spells them."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+import pytest
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from vtbridge.datatypes import FaceFrame
+from vtbridge.errors import PacketError
+from vtbridge.tracking.arkit import ARKIT_NAMES
+from vtbridge.tracking.rotation import IDENTITY, unity_from_euler
+from vtbridge.tracking.vmc import LONGEST_WAIT_NS, QUIET_NS, VmcProtocol
+
+T0 = 1_000_000_000
+
+
+def osc(address: str, *arguments: object) -> bytes:
+    builder = OscMessageBuilder(address)
+    for argument in arguments:
+        builder.add_arg(argument)  # type: ignore[arg-type]
+    return builder.build().dgram
+
+
+def bundle(*messages: bytes) -> bytes:
+    return b"#bundle\0" + bytes(8) + b"".join(struct.pack(">i", len(m)) + m for m in messages)
+
+
+def bone(name: str, *rotation: object) -> bytes:
+    return osc("/VMC/Ext/Bone/Pos", name, 0.0, 0.0, 0.0, *rotation)
+
+
+def blend(name: str, weight: object) -> bytes:
+    return osc("/VMC/Ext/Blend/Val", name, weight)
+
+
+APPLY = osc("/VMC/Ext/Blend/Apply")
+
+
+@pytest.fixture
+def vmc() -> VmcProtocol:
+    protocol = VmcProtocol()
+    protocol.reset("vmc:test")
+    return protocol
+
+
+def only(frames: list[FaceFrame]) -> FaceFrame:
+    (frame,) = frames
+    return frame
+
+
+def test_bundle_with_apply_is_one_face(vmc: VmcProtocol) -> None:
+    frame = only(vmc.feed(bundle(bone("Head", *IDENTITY), blend("A", 0.25), APPLY), T0))
+    assert (frame.t_ns, frame.source, frame.tracked) == (T0, "vmc:test", True)
+    assert frame.presets == {"aa": 0.25}
+    assert frame.head is not None
+    assert not vmc.waiting
+
+
+def test_what_follows_apply_in_its_bundle_belongs_to_the_face(vmc: VmcProtocol) -> None:
+    lost = osc("/VMC/Ext/OK", 1, 3, 0, 0)
+    assert not only(vmc.feed(bundle(blend("A", 0.5), APPLY, lost), T0)).tracked
+
+
+def test_single_messages_wait_for_apply(vmc: VmcProtocol) -> None:
+    assert vmc.feed(blend("A", 0.5), T0) == []
+    assert vmc.waiting
+    assert vmc.feed(blend("O", 0.25), T0 + 1) == []
+    assert only(vmc.feed(APPLY, T0 + 2)).presets == {"aa": 0.5, "oh": 0.25}
+
+
+def test_sender_without_apply_is_complete_after_quiet(vmc: VmcProtocol) -> None:
+    vmc.feed(bone("Head", *IDENTITY), T0)
+    assert vmc.flush(T0 + QUIET_NS - 1) == []
+    frame = only(vmc.flush(T0 + QUIET_NS))
+    assert frame.t_ns == T0
+    assert vmc.flush(T0 + 2 * QUIET_NS) == []
+
+
+def test_sender_without_apply_or_pause_still_gives_faces(vmc: VmcProtocol) -> None:
+    step_ns = 1_000_000
+    frames = [vmc.feed(blend("A", 0.5), T0 + i * step_ns) for i in range(100)]
+    assert sum(map(len, frames)) == 100 * step_ns // (LONGEST_WAIT_NS + step_ns)
+
+
+def test_datagram_without_values_completes_nothing(vmc: VmcProtocol) -> None:
+    vmc.feed(osc("/VMC/Ext/T", 12.5), T0)
+    vmc.feed(osc("/VMC/Ext/OK", 1), T0)
+    vmc.feed(bone("LeftHand", *IDENTITY), T0)
+    assert not vmc.waiting
+
+
+def test_what_a_frame_leaves_out_keeps_its_value(vmc: VmcProtocol) -> None:
+    vmc.feed(bundle(blend("A", 0.5), blend("Blink_L", 1.0), APPLY), T0)
+    assert only(vmc.feed(bundle(blend("A", 0.75), APPLY), T0 + 1)).presets == {
+        "aa": 0.75,
+        "blinkLeft": 1.0,
+    }
+
+
+def test_head_is_the_whole_chain_of_bones(vmc: VmcProtocol) -> None:
+    chain = ("Spine", "Chest", "UpperChest", "Neck", "Head")
+    bones = [bone(name, *unity_from_euler(0.0, 0.1, 0.0)) for name in reversed(chain)]
+    turned_body = [bone("Hips", *unity_from_euler(0.0, 1.0, 0.0))]
+    head = only(vmc.feed(bundle(*bones, *turned_body, APPLY), T0)).head
+    assert head is not None
+    assert head.yaw_rad == pytest.approx(0.5, abs=1e-6)
+    assert (head.pitch_rad, head.roll_rad) == pytest.approx((0.0, 0.0), abs=1e-6)
+
+
+def test_parents_come_first_in_the_chain(vmc: VmcProtocol) -> None:
+    spine, head = unity_from_euler(0, 0.5, 0), unity_from_euler(0.4, 0, 0)
+    pose = only(vmc.feed(bundle(bone("Spine", *spine), bone("Head", *head), APPLY), T0)).head
+    assert pose is not None
+    assert (pose.pitch_rad, pose.yaw_rad, pose.roll_rad) == pytest.approx((-0.4, 0.5, 0), abs=1e-6)
+
+
+def test_body_without_head_says_nothing_about_the_head(vmc: VmcProtocol) -> None:
+    assert only(vmc.feed(bundle(bone("Spine", *IDENTITY), APPLY), T0)).head is None
+
+
+def test_whole_numbers_are_numbers(vmc: VmcProtocol) -> None:
+    frame = only(vmc.feed(bundle(bone("Head", 0, 0, 0, 1), blend("Blink_L", 1), APPLY), T0))
+    assert frame.presets == {"blinkLeft": 1.0}
+    assert frame.head is not None
+
+
+def test_eye_bones_count_once_they_move(vmc: VmcProtocol) -> None:
+    rest = unity_from_euler(0.2, 0.0, 0.0)
+    still = bundle(bone("LeftEye", *rest), bone("RightEye", *rest), APPLY)
+    assert only(vmc.feed(still, T0)).left_eye is None
+    assert only(vmc.feed(still, T0 + 1)).right_eye is None
+    looking = unity_from_euler(0.1, 0.3, 0.0)
+    frame = only(vmc.feed(bundle(bone("LeftEye", *looking), APPLY), T0 + 2))
+    assert frame.left_eye is not None
+    assert (frame.left_eye.pitch_rad, frame.left_eye.yaw_rad) == pytest.approx(
+        (-0.1, 0.3), abs=1e-6
+    )
+    assert frame.right_eye is None
+
+
+def test_with_half_of_arkit_the_vowels_are_ignored(vmc: VmcProtocol) -> None:
+    shapes = [blend(name.upper(), 0.5) for name in ARKIT_NAMES[:26]]
+    presets = [blend("A", 1.0), blend("Blink", 1.0), blend("Joy", 0.5)]
+    frame = only(vmc.feed(bundle(*presets, *shapes, APPLY), T0))
+    assert frame.blendshapes == dict.fromkeys(ARKIT_NAMES[:26], 0.5)
+    assert frame.presets == {"happy": 0.5}
+
+
+def test_a_few_arkit_names_leave_the_vowels_alone(vmc: VmcProtocol) -> None:
+    shapes = [blend(name, 0.5) for name in ARKIT_NAMES[:25]]
+    frame = only(vmc.feed(bundle(*shapes, blend("A", 1.0), APPLY), T0))
+    assert frame.blendshapes == dict.fromkeys(ARKIT_NAMES[:25], 0.5)
+    assert frame.presets == {"aa": 1.0}
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf, 1e38, -1e38, "much", None])
+def test_senseless_weight_is_dropped_counted_and_the_last_kept(
+    vmc: VmcProtocol, weight: object
+) -> None:
+    vmc.feed(bundle(blend("A", 0.5), APPLY), T0)
+    frame = only(vmc.feed(bundle(blend("A", weight), blend("O", 1.0), APPLY), T0 + 1))
+    assert frame.presets == {"aa": 0.5, "oh": 1.0}
+    assert vmc.values_dropped == 1
+
+
+@pytest.mark.parametrize(
+    "rotation",
+    [(0.0, 0.0, 0.0, 0.0), (math.nan, 0.0, 0.0, 1.0), (1e38, 0.0, 0.0, 1.0), ("x", 0, 0, 1)],
+)
+def test_senseless_rotation_is_dropped_counted_and_the_last_kept(
+    vmc: VmcProtocol, rotation: tuple[object, ...]
+) -> None:
+    before = only(vmc.feed(bundle(bone("Head", *unity_from_euler(0, 0.3, 0)), APPLY), T0))
+    after = only(vmc.feed(bundle(bone("Head", *rotation), APPLY), T0 + 1))
+    assert after.head == before.head
+    assert vmc.values_dropped == 1
+
+
+@pytest.mark.parametrize(("weight", "clamped"), [(1.2, 1.0), (-0.1, 0.0)])
+def test_exaggerated_weight_is_clamped(vmc: VmcProtocol, weight: float, clamped: float) -> None:
+    assert only(vmc.feed(bundle(blend("A", weight), APPLY), T0)).presets == {"aa": clamped}
+
+
+def test_tracking_status_is_told_and_stays(vmc: VmcProtocol) -> None:
+    vmc.feed(osc("/VMC/Ext/OK", 1, 3, 0, 0), T0)
+    assert not only(vmc.feed(bundle(blend("A", 0.5), APPLY), T0)).tracked
+    assert not only(vmc.feed(bundle(osc("/VMC/Ext/OK", 1), APPLY), T0)).tracked
+    assert only(vmc.feed(bundle(osc("/VMC/Ext/OK", 1, 3, 0, 1), APPLY), T0)).tracked
+
+
+def test_extra_arguments_are_ignored(vmc: VmcProtocol) -> None:
+    longer = osc("/VMC/Ext/Blend/Val", "A", 0.5, "more", 3)
+    assert only(vmc.feed(bundle(longer, APPLY), T0)).presets == {"aa": 0.5}
+
+
+def test_names_that_are_no_face_are_not_kept(vmc: VmcProtocol) -> None:
+    for number in range(2_000):
+        vmc.feed(bundle(blend(f"clip{number}", 0.5), bone(f"bone{number}", *IDENTITY)), T0)
+    frame = only(vmc.feed(APPLY, T0))
+    assert (frame.presets, frame.blendshapes, frame.head) == ({}, {}, None)
+
+
+def test_other_osc_is_not_vmc(vmc: VmcProtocol) -> None:
+    with pytest.raises(PacketError) as refusal:
+        vmc.feed(osc("/avatar/parameters/JawOpen", 0.5), T0)
+    assert refusal.value.reason == "not vmc"
+
+
+def test_reset_forgets_the_sender(vmc: VmcProtocol) -> None:
+    vmc.feed(bundle(blend("A", 0.5), bone("Head", *IDENTITY)), T0)
+    vmc.reset("vmc:other")
+    assert not vmc.waiting
+    frame = only(vmc.feed(APPLY, T0))
+    assert (frame.source, frame.presets, frame.head) == ("vmc:other", {}, None)
+
+
+def test_frames_handed_out_do_not_change_later(vmc: VmcProtocol) -> None:
+    first = only(vmc.feed(bundle(blend("A", 0.5), APPLY), T0))
+    vmc.feed(bundle(blend("A", 1.0), APPLY), T0 + 1)
+    assert first.presets == {"aa": 0.5}
+
+
+def test_vmc_sends_no_greeting(vmc: VmcProtocol) -> None:
+    assert vmc.greeting(T0) is None

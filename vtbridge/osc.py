@@ -1,0 +1,262 @@
+"""Decode Open Sound Control packets from strangers, within hard bounds.
+
+Everything that arrives goes through here; python-osc only builds messages, because
+it hangs on a bundle element of negative size and on addresses full of wildcards.
+Bundle time tags are read past and never honoured: senders write "now", 1970 or a
+skewed clock. Addresses are plain text: a wildcard matches nothing but itself.
+
+Source: Open Sound Control 1.0 and 1.1 (opensoundcontrol.stanford.edu).
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+from vtbridge.errors import PacketError
+
+OscArgument: TypeAlias = "int | float | str | bytes | bool | tuple[OscArgument, ...] | None"
+
+MAX_PACKET_BYTES = 65_536
+"""Longest packet looked at; no UDP datagram is longer."""
+MAX_BUNDLE_DEPTH = 8
+MAX_ELEMENTS = 512
+"""Messages and bundles in one packet; a full VMC frame has about 130, with rare clips 400."""
+MAX_ADDRESS_BYTES = 256
+MAX_STRING_BYTES = 4096
+MAX_ARGUMENTS = 256
+"""Type tags of one message, brackets included; Visage sends 63."""
+MAX_PACKET_ARGUMENTS = 8192
+"""Type tags of all messages of a packet together; some tags cost no bytes."""
+MAX_ARRAY_DEPTH = 4
+
+_BUNDLE = b"#bundle\0"
+_BUNDLE_HEADER_BYTES = 16
+_SIZE = struct.Struct(">i")
+_BLOB_SIZE = struct.Struct(">i")
+_CHAR = struct.Struct(">I")
+
+_NUMBERS = {"i": "i", "f": "f", "h": "q", "d": "d", "t": "Q"}
+_CONSTANTS: dict[str, bool | None] = {"T": True, "F": False, "I": True, "N": None}
+_LAST_CODE_POINT = 0x10FFFF
+_SURROGATES = range(0xD800, 0xE000)
+
+
+@dataclass(frozen=True, slots=True)
+class OscMessage:
+    """One message.
+
+    Attributes:
+        address: starts with ``/``; not a pattern, whatever it holds.
+        arguments: by type tag: ``i h t`` int, ``f d`` finite float, ``s S c`` str,
+            ``b r m`` bytes, ``T F I`` bool, ``N`` None, ``[...]`` a tuple. A float
+            that is not finite is None, so that nobody mistakes it for a number;
+            bytes of a string that are not UTF-8 are U+FFFD.
+    """
+
+    address: str
+    arguments: tuple[OscArgument, ...] = ()
+
+
+def decode_packet(data: bytes) -> list[OscMessage]:
+    """Return the messages of a packet in order, its bundles flattened.
+
+    Takes time linear in ``len(data)`` and holds nothing afterwards.
+
+    Raises:
+        PacketError: the packet is malformed or exceeds a bound; ``reason`` tells which.
+    """
+    if len(data) > MAX_PACKET_BYTES:
+        raise _refused("size", f"{len(data)} bytes are more than {MAX_PACKET_BYTES}")
+    messages: list[OscMessage] = []
+    pending = [(0, len(data), 0)]
+    element_count = 1
+    argument_count = 0
+    while pending:
+        start, end, depth = pending.pop()
+        if data[start : start + 1] == b"/":
+            message, tag_count = _decode_message(data, start, end)
+            argument_count += tag_count
+            if argument_count > MAX_PACKET_ARGUMENTS:
+                raise _refused("bounds", f"more than {MAX_PACKET_ARGUMENTS} arguments")
+            messages.append(message)
+            continue
+        elements = _split_bundle(data, start, end)
+        element_count += len(elements)
+        if element_count > MAX_ELEMENTS:
+            raise _refused("bounds", f"more than {MAX_ELEMENTS} messages and bundles")
+        if elements and depth >= MAX_BUNDLE_DEPTH:
+            raise _refused("bounds", f"bundles nest deeper than {MAX_BUNDLE_DEPTH}")
+        pending.extend((first, last, depth + 1) for first, last in reversed(elements))
+    return messages
+
+
+def _split_bundle(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    """Return where each element of the bundle in ``data[start:end]`` begins and ends."""
+    header_end = start + _BUNDLE_HEADER_BYTES
+    if data[start : start + len(_BUNDLE)] != _BUNDLE:
+        raise _refused("start", f"neither a message nor a bundle: {data[start : start + 8]!r}")
+    if header_end > end:
+        raise _refused("truncated", "a bundle ends inside its time tag")
+    elements: list[tuple[int, int]] = []
+    offset = header_end
+    while offset < end:
+        if offset + _SIZE.size > end:
+            raise _refused("truncated", "a bundle ends inside the size of an element")
+        (size,) = _SIZE.unpack_from(data, offset)
+        offset += _SIZE.size
+        if size <= 0 or size % 4 or offset + size > end:
+            raise _refused("element size", f"a bundle element of {size} bytes")
+        if len(elements) >= MAX_ELEMENTS:
+            raise _refused("bounds", f"more than {MAX_ELEMENTS} messages and bundles")
+        elements.append((offset, offset + size))
+        offset += size
+    return elements
+
+
+def _decode_message(data: bytes, start: int, end: int) -> tuple[OscMessage, int]:
+    """Return the message in ``data[start:end]`` and the number of its type tags."""
+    raw_address, offset = _read_padded(data, start, start, end, MAX_ADDRESS_BYTES)
+    try:
+        address = raw_address.decode()
+    except UnicodeDecodeError:
+        raise _refused("text", f"an address is not UTF-8: {raw_address[:40]!r}") from None
+    if offset == end:
+        return OscMessage(address), 0  # senders from before type tags became mandatory
+    tags, offset = _read_padded(data, start, offset, end, MAX_ARGUMENTS + 1)
+    if not tags.startswith(b","):
+        raise _refused("type tags", f"type tags start with {tags[:8]!r} instead of a comma")
+    arguments, offset = _read_arguments(data, start, offset, end, _steps(tags[1:]))
+    if offset != end:
+        raise _refused("size", f"{end - offset} bytes too many after the arguments")
+    return OscMessage(address, arguments), len(tags) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What to read for one type tag, or for a run of numbers.
+
+    ``kind`` is the tag itself, ``#`` for a run of numbers, ``=`` for a constant.
+    """
+
+    kind: str
+    numbers: struct.Struct | None = None
+    constant: bool | None = None
+
+
+@lru_cache(maxsize=256)  # senders repeat a handful; strangers can only make it forget
+def _steps(tags: bytes) -> tuple[_Step, ...]:
+    """Return how to read arguments of these type tags (without the comma)."""
+    steps: list[_Step] = []
+    run = ""
+    depth = 0
+    for tag in tags.decode("latin-1"):
+        if tag in _NUMBERS:
+            run += _NUMBERS[tag]
+            continue
+        if run:
+            steps.append(_Step("#", struct.Struct(">" + run)))
+            run = ""
+        if tag in _CONSTANTS:
+            steps.append(_Step("=", constant=_CONSTANTS[tag]))
+            continue
+        if tag not in "sSbcrm[]":
+            raise _refused("type tags", f"unknown type tag {tag!r}")
+        depth += (tag == "[") - (tag == "]")
+        if not 0 <= depth <= MAX_ARRAY_DEPTH:
+            raise _refused("type tags", "brackets do not match or nest too deep")
+        steps.append(_Step(tag))
+    if run:
+        steps.append(_Step("#", struct.Struct(">" + run)))
+    if depth:
+        raise _refused("type tags", "a bracket is not closed")
+    return tuple(steps)
+
+
+def _read_arguments(
+    data: bytes, start: int, offset: int, end: int, steps: tuple[_Step, ...]
+) -> tuple[tuple[OscArgument, ...], int]:
+    """Return the arguments and the offset behind them; ``start`` is the message's."""
+    values: list[OscArgument] = []
+    outer: list[list[OscArgument]] = []
+    for step in steps:
+        kind = step.kind
+        if step.numbers is not None:
+            after = _behind(offset, step.numbers.size, end)
+            values += _finite(step.numbers.unpack_from(data, offset))
+            offset = after
+        elif kind in "sS":
+            raw, offset = _read_padded(data, start, offset, end, MAX_STRING_BYTES)
+            values.append(raw.decode(errors="replace"))
+        elif kind == "=":
+            values.append(step.constant)
+        elif kind == "[":
+            outer.append(values)
+            values = []
+        elif kind == "]":
+            array = tuple(values)
+            values = outer.pop()
+            values.append(array)
+        elif kind == "b":
+            blob, offset = _read_blob(data, offset, end)
+            values.append(blob)
+        else:
+            after = _behind(offset, 4, end)
+            values.append(_read_char(data, offset) if kind == "c" else data[offset:after])
+            offset = after
+    return tuple(values), offset
+
+
+def _finite(numbers: tuple[int | float, ...]) -> tuple[int | float | None, ...]:
+    """Return ``numbers`` with None for what is not finite."""
+    if math.isfinite(sum(numbers)):  # one test for the usual case
+        return numbers
+    return tuple(number if math.isfinite(number) else None for number in numbers)
+
+
+def _read_padded(
+    data: bytes, start: int, offset: int, end: int, max_bytes: int
+) -> tuple[bytes, int]:
+    """Return the string at ``offset`` and the offset behind its padding.
+
+    Padding is counted from ``start``, where the message begins.
+    """
+    terminator = data.find(b"\0", offset, min(end, offset + max_bytes + 1))
+    if terminator < 0:
+        reason = "bounds" if end - offset > max_bytes else "truncated"
+        raise _refused(reason, f"a string does not end within {min(end - offset, max_bytes)} bytes")
+    after = terminator + 4 - (terminator - start) % 4
+    if after > end:
+        raise _refused("truncated", "a string lacks its padding")
+    return data[offset:terminator], after
+
+
+def _read_blob(data: bytes, offset: int, end: int) -> tuple[bytes, int]:
+    """Return the blob at ``offset`` and the offset behind its padding."""
+    content = _behind(offset, _BLOB_SIZE.size, end)
+    (size,) = _BLOB_SIZE.unpack_from(data, offset)
+    if size < 0:
+        raise _refused("element size", f"a blob of {size} bytes")
+    after = _behind(content, size + -size % 4, end)
+    return data[content : content + size], after
+
+
+def _read_char(data: bytes, offset: int) -> str:
+    (code_point,) = _CHAR.unpack_from(data, offset)
+    if code_point > _LAST_CODE_POINT or code_point in _SURROGATES:
+        raise _refused("text", f"no character has the number {code_point}")
+    return chr(code_point)
+
+
+def _behind(offset: int, size: int, end: int) -> int:
+    """Return ``offset + size`` if that much is there."""
+    if offset + size > end:
+        raise _refused("truncated", f"{size} bytes of arguments wanted, {end - offset} there")
+    return offset + size
+
+
+def _refused(reason: str, detail: str) -> PacketError:
+    return PacketError(f"OSC packet refused: {detail}", reason=f"osc {reason}")

@@ -1,0 +1,1 @@
+"""How face data comes in: protocols that take bytes and give faces, and their socket."""

@@ -1,0 +1,107 @@
+"""Raw datagrams and their times in a file, to be played back bit for bit.
+
+A ``.udpcap`` file is a sequence of records, all little-endian: float64 seconds since
+the first datagram, uint32 length, that many bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from vtbridge.clock import NS_PER_S
+from vtbridge.errors import PacketError
+
+MAX_DATAGRAM_BYTES = 65_535
+MAX_CAPTURE_BYTES = 1 << 30
+"""Longest file read: some ten hours of one phone."""
+LONGEST_CAPTURE_S = 7 * 24 * 3600.0
+
+_HEADER = struct.Struct("<dI")
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedDatagram:
+    """One datagram and when it came, in seconds since the first."""
+
+    t_s: float
+    data: bytes
+
+
+def iter_capture(path: Path) -> Iterator[CapturedDatagram]:
+    """Yield the datagrams of a capture, reading no more than one ahead.
+
+    Raises:
+        PacketError: the file is no capture, is cut short, or its times run backwards;
+            the message names the file and the place.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        file_bytes = path.stat().st_size
+        if file_bytes > MAX_CAPTURE_BYTES:
+            raise _not_a_capture(path, 0, f"{file_bytes} bytes are more than {MAX_CAPTURE_BYTES}")
+        last_s = 0.0
+        while header := file.read(_HEADER.size):
+            offset = file.tell() - len(header)
+            if len(header) < _HEADER.size:
+                raise _not_a_capture(path, offset, "the file ends inside a record")
+            t_s, size = _HEADER.unpack(header)
+            if not math.isfinite(t_s) or not last_s <= t_s <= LONGEST_CAPTURE_S:
+                raise _not_a_capture(path, offset, f"a time of {t_s} s after {last_s} s")
+            if size > MAX_DATAGRAM_BYTES:
+                raise _not_a_capture(path, offset, f"a datagram of {size} bytes")
+            data = file.read(size)
+            if len(data) < size:
+                raise _not_a_capture(path, offset, "the file ends inside a datagram")
+            last_s = t_s
+            yield CapturedDatagram(t_s, data)
+
+
+def read_capture(path: Path) -> list[CapturedDatagram]:
+    """Return all datagrams of a capture; raises as ``iter_capture`` does."""
+    return list(iter_capture(path))
+
+
+class CaptureWriter:
+    """Write datagrams as they arrive; a context manager, used from one thread.
+
+    Its ``write`` fits the ``tap`` of ``UdpReceiver``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file: BinaryIO = path.open("xb")
+        self._first_ns: int | None = None
+
+    def write(self, datagram: bytes, t_ns: int) -> None:
+        """Append one datagram that arrived at ``t_ns``, not before the one before it."""
+        if self._first_ns is None:
+            self._first_ns = t_ns
+        t_s = (t_ns - self._first_ns) / NS_PER_S
+        self._file.write(_HEADER.pack(t_s, len(datagram)) + datagram)
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._file.close()
+
+    def __enter__(self) -> CaptureWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _not_a_capture(path: Path, offset: int, trouble: str) -> PacketError:
+    return PacketError(
+        f"{path} is not a whole .udpcap capture: {trouble} at byte {offset}; record it again",
+        reason="capture",
+    )
