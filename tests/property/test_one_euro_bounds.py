@@ -1,0 +1,43 @@
+"""The filter never leaves the range of its samples, whatever the times."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vtbridge.retarget.one_euro import OneEuroFilter, PeakHold
+
+positive = st.floats(0.001, 1000)
+
+
+@given(
+    st.lists(st.tuples(st.floats(-1, 1), st.integers(-(10**6), 2 * 10**9)), min_size=1),
+    positive,
+    st.floats(0, 1000),
+    positive,
+)
+def test_output_stays_between_the_samples_so_far(
+    samples: list[tuple[float, int]], min_cutoff_hz: float, beta: float, speed_cutoff_hz: float
+) -> None:
+    one_euro = OneEuroFilter(
+        np.array([min_cutoff_hz]), np.array([beta]), np.array([speed_cutoff_hz])
+    )
+    t_ns, seen = 10**9, []
+    for sample, step_ns in samples:
+        t_ns += step_ns
+        seen.append(sample)
+        value = float(one_euro.filter(np.array([sample]), t_ns)[0])
+        assert min(seen) - 1e-9 <= value <= max(seen) + 1e-9
+
+
+@given(st.lists(st.floats(0, 1), min_size=1), st.integers(1, 10**8))
+def test_held_peaks_never_fall_below_the_sample_nor_exceed_what_was_seen(
+    samples: list[float], period_ns: int
+) -> None:
+    peak_hold, seen = PeakHold((0,), 0.1), 0.0
+    for i, sample in enumerate(samples):
+        values = [sample]
+        peak_hold.hold(values, 10**9 + i * period_ns)
+        seen = max(seen, sample)
+        assert sample <= values[0] <= seen

@@ -1,0 +1,187 @@
+"""A neutral face is the median of a window, blended in, and survives a file."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+
+import pytest
+
+from vtbridge.clock import NS_PER_S
+from vtbridge.datatypes import HeadPose
+from vtbridge.errors import ConfigError
+from vtbridge.retarget.calibration import (
+    MAX_REST,
+    Calibration,
+    FaceSample,
+    NeutralFace,
+    shapes_from_neutral,
+)
+from vtbridge.retarget.gaze import IrisTarget
+from vtbridge.retarget.settings import CalibrationSettings
+
+SETTINGS = CalibrationSettings()
+RESTING = {"jawOpen": 0.05, "eyeBlinkLeft": 0.3}
+HEAD = HeadPose(0.2, -0.1, 0.05)
+IRIS = IrisTarget(-0.4, 0.1)
+
+
+def sample(t_s: float, head: HeadPose | None = HEAD, **shapes: float) -> FaceSample:
+    return FaceSample(round(t_s * NS_PER_S), head, IRIS, RESTING | shapes)
+
+
+def calibration() -> Calibration:
+    return Calibration(SETTINGS, ["eyeBlinkLeft"])
+
+
+def take(subject: Calibration, *, start_s: float = 1.0, seconds: float = 2.0) -> NeutralFace:
+    """Feed a resting face at 60 fps and return the neutral face at the end."""
+    neutral = NeutralFace()
+    for i in range(round(seconds * 60)):
+        neutral = subject.neutral_at(sample(start_s + i / 60))
+    return neutral
+
+
+def test_before_calibration_neutral_is_the_trackers_zero() -> None:
+    subject = calibration()
+    assert take(subject) == NeutralFace()
+    assert not subject.calibrated
+
+
+def test_a_resting_face_becomes_neutral() -> None:
+    subject = calibration()
+    subject.request()
+    assert subject.pending
+    assert take(subject) == NeutralFace(HEAD, IRIS, RESTING)
+    assert (subject.calibrated, subject.pending) == (True, False)
+
+
+def test_a_blink_during_the_window_does_not_count() -> None:
+    subject = calibration()
+    subject.request()
+    for i in range(60):
+        subject.neutral_at(sample(1 + i / 60, eyeBlinkLeft=0.95 if 10 <= i < 18 else 0.3))
+    assert take(subject, start_s=2.0).rest == RESTING
+
+
+def test_the_new_neutral_face_is_blended_in() -> None:
+    subject = calibration()
+    subject.request()
+    pitches = [subject.neutral_at(sample(1 + i / 60)).head.pitch_rad for i in range(120)]
+    assert pitches[:45] == [0.0] * 45  # the window is 0.75 s
+    assert max(b - a for a, b in itertools.pairwise(pitches)) < 0.2 * 0.06
+    assert pitches[-1] == HEAD.pitch_rad
+
+
+def test_a_second_calibration_starts_from_where_the_first_stands() -> None:
+    subject = calibration()
+    subject.request()
+    pitches = []
+    for i in range(180):
+        if i == 50:
+            subject.request()
+        head = HEAD if i < 50 else HeadPose(-0.3, 0.0, 0.0)
+        pitches.append(subject.neutral_at(sample(1 + i / 60, head)).head.pitch_rad)
+    assert max(abs(b - a) for a, b in itertools.pairwise(pitches)) < 0.5 * 0.06
+    assert pitches[-1] == -0.3
+
+
+def test_eyelids_keep_their_zero_when_left_out() -> None:
+    subject = calibration()
+    subject.request(eyelids=False)
+    assert take(subject).rest == {"jawOpen": 0.05}
+    subject.request(eyelids=True)
+    assert take(subject, start_s=4.0).rest == RESTING
+    subject.request(eyelids=False)  # keeps what was calibrated before
+    subject.neutral_at(sample(7.0))
+    assert take(subject, start_s=7.1).rest == RESTING
+
+
+def test_a_window_torn_by_silence_starts_again() -> None:
+    subject = calibration()
+    subject.request()
+    for i in range(30):
+        subject.neutral_at(sample(1 + i / 60, HeadPose(9.0, 0.0, 0.0)))
+    assert take(subject, start_s=10.0).head == HEAD
+
+
+def test_three_samples_are_the_least() -> None:
+    subject = calibration()
+    subject.request()
+    subject.neutral_at(sample(1.0))
+    pending = []
+    for t_s in (1.9, 2.8):
+        subject.neutral_at(sample(t_s))
+        pending.append(subject.pending)
+    assert pending == [True, False]
+
+
+def test_a_face_without_head_calibrates_the_rest() -> None:
+    subject = calibration()
+    subject.request()
+    for i in range(120):
+        neutral = subject.neutral_at(sample(1 + i / 60, None))
+    assert neutral == NeutralFace(HeadPose(), IRIS, RESTING)
+
+
+def test_rest_values_leave_room_to_move() -> None:
+    subject = calibration()
+    subject.request()
+    for i in range(120):
+        neutral = subject.neutral_at(sample(1 + i / 60, jawOpen=1.0))
+    assert neutral.rest["jawOpen"] == MAX_REST
+
+
+def test_measured_from_rest_a_blendshape_still_reaches_one() -> None:
+    shapes = {"jawOpen": 0.2, "eyeBlinkLeft": 1.0, "mouthPucker": 0.4, "browInnerUp": 0.6}
+    rest = {"jawOpen": 0.3, "eyeBlinkLeft": 0.3, "browInnerUp": 0.2, "absent": 0.5}
+    assert shapes_from_neutral(shapes, rest) == pytest.approx(
+        {"jawOpen": 0.0, "eyeBlinkLeft": 1.0, "mouthPucker": 0.4, "browInnerUp": 0.5}
+    )
+
+
+def test_a_calibration_survives_a_json_file() -> None:
+    subject = calibration()
+    subject.request()
+    neutral = take(subject)
+    other = calibration()
+    other.load_dict(json.loads(json.dumps(subject.to_dict())))
+    assert other.calibrated
+    assert other.neutral_at(sample(50.0)) == neutral
+
+
+def test_an_empty_mapping_clears_the_calibration() -> None:
+    subject = calibration()
+    subject.load_dict(GOOD)
+    subject.load_dict({})
+    assert not subject.calibrated
+    assert subject.to_dict() == {}
+
+
+GOOD = {"head_rad": [0.1, 0.0, 0.0], "iris": [0.0, 0.1], "rest": {"jawOpen": 0.1}}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"head_rad": [0.1, 0.0]},
+        {"head_rad": [math.nan, 0.0, 0.0]},
+        {"head_rad": "up"},
+        {"iris": [1e38, 0.0]},
+        {"iris": [True, 0.0]},
+        {"rest": {"jawOpen": 1.0}},
+        {"rest": {"jawOpen": math.nan}},
+        {"rest": {"jawOpen": "wide"}},
+        {"rest": {3: 0.1}},
+        {"rest": [0.1]},
+        {"rest": {f"shape{i}": 0.1 for i in range(1000)}},
+        {"mood": 1},
+    ],
+)
+def test_a_damaged_calibration_is_refused_and_changes_nothing(damage: dict[str, object]) -> None:
+    subject = calibration()
+    subject.load_dict(GOOD)
+    with pytest.raises(ConfigError, match="calibrat"):
+        subject.load_dict({**GOOD, **damage})
+    assert subject.to_dict() == GOOD

@@ -1,0 +1,289 @@
+"""The stage as the render loop sees it: faces in, poses out, never a jump."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from vtbridge.clock import NS_PER_S
+from vtbridge.datatypes import F32Array, FaceFrame, Gaze, HeadPose
+from vtbridge.pose_params import PoseParam
+from vtbridge.retarget.retargeter import Retargeter
+from vtbridge.retarget.settings import (
+    CalibrationSettings,
+    RetargetSettings,
+    SensitivitySettings,
+)
+from vtbridge.telemetry import Telemetry
+
+SETTINGS = RetargetSettings()
+
+
+def ns(seconds: float) -> int:
+    return round(seconds * NS_PER_S)
+
+
+def degrees(pitch: float = 0.0, yaw: float = 0.0, roll: float = 0.0) -> HeadPose:
+    return HeadPose(math.radians(pitch), math.radians(yaw), math.radians(roll))
+
+
+def first_pose(face: FaceFrame, settings: RetargetSettings = SETTINGS) -> F32Array:
+    """Return what one face alone becomes; the first sample passes the filter unchanged."""
+    retargeter = Retargeter(settings)
+    retargeter.feed(face)
+    return retargeter.pose_at(face.t_ns).values
+
+
+def moved(values: F32Array) -> dict[str, float]:
+    return {param.label: round(float(values[param]), 4) for param in PoseParam if values[param]}
+
+
+def test_before_any_face_the_pose_is_neutral_and_absent() -> None:
+    pose = Retargeter(SETTINGS).pose_at(ns(3))
+    assert pose.presence == 0.0
+    assert not pose.values.any()
+    assert Retargeter(SETTINGS).tracker_lost(ns(3))
+
+
+def test_a_face_moves_brows_eyes_mouth_gaze_head_and_body() -> None:
+    face = FaceFrame(
+        ns(1),
+        blendshapes={"browInnerUp": 0.5, "eyeBlinkLeft": 0.4, "jawOpen": 0.4, "eyeLookUpLeft": 0.3},
+        head=degrees(7.5, 5, -15),
+    )
+    assert moved(first_pose(face)) == pytest.approx(
+        {
+            "eyebrow_raised_left": 0.5,
+            "eyebrow_raised_right": 0.5,
+            "eye_wink_left": 0.5,
+            "mouth_aaa": 0.1495,
+            "mouth_uuu": 0.4673,
+            "iris_rotation_x": 0.2,
+            "head_x": 0.5,
+            "head_y": 0.5,
+            "neck_z": -1.0,
+            "body_y": 0.5,
+            "body_z": -1.0,
+        }
+    )
+
+
+def test_a_face_that_is_not_newer_changes_nothing() -> None:
+    telemetry = Telemetry()
+    retargeter = Retargeter(SETTINGS, telemetry=telemetry)
+    retargeter.feed(FaceFrame(ns(2), blendshapes={"jawOpen": 0.3}))
+    before = retargeter.pose_at(ns(2)).values
+    for t_s in (2.0, 1.0):
+        retargeter.feed(FaceFrame(ns(t_s), blendshapes={"jawOpen": 1.0}))
+        np.testing.assert_array_equal(retargeter.pose_at(ns(2)).values, before)
+    assert telemetry.counters() == {"retarget.stale_frames": 1}
+
+
+def test_smoothing_follows_the_samples_and_not_the_render_loop() -> None:
+    asked_often, asked_rarely = Retargeter(SETTINGS), Retargeter(SETTINGS)
+    for i in range(60):
+        face = FaceFrame(ns(1 + i / 30), head=degrees(yaw=8 * math.sin(i / 5)))
+        for retargeter in (asked_often, asked_rarely):
+            retargeter.feed(face)
+        for step in range(5):
+            asked_often.pose_at(face.t_ns + step)
+    end_ns = ns(3)
+    np.testing.assert_array_equal(
+        asked_often.pose_at(end_ns).values, asked_rarely.pose_at(end_ns).values
+    )
+
+
+def test_presets_are_used_without_arkit_and_emotions_beside_it() -> None:
+    presets = {"aa": 0.5, "angry": 1.0}
+    few = {"jawOpen": 1.0}
+    assert moved(first_pose(FaceFrame(ns(1), blendshapes=few, presets=presets))) == {
+        "eyebrow_angry_left": 1.0,
+        "eyebrow_angry_right": 1.0,
+        "mouth_aaa": 0.5,
+        "mouth_lowered_corner_left": 0.5,
+        "mouth_lowered_corner_right": 0.5,
+    }
+    many = dict.fromkeys((f"unused{i}" for i in range(26)), 0.0) | {"eyeBlinkLeft": 0.8}
+    assert moved(first_pose(FaceFrame(ns(1), blendshapes=many, presets=presets))) == {
+        "eyebrow_angry_left": 1.0,
+        "eyebrow_angry_right": 1.0,
+        "eye_wink_left": 1.0,
+        "mouth_lowered_corner_left": 0.5,
+        "mouth_lowered_corner_right": 0.5,
+    }
+    # Emotions alone do not make a face of presets: the few blendshapes still count.
+    pose = moved(first_pose(FaceFrame(ns(1), blendshapes=few, presets={"angry": 1.0})))
+    assert pose["mouth_aaa"] > 0.0
+    assert pose["eyebrow_angry_left"] == 1.0
+
+
+@pytest.mark.parametrize("presets", [{}, {"aa": 0.0, "lookUp": 0.0}])
+def test_eye_bones_move_the_irises_of_any_sender(presets: dict[str, float]) -> None:
+    eye = Gaze(math.radians(11), 0.0)
+    values = first_pose(FaceFrame(ns(1), presets=presets, left_eye=eye, right_eye=eye))
+    assert moved(values) == {"iris_rotation_x": 0.5}
+
+
+def test_parts_that_are_not_sent_stay_neutral() -> None:
+    assert moved(first_pose(FaceFrame(ns(1), blendshapes={"eyeBlinkRight": 0.8}))) == {
+        "eye_wink_right": 1.0
+    }
+    assert moved(first_pose(FaceFrame(ns(1), head=degrees(pitch=15)))) == {"head_x": 1.0}
+
+
+def test_the_mirror_switch_exchanges_the_sides() -> None:
+    face = FaceFrame(ns(1), blendshapes={"eyeBlinkLeft": 0.8}, head=degrees(pitch=3, yaw=5))
+    values = first_pose(face, RetargetSettings(mirror=True))
+    assert moved(values) == {"eye_wink_right": 1.0, "head_x": 0.2, "head_y": -0.5, "body_y": -0.5}
+
+
+def test_linked_blinks_close_both_eyes() -> None:
+    face = FaceFrame(ns(1), blendshapes={"eyeBlinkLeft": 0.8, "eyeBlinkRight": 0.2})
+    values = first_pose(face, RetargetSettings(link_blinks=True))
+    assert moved(values) == {"eye_wink_left": 1.0, "eye_wink_right": 1.0}
+
+
+def test_sensitivity_acts_on_its_own_part() -> None:
+    face = FaceFrame(ns(1), blendshapes={"browDownLeft": 0.2, "eyeBlinkLeft": 0.2})
+    sensitive = RetargetSettings(sensitivity=SensitivitySettings(eyelids=2.0))
+    assert moved(first_pose(face, sensitive)) == {"eyebrow_angry_left": 0.5, "eye_wink_left": 0.5}
+
+
+def test_a_blink_between_two_renders_is_still_seen() -> None:
+    """60 samples a second, 12 renders: a blink of two samples must show."""
+    retargeter = Retargeter(SETTINGS)
+    seen = 0.0
+    for i in range(60):
+        closed = 0.9 if i in (31, 32) else 0.0
+        retargeter.feed(FaceFrame(ns(1 + i / 60), blendshapes={"eyeBlinkLeft": closed}))
+        if i % 5 == 0:
+            seen = max(seen, retargeter.pose_at(ns(1 + i / 60)).values[PoseParam.EYE_WINK_LEFT])
+    assert seen > 0.9
+
+
+def test_bad_numbers_keep_the_last_pose_and_are_counted() -> None:
+    telemetry = Telemetry()
+    retargeter = Retargeter(SETTINGS, telemetry=telemetry)
+    good = FaceFrame(ns(1), blendshapes={"jawOpen": 0.3}, head=degrees(yaw=5))
+    retargeter.feed(good)
+    before = retargeter.pose_at(ns(1)).values
+    bad = {"jawOpen": math.nan}
+    retargeter.feed(FaceFrame(ns(1.1), blendshapes=bad, head=HeadPose(0.0, math.inf, 1e38)))
+    np.testing.assert_array_equal(retargeter.pose_at(ns(1.1)).values, before)
+    assert telemetry.counters() == {"retarget.dropped_values": 3}
+
+
+def test_a_lost_face_stays_where_it_was_while_its_presence_fades() -> None:
+    retargeter = Retargeter(SETTINGS)
+    for i in range(120):
+        retargeter.feed(FaceFrame(ns(1 + i / 60), head=degrees(yaw=5)))
+        retargeter.pose_at(ns(1 + i / 60))
+    last_ns = ns(1 + 119 / 60)
+    live = retargeter.pose_at(last_ns)
+    assert live.presence == 1.0
+    assert live.t_ns == last_ns
+    for seconds, presence in ((0.25, 1.0), (0.65, 0.5), (1.1, 0.0), (5.0, 0.0)):
+        pose = retargeter.pose_at(last_ns + ns(seconds))
+        assert pose.presence == pytest.approx(presence, abs=0.01)
+        np.testing.assert_array_equal(pose.values, live.values)
+    assert retargeter.tracker_lost(last_ns + ns(5))
+    assert retargeter.pose_at(last_ns + ns(6)).t_ns == last_ns + ns(6)
+
+
+def test_frames_without_a_face_count_as_silence() -> None:
+    retargeter = Retargeter(SETTINGS)
+    for i in range(60):
+        retargeter.feed(FaceFrame(ns(1 + i / 60), head=degrees(yaw=5)))
+        retargeter.pose_at(ns(1 + i / 60))
+    for i in range(60, 180):
+        retargeter.feed(FaceFrame(ns(1 + i / 60), tracked=False, head=degrees(yaw=-40)))
+        pose = retargeter.pose_at(ns(1 + i / 60))
+    assert pose.presence == 0.0
+    assert pose.values[PoseParam.HEAD_Y] == pytest.approx(0.5)
+    assert retargeter.tracker_lost(ns(4))
+
+
+@pytest.mark.parametrize("gap_s", [0.2, 0.4, 0.7, 3.0])
+def test_a_face_that_returns_elsewhere_does_not_jump(gap_s: float) -> None:
+    retargeter = Retargeter(SETTINGS)
+    shown: list[float] = []
+    for i in range(round((2 + gap_s) * 60) + 90):
+        t_s = i / 60
+        if t_s < 2.0 or t_s >= 2.0 + gap_s:
+            yaw = 5.0 if t_s < 2.0 else -5.0
+            retargeter.feed(FaceFrame(ns(1 + t_s), head=degrees(yaw=yaw)))
+        pose = retargeter.pose_at(ns(1 + t_s))
+        shown.append(float(pose.values[PoseParam.HEAD_Y]) * pose.presence)
+    steps = np.abs(np.diff(shown))
+    # 0.2 s is within what a slow tracker does between samples: only the filter softens it.
+    assert steps.max() < (0.95 if gap_s < 0.3 else 0.08)
+    assert shown[-1] == pytest.approx(-0.5, abs=0.02)
+
+
+def test_lost_late_and_reordered_samples_bound_the_jumps() -> None:
+    """30 % loss and 50 ms of jitter on a moving head."""
+    rng = np.random.default_rng(5)
+    arrivals = sorted((i / 60 + rng.uniform(0, 0.05), i) for i in range(600) if rng.random() > 0.3)
+    retargeter = Retargeter(SETTINGS)
+    shown = []
+    for beat in range(600):
+        while arrivals and arrivals[0][0] <= beat / 60:
+            t_s, i = arrivals.pop(0)
+            yaw = 9 * math.sin(2 * math.pi * 0.5 * i / 60)
+            retargeter.feed(FaceFrame(ns(1 + t_s), head=degrees(yaw=yaw)))
+        shown.append(float(retargeter.pose_at(ns(1 + beat / 60)).values[PoseParam.HEAD_Y]))
+    # The head itself moves up to 0.047 between beats, and samples are missing for five of them.
+    assert np.abs(np.diff(shown[60:])).max() < 0.3
+    assert max(shown) > 0.85
+
+
+def test_calibration_makes_the_present_face_neutral() -> None:
+    retargeter = Retargeter(SETTINGS)
+    resting = {"eyeBlinkLeft": 0.24, "jawOpen": 0.2, "eyeLookDownLeft": 0.4, "mouthPucker": 0.1}
+    retargeter.calibrate()
+    assert retargeter.calibrating
+    values = []
+    for i in range(240):
+        retargeter.feed(FaceFrame(ns(1 + i / 60), blendshapes=resting, head=degrees(-20, 8, 5)))
+        values.append(retargeter.pose_at(ns(1 + i / 60)).values)
+    assert retargeter.calibrated
+    assert moved(values[0])["head_x"] == -1.0
+    np.testing.assert_allclose(values[-1], 0.0, atol=0.01)
+    assert np.abs(np.diff(values, axis=0)).max() < 0.25
+    blinking = resting | {"eyeBlinkLeft": 1.0}
+    other = Retargeter(SETTINGS)
+    other.load_calibration(retargeter.save_calibration())
+    other.feed(FaceFrame(ns(1), blendshapes=blinking, head=degrees(-20, 8, 5)))
+    assert other.pose_at(ns(1)).values[PoseParam.EYE_WINK_LEFT] == 1.0
+    other.clear_calibration()
+    assert not other.calibrated
+
+
+def test_settings_change_while_running_without_losing_the_pose() -> None:
+    retargeter = Retargeter(SETTINGS)
+    for i in range(60):
+        retargeter.feed(FaceFrame(ns(1 + i / 60), head=degrees(yaw=5)))
+        before = retargeter.pose_at(ns(1 + i / 60)).values
+    retargeter.configure(
+        RetargetSettings(mirror=True, calibration=CalibrationSettings(eyelids=False))
+    )
+    np.testing.assert_array_equal(retargeter.pose_at(ns(2)).values, before)
+    shown = []
+    for i in range(60, 120):
+        retargeter.feed(FaceFrame(ns(1 + i / 60), head=degrees(yaw=5)))
+        shown.append(float(retargeter.pose_at(ns(1 + i / 60)).values[PoseParam.HEAD_Y]))
+    assert shown[0] == pytest.approx(0.5)
+    assert np.abs(np.diff(shown)).max() < 0.08
+    assert shown[-1] == pytest.approx(-0.5, abs=0.01)
+
+
+def test_poses_given_out_are_never_changed_afterwards() -> None:
+    retargeter = Retargeter(SETTINGS)
+    poses, copies = [], []
+    for i in range(30):
+        retargeter.feed(FaceFrame(ns(1 + i / 60), head=degrees(yaw=i)))
+        poses.append(retargeter.pose_at(ns(1 + i / 60)).values)
+        copies.append(poses[-1].copy())
+    np.testing.assert_array_equal(poses, copies)

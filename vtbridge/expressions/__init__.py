@@ -1,0 +1,1 @@
+"""What moves the character beside the face: breathing, idle motion, expressions."""

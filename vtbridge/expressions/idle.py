@@ -1,0 +1,171 @@
+"""Breathing always, and a life of its own while no face drives the character.
+
+Every motion is smooth: breathing and sway are sums of sines, irises move along
+minimum-jerk paths, lids along a curve that closes faster than it opens.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+import numpy as np
+
+from vtbridge.clock import NS_PER_S
+from vtbridge.datatypes import F32Array, Pose, clamp_pose
+from vtbridge.expressions.settings import IdleSettings
+from vtbridge.pose_params import POSE_SIZE, PoseParam
+
+_CLOSING_SHARE, _CLOSED_SHARE = 0.35, 0.1
+"""Parts of a blink: lids fall in a third of it, rest, and rise in the remaining half."""
+_DOUBLE_BLINK_SHARE = 0.12
+_LONGEST_STEP_S = 10.0
+"""After a pause this long (suspend) blinks and looks are scheduled anew."""
+
+# Parameter, share of the sway setting, and the swings that move it: (speed, share) pairs
+# whose speeds have no common period, so that the motion never repeats.
+_SWAY_ROWS = (
+    (PoseParam.HEAD_X, 0.7, ((1.0, 0.6), (0.437, 0.4))),
+    (PoseParam.HEAD_Y, 1.0, ((0.618, 0.7), (1.414, 0.3))),
+    (PoseParam.NECK_Z, 0.9, ((0.732, 0.65), (1.189, 0.35))),
+    (PoseParam.BODY_Y, 0.8, ((0.618, 0.7), (0.281, 0.3))),
+    (PoseParam.BODY_Z, 0.8, ((0.732, 0.6), (0.347, 0.4))),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Saccade:
+    """One movement of the irises, from one place to another, in pose units."""
+
+    start_s: float = 0.0
+    length_s: float = 0.1
+    from_x: float = 0.0
+    from_y: float = 0.0
+    to_x: float = 0.0
+    to_y: float = 0.0
+
+    def at(self, t_s: float) -> tuple[float, float]:
+        """Return iris x and y at ``t_s``: a minimum-jerk path."""
+        u = min(max((t_s - self.start_s) / self.length_s, 0.0), 1.0)
+        share = u * u * u * (10.0 - 15.0 * u + 6.0 * u * u)
+        return (
+            self.from_x + (self.to_x - self.from_x) * share,
+            self.from_y + (self.to_y - self.from_y) * share,
+        )
+
+
+class IdleMotion:
+    """Add breathing to every pose and fill in where ``presence`` is below 1.
+
+    Args:
+        settings: the table ``[idle]``.
+        seed: of all chance in it; None = different each time.
+    """
+
+    def __init__(self, settings: IdleSettings, *, seed: int | None = None) -> None:
+        self._settings = settings
+        self._random = random.Random(seed)  # noqa: S311 - blinks are no secret
+        self._phases = [
+            [self._random.uniform(0, math.tau) for _ in swings] for _, _, swings in _SWAY_ROWS
+        ]
+        self._epoch_ns: int | None = None
+        self._t_s = 0.0
+        self._breath_turns = 0.0
+        self._sway_turns = 0.0
+        self._blink_start_s = self._random.uniform(0.5, settings.blink_every_max_s)
+        self._saccade = _Saccade()
+        self._next_look_s = self._random.uniform(1.0, 3.0)
+
+    def configure(self, settings: IdleSettings) -> None:
+        """Change the settings while running, without a jump in breathing or sway."""
+        self._settings = settings
+
+    def apply(self, pose: Pose, now_ns: int) -> Pose:
+        """Return ``pose`` breathing, and blended towards idle by 1 - ``presence``.
+
+        ``now_ns`` must not run backwards. What nobody drives is dated ``now_ns``.
+        """
+        self._advance(now_ns)
+        values: F32Array = pose.values.copy()
+        missing = 1.0 - min(max(pose.presence, 0.0), 1.0)
+        if missing > 0.0 and self._settings.when_lost != "freeze":
+            idle = self._idle_values()
+            values += (idle - values) * np.float32(missing)
+        breath = (1.0 - math.cos(math.tau * self._breath_turns)) / 2
+        values[PoseParam.BREATHING] = breath * self._settings.breathing_depth
+        t_ns = now_ns if missing >= 1.0 else pose.t_ns
+        return Pose(clamp_pose(values), t_ns, pose.presence)
+
+    def _advance(self, now_ns: int) -> None:
+        if self._epoch_ns is None:
+            self._epoch_ns = now_ns
+        t_s = (now_ns - self._epoch_ns) / NS_PER_S
+        step_s = t_s - self._t_s
+        if step_s <= 0.0:
+            return
+        self._t_s = t_s
+        # Phases, not times, are kept: a changed speed then bends the motion without a jump.
+        self._breath_turns = (
+            self._breath_turns + step_s * self._settings.breaths_per_min / 60.0
+        ) % 1.0
+        self._sway_turns += step_s / self._settings.sway_period_s
+        if step_s > _LONGEST_STEP_S:
+            self._blink_start_s = t_s + self._pause_s()
+            self._next_look_s = t_s
+        if t_s >= self._blink_start_s + self._settings.blink_length_s:
+            twice = self._random.random() < _DOUBLE_BLINK_SHARE
+            self._blink_start_s = t_s + (0.1 if twice else self._pause_s())
+        if t_s >= self._next_look_s:
+            self._look_elsewhere(t_s)
+
+    def _pause_s(self) -> float:
+        return self._random.uniform(
+            self._settings.blink_every_min_s, self._settings.blink_every_max_s
+        )
+
+    def _look_elsewhere(self, t_s: float) -> None:
+        reach = self._settings.gaze_shift
+        from_x, from_y = self._saccade.at(t_s)
+        # Eyes return to the middle half of the time, and wander sideways more than up.
+        home = self._random.random() < 0.5
+        to_x = 0.0 if home else self._random.uniform(-0.5, 0.5) * reach
+        to_y = 0.0 if home else self._random.uniform(-1.0, 1.0) * reach
+        length_s = 0.08 + 0.2 * math.hypot(to_x - from_x, to_y - from_y)
+        self._saccade = _Saccade(t_s, length_s, from_x, from_y, to_x, to_y)
+        self._next_look_s = t_s + length_s + self._random.uniform(0.8, 3.5)
+
+    def _idle_values(self) -> F32Array:
+        """Return the pose of a character left alone at the present moment, float32 [45]."""
+        values = np.zeros(POSE_SIZE, np.float32)
+        settings = self._settings
+        if settings.when_lost == "neutral":
+            return values
+        lid = lid_closure((self._t_s - self._blink_start_s) / settings.blink_length_s)
+        values[PoseParam.EYE_WINK_LEFT] = values[PoseParam.EYE_WINK_RIGHT] = lid
+        values[PoseParam.MOUTH_RAISED_CORNER_LEFT] = settings.smile
+        values[PoseParam.MOUTH_RAISED_CORNER_RIGHT] = settings.smile
+        iris_x, iris_y = self._saccade.at(self._t_s)
+        values[PoseParam.IRIS_ROTATION_X] = iris_x
+        values[PoseParam.IRIS_ROTATION_Y] = iris_y
+        for (param, share, swings), phases in zip(_SWAY_ROWS, self._phases, strict=True):
+            drift = sum(
+                weight * math.sin(math.tau * self._sway_turns * speed + phase)
+                for (speed, weight), phase in zip(swings, phases, strict=True)
+            )
+            values[param] = settings.sway * share * drift
+        return values
+
+
+def lid_closure(progress: float) -> float:
+    """Return how far a lid is closed, 0..1, at ``progress`` of a blink (0..1, else open)."""
+    if progress <= 0.0 or progress >= 1.0:
+        return 0.0
+    if progress < _CLOSING_SHARE:
+        return _smoothstep(progress / _CLOSING_SHARE)
+    opening = (progress - _CLOSING_SHARE - _CLOSED_SHARE) / (1 - _CLOSING_SHARE - _CLOSED_SHARE)
+    return 1.0 - _smoothstep(max(opening, 0.0))
+
+
+def _smoothstep(u: float) -> float:
+    return u * u * (3.0 - 2.0 * u)

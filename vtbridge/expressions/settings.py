@@ -1,0 +1,43 @@
+"""What a user can set about the character's life of its own."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from vtbridge.settings import StageSettings
+
+
+class IdleSettings(StageSettings):
+    """The table ``[idle]``: breathing, and what the character does when nobody drives it."""
+
+    when_lost: Literal["idle", "neutral", "freeze"] = "idle"
+    """idle: blink, sway, look around; neutral: rest; freeze: stay as the face was seen last."""
+    breaths_per_min: float = Field(default=20.0, ge=0, le=60)
+    """Breaths a minute, always, tracked or not; 0 = none."""
+    breathing_depth: float = Field(default=1.0, ge=0, le=1)
+    """Deepest value of the breathing parameter, 0..1."""
+    blink_every_min_s: float = Field(default=2.0, ge=0.5, le=60)
+    """Shortest time between two blinks, seconds."""
+    blink_every_max_s: float = Field(default=5.0, ge=0.5, le=60)
+    """Longest time between two blinks, seconds."""
+    blink_length_s: float = Field(default=0.22, ge=0.05, le=1)
+    """From the lid's first motion down to its last motion up, seconds."""
+    sway: float = Field(default=0.15, ge=0, le=1)
+    """Farthest that head and body drift from rest, in pose units; 0 = still."""
+    sway_period_s: float = Field(default=7.0, ge=2, le=60)
+    """Seconds of one slow swing, roughly: several swings of unequal length overlap."""
+    gaze_shift: float = Field(default=0.25, ge=0, le=1)
+    """Farthest that the irises wander from the middle, in pose units; 0 = still."""
+    smile: float = Field(default=0.3, ge=0, le=1)
+    """How far the corners of the mouth are raised."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.blink_every_min_s > self.blink_every_max_s:
+            raise ValueError(
+                f"blink_every_min_s {self.blink_every_min_s} exceeds "
+                f"blink_every_max_s {self.blink_every_max_s}"
+            )
+        return self

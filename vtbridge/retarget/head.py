@@ -1,0 +1,74 @@
+"""Rotations of the head: composed as rotations, shown as three pose parameters.
+
+The angles of ``HeadPose`` are Unity's, in its order Y X Z, with the signs of pitch and
+roll turned: ``q = qY(yaw) qX(-pitch) qZ(-roll)``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from vtbridge.datatypes import HeadPose
+from vtbridge.pose_params import PoseParam
+from vtbridge.retarget.settings import HeadSettings
+
+
+class Quaternion(NamedTuple):
+    """A rotation; unit length."""
+
+    w: float
+    x: float
+    y: float
+    z: float
+
+
+def quaternion_from_head_pose(head: HeadPose) -> Quaternion:
+    """Return the rotation whose angles are ``head``, radians."""
+    sin_x, cos_x = math.sin(-head.pitch_rad / 2), math.cos(-head.pitch_rad / 2)
+    sin_y, cos_y = math.sin(head.yaw_rad / 2), math.cos(head.yaw_rad / 2)
+    sin_z, cos_z = math.sin(-head.roll_rad / 2), math.cos(-head.roll_rad / 2)
+    return Quaternion(
+        cos_y * cos_x * cos_z + sin_y * sin_x * sin_z,
+        cos_y * sin_x * cos_z + sin_y * cos_x * sin_z,
+        sin_y * cos_x * cos_z - cos_y * sin_x * sin_z,
+        cos_y * cos_x * sin_z - sin_y * sin_x * cos_z,
+    )
+
+
+def head_pose_from_quaternion(rotation: Quaternion) -> HeadPose:
+    """Return the angles of ``rotation``: pitch within +-90 degrees, the others +-180."""
+    w, x, y, z = rotation
+    sin_pitch = min(max(2 * (w * x - y * z), -1.0), 1.0)
+    return HeadPose(
+        pitch_rad=-math.asin(sin_pitch),
+        yaw_rad=math.atan2(2 * (x * z + w * y), 1 - 2 * (x * x + y * y)),
+        roll_rad=-math.atan2(2 * (x * y + w * z), 1 - 2 * (x * x + z * z)),
+    )
+
+
+def head_from_neutral(head: HeadPose, neutral: HeadPose) -> HeadPose:
+    """Return ``head`` as seen from ``neutral``: inverse(neutral) * head, all in radians."""
+    w, x, y, z = quaternion_from_head_pose(neutral)
+    a, b, c, d = quaternion_from_head_pose(head)
+    return head_pose_from_quaternion(
+        Quaternion(
+            w * a + x * b + y * c + z * d,
+            w * b - x * a - y * d + z * c,
+            w * c + x * d - y * a - z * b,
+            w * d - x * c + y * b - z * a,
+        )
+    )
+
+
+def write_head(values: list[float], head: HeadPose, settings: HeadSettings) -> None:
+    """Set head, neck and body in the 45 ``values`` from ``head``, radians from neutral."""
+    values[PoseParam.HEAD_X] = _unit(head.pitch_rad, settings.pitch_full_deg)
+    values[PoseParam.HEAD_Y] = _unit(head.yaw_rad, settings.yaw_full_deg)
+    values[PoseParam.NECK_Z] = _unit(head.roll_rad, settings.roll_full_deg)
+    values[PoseParam.BODY_Y] = values[PoseParam.HEAD_Y] * settings.body_yaw_follow
+    values[PoseParam.BODY_Z] = values[PoseParam.NECK_Z] * settings.body_roll_follow
+
+
+def _unit(angle_rad: float, full_deg: float) -> float:
+    return min(max(math.degrees(angle_rad) / full_deg, -1.0), 1.0)

@@ -1,0 +1,117 @@
+"""One-Euro filter over a whole pose: calm at rest, quick in motion, driven by sample time.
+
+Source: Casiez, Roussel, Vogel: 1 Euro Filter, CHI 2012. Each value has a first-order
+low-pass whose cut-off grows with the value's own speed:
+``cutoff = min_cutoff + beta * |speed|``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtbridge.clock import NS_PER_S
+from vtbridge.pose_params import GROUP_RANGES, POSE_SIZE
+from vtbridge.retarget.settings import FilterSettings, SmoothingSettings
+
+F64Array = NDArray[np.float64]
+
+RESTART_AFTER_S = 1.0
+"""A gap this long says nothing about how the face moved; the filter starts anew."""
+
+
+class OneEuroFilter:
+    """Filter vectors whose elements each have their own strength.
+
+    Args:
+        min_cutoff_hz: [n], cut-off at rest, > 0.
+        beta: [n], Hz of cut-off per unit and second of speed, >= 0.
+        speed_cutoff_hz: [n], cut-off of the speed estimate, > 0.
+    """
+
+    def __init__(self, min_cutoff_hz: F64Array, beta: F64Array, speed_cutoff_hz: F64Array) -> None:
+        self._min_cutoff_hz = min_cutoff_hz
+        self._beta = beta
+        self._speed_tau_s = 1.0 / (math.tau * speed_cutoff_hz)
+        self._value: F64Array | None = None
+        self._speed: F64Array = np.zeros_like(min_cutoff_hz)
+        self._t_ns = 0
+
+    @property
+    def value(self) -> F64Array | None:
+        """The newest filtered vector, None before the first; never written to again."""
+        return self._value
+
+    def reset(self) -> None:
+        """Forget everything; the next vector passes unchanged."""
+        self._value = None
+
+    def inherit(self, older: OneEuroFilter) -> None:
+        """Go on where ``older``, a filter of the same size, stands."""
+        self._value, self._speed, self._t_ns = older._value, older._speed, older._t_ns
+
+    def filter(self, sample: F64Array, t_ns: int) -> F64Array:
+        """Return the filtered vector after ``sample``, finite [n], taken at ``t_ns``.
+
+        A sample that is not newer than the last changes nothing. After a gap of more than
+        ``RESTART_AFTER_S`` the filter starts at the sample.
+        """
+        elapsed_s = (t_ns - self._t_ns) / NS_PER_S
+        if self._value is None or elapsed_s > RESTART_AFTER_S:
+            self._value, self._t_ns = sample.copy(), t_ns
+            self._speed = np.zeros_like(self._speed)
+            return self._value
+        if elapsed_s <= 0:
+            return self._value
+        change = sample - self._value
+        # A low-pass of change / elapsed_s, rearranged so that bursts cannot blow it up.
+        self._speed = (self._speed * self._speed_tau_s + change) / (self._speed_tau_s + elapsed_s)
+        cutoff_hz = self._min_cutoff_hz + self._beta * np.abs(self._speed)
+        self._value = self._value + change / (1.0 + 1.0 / (math.tau * elapsed_s * cutoff_hz))
+        self._t_ns = t_ns
+        return self._value
+
+
+def pose_filter(settings: SmoothingSettings) -> OneEuroFilter:
+    """Return a filter for the 45 pose parameters, each with the strength of its group."""
+    strengths = np.empty((3, POSE_SIZE))
+    for group, members in GROUP_RANGES.items():
+        strength: FilterSettings = getattr(settings, group.value)
+        strengths[:, members.start : members.stop] = np.array(
+            [[strength.min_cutoff_hz], [strength.beta], [strength.speed_cutoff_hz]]
+        )
+    return OneEuroFilter(strengths[0], strengths[1], strengths[2])
+
+
+class PeakHold:
+    """Hold the peaks of some elements for a while, so that a slow renderer sees them.
+
+    Only values over ``threshold`` are held: half-closed lids follow at once.
+
+    Args:
+        indices: which elements of the vector.
+        hold_s: how long a peak is held after its sample, seconds.
+        threshold: the least value worth holding.
+    """
+
+    def __init__(self, indices: tuple[int, ...], hold_s: float, *, threshold: float = 0.75) -> None:
+        self._hold_ns = round(hold_s * NS_PER_S)
+        self._threshold = threshold
+        self._peaks: dict[int, tuple[float, int]] = dict.fromkeys(indices, (0.0, 0))
+
+    def reset(self) -> None:
+        """Forget all peaks."""
+        self._peaks = dict.fromkeys(self._peaks, (0.0, 0))
+
+    def hold(self, values: list[float], t_ns: int) -> None:
+        """Raise elements of ``values``, taken at ``t_ns``, to their held peaks, in place."""
+        for index, (peak, peak_ns) in self._peaks.items():
+            if values[index] >= peak:
+                self._peaks[index] = values[index], t_ns
+            elif t_ns - peak_ns > self._hold_ns:
+                # Keeps the old time: an opening lid is followed down, not held at each step.
+                self._peaks[index] = values[index], peak_ns
+            elif peak >= self._threshold:
+                values[index] = peak

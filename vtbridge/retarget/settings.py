@@ -1,0 +1,152 @@
+"""What a user can set about how their face moves the character."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from vtbridge.settings import StageSettings
+
+
+class HeadSettings(StageSettings):
+    """How far the head turns the character."""
+
+    pitch_full_deg: float = Field(default=15.0, ge=1, le=90)
+    """Degrees of nodding that reach head_x = 1; smaller moves the character more."""
+    yaw_full_deg: float = Field(default=10.0, ge=1, le=90)
+    """Degrees of turning that reach head_y = 1."""
+    roll_full_deg: float = Field(default=15.0, ge=1, le=90)
+    """Degrees of tilting that reach neck_z = 1."""
+    body_yaw_follow: float = Field(default=1.0, ge=0, le=1)
+    """Share of head_y that the body turns along, 0..1."""
+    body_roll_follow: float = Field(default=1.0, ge=0, le=1)
+    """Share of neck_z that the body leans along, 0..1."""
+
+
+class GazeSettings(StageSettings):
+    """Where the irises look."""
+
+    source: Literal["auto", "blendshapes", "eyes"] = "auto"
+    """auto: eyeLook blendshapes (or look presets) where they move, else the eyes' rotation."""
+    look_gain: float = Field(default=4 / 3, ge=0, le=5)
+    """Iris rotation per unit of the eyeLook blendshapes, 1."""
+    pitch_full_deg: float = Field(default=22.0, ge=1, le=90)
+    """Degrees of an eye's rotation up or down that reach iris_rotation_x = 1."""
+    yaw_full_deg: float = Field(default=25.0, ge=1, le=90)
+    """Degrees of an eye's rotation sideways that reach iris_rotation_y = 1."""
+
+
+class SensitivitySettings(StageSettings):
+    """Factors on the blendshapes of each part, before they are mapped."""
+
+    brows: float = Field(default=1.0, ge=0, le=5)
+    """Factor on brow blendshapes, 1."""
+    eyelids: float = Field(default=1.0, ge=0, le=5)
+    """Factor on eyeBlink, eyeWide, eyeSquint and cheekSquint, 1."""
+    mouth: float = Field(default=1.0, ge=0, le=5)
+    """Factor on jaw and mouth blendshapes, 1; 1.3-1.6 helps trackers whose jawOpen ends early."""
+
+
+class MouthSettings(StageSettings):
+    """Where the mouth may differ from the reference mapping."""
+
+    open_seam: float = Field(default=0.2, ge=0, le=1)
+    """Opening within which lowered corners fade out and vowels in, 1; 0 = switch at once,
+    as the reference does."""
+
+    smirk_gain: float = Field(default=0.0, ge=0, le=5)
+    """mouth_smirk per unit of jaw or mouth moved sideways beyond 0.15, 1; 0 = off."""
+    eee_gain: float = Field(default=0.0, ge=0, le=5)
+    """Share of mouth_iii turned into mouth_eee per unit of mouthStretch beyond 0.25, 1; 0 = off."""
+
+
+class FilterSettings(StageSettings):
+    """One-Euro filter of one part; see ``one_euro``."""
+
+    min_cutoff_hz: float = Field(default=1.0, gt=0, le=1000)
+    """Cut-off of a part at rest, Hz; lower is calmer."""
+    beta: float = Field(default=1.0, ge=0, le=1000)
+    """Hz added to the cut-off per unit of speed (full range a second); higher lags less."""
+    speed_cutoff_hz: float = Field(default=1.0, gt=0, le=1000)
+    """Cut-off of the speed estimate, Hz; higher wakes up sooner at sudden motion."""
+
+
+class SmoothingSettings(StageSettings):
+    """Calm where the face rests, quick where it moves, part by part."""
+
+    brows: FilterSettings = FilterSettings(min_cutoff_hz=1.5, beta=1.5, speed_cutoff_hz=2.0)
+    """Eyebrows."""
+    eyes: FilterSettings = FilterSettings(min_cutoff_hz=3.0, beta=6.0, speed_cutoff_hz=10.0)
+    """Eyelids and iris size: light, a blink must arrive whole."""
+    mouth: FilterSettings = FilterSettings(min_cutoff_hz=2.5, beta=3.0, speed_cutoff_hz=4.0)
+    """Mouth: quick enough for speech."""
+    gaze: FilterSettings = FilterSettings(min_cutoff_hz=1.2, beta=2.5, speed_cutoff_hz=4.0)
+    """Irises: steady while they rest, quick in a saccade."""
+    head: FilterSettings = FilterSettings(min_cutoff_hz=1.0, beta=1.5, speed_cutoff_hz=2.0)
+    """Head and neck."""
+    body: FilterSettings = FilterSettings(min_cutoff_hz=0.7, beta=0.6, speed_cutoff_hz=1.0)
+    """Body: follows the head a little later."""
+    blink_hold_s: float = Field(default=0.1, ge=0, le=1)
+    """Seconds that the peak of a blink is held, so that slow renderers show it."""
+
+    @field_validator("brows", "eyes", "mouth", "gaze", "head", "body", mode="before")
+    @classmethod
+    def _keep_part_defaults(cls, value: object, info: ValidationInfo) -> object:
+        """Let a table that sets one key of a part keep that part's own other values."""
+        if not isinstance(value, Mapping) or info.field_name is None:
+            return value
+        default: FilterSettings = cls.model_fields[info.field_name].default
+        return {**default.model_dump(), **value}
+
+
+class DropoutSettings(StageSettings):
+    """What happens when the tracker falls silent."""
+
+    hold_s: float = Field(default=0.3, ge=0, le=10)
+    """Seconds of silence during which the face stays as it was."""
+    fade_s: float = Field(default=0.7, gt=0, le=10)
+    """Seconds after that in which presence eases from 1 to 0."""
+    recover_s: float = Field(default=0.4, gt=0, le=10)
+    """Seconds in which presence eases back to 1 when the face returns."""
+    lost_after_s: float = Field(default=1.0, gt=0, le=60)
+    """Seconds of silence after which the tracker counts as lost."""
+
+
+class CalibrationSettings(StageSettings):
+    """How the neutral face is taken."""
+
+    window_s: float = Field(default=0.75, ge=0.1, le=5)
+    """Seconds of samples whose median is the neutral face."""
+    blend_s: float = Field(default=0.6, ge=0, le=5)
+    """Seconds in which a new neutral face replaces the old."""
+    eyelids: bool = True
+    """Whether eyelids are calibrated too, or keep their own zero."""
+
+
+class RetargetSettings(StageSettings):
+    """The table ``[retarget]``."""
+
+    mirror: bool = False
+    """Whether the character moves like a mirror image: your left is its right."""
+    eyebrow_down_as: Literal["angry", "troubled", "serious", "lowered"] = "angry"
+    """Which eyebrow shape a lowered brow becomes."""
+    wink_as: Literal["wink", "relaxed"] = "wink"
+    """Which eye shape a closing lid becomes."""
+    link_blinks: bool = False
+    """Whether both eyes close together, as far as the one that is closed further."""
+    head: HeadSettings = HeadSettings()
+    """How far the head turns the character."""
+    gaze: GazeSettings = GazeSettings()
+    """Where the irises look."""
+    sensitivity: SensitivitySettings = SensitivitySettings()
+    """Factors on the blendshapes of each part."""
+    mouth: MouthSettings = MouthSettings()
+    """Where the mouth may differ from the reference mapping."""
+    smoothing: SmoothingSettings = SmoothingSettings()
+    """Calm against quick, part by part."""
+    dropout: DropoutSettings = DropoutSettings()
+    """What happens when the tracker falls silent."""
+    calibration: CalibrationSettings = CalibrationSettings()
+    """How the neutral face is taken."""
