@@ -24,12 +24,11 @@ from vtbridge.publish.vtbf import (
     FrameReader,
     FrameWriter,
     Liveness,
-    list_segments,
     segment_path,
 )
 
 SCRIPT = Path(__file__).with_name("vtbf_processes.py")
-PATIENCE_S = 60.0
+PATIENCE_S = 200.0
 
 Answer = dict[str, Any]
 
@@ -101,10 +100,11 @@ def kill(pid: int) -> None:
     raise AssertionError(f"process {pid} does not die")
 
 
+@pytest.mark.timeout(240)  # about 8 s on two idle cores, but this suite may share them
 def test_a_million_frames_and_not_one_torn(processes: Processes, name: str) -> None:
     """The gate of the design: 10^6 small frames, 20 000 verified reads, by two other processes."""
     count = 1_000_000
-    processes.start("write", name, 32, count)
+    processes.start("write", name, 32, count, 2)
     processes.answer("ready")
     readers = [processes.start("read", name, 0) for _ in range(2)]
     assert processes.answer("written")["written"] == count
@@ -113,6 +113,19 @@ def test_a_million_frames_and_not_one_torn(processes: Processes, name: str) -> N
     assert sum(report["good"] for report in reports) >= 20_000, reports
     assert max(report["seen"] for report in reports) == count
     assert not segment_path(name).exists()
+
+
+def test_frames_that_are_overtaken_all_the_time_are_never_torn(
+    processes: Processes, name: str
+) -> None:
+    """Two slots, frames whose copy takes as long as their writing, nobody waits for anybody."""
+    processes.start("write", name, 512, 6_000, 2)
+    processes.answer("ready")
+    readers = [processes.start("read", name, 0) for _ in range(2)]
+    reports = [processes.answer("good") for _ in readers]
+    assert all(report["wrong"] == report["backwards"] == 0 for report in reports), reports
+    assert sum(report["good"] for report in reports) > 100, reports
+    assert sum(report["torn"] for report in reports) > 10, "nobody was overtaken: proves nothing"
 
 
 def test_control_one_naive_buffer_does_tear(processes: Processes, name: str) -> None:
@@ -131,7 +144,7 @@ def test_control_one_naive_buffer_does_tear(processes: Processes, name: str) -> 
 def test_thirty_killed_writers_tear_nothing(processes: Processes, name: str) -> None:
     chance = random.Random(1)
     half_written = 0
-    writer = processes.start("write", name, 256, 0)
+    writer = processes.start("write", name, 256, 0, 4)
     processes.answer("ready")
     for _ in range(2):
         processes.start("read", name, 0)
@@ -143,7 +156,7 @@ def test_thirty_killed_writers_tear_nothing(processes: Processes, name: str) -> 
             kill(writer)
             assert reader.liveness() is Liveness.GONE
             half_written += any(seq % 2 for seq in sequence_numbers(segment_path(name)))
-            writer = processes.start("write", name, 256, 0 if kills < 30 else 200)
+            writer = processes.start("write", name, 256, 0 if kills < 30 else 200, 4)
             assert processes.answer("ready")["epoch"] == kills + 1
         processes.answer("written")
         assert reader.liveness() is Liveness.CLOSED
@@ -208,7 +221,6 @@ def test_forty_killed_readers_disturb_nobody(processes: Processes, name: str) ->
 def test_of_two_that_start_at_once_one_wins(processes: Processes, name: str) -> None:
     """100 rounds, from nothing and from what a dead writer left, in turn."""
     path = segment_path(name)
-    before = list_segments()
     with FrameWriter.open(name, max_width=32, max_height=32) as writer:
         writer.write(shaded_frames(32, 32)[1])
         dead = path.read_bytes()
@@ -228,4 +240,3 @@ def test_of_two_that_start_at_once_one_wins(processes: Processes, name: str) -> 
         os.kill(winners[0], signal.SIGUSR1)
         processes.answer("closed")
         assert not path.exists()
-    assert list_segments() == before

@@ -29,10 +29,10 @@ def say(**facts: object) -> None:
     os.write(1, json.dumps(facts).encode() + b"\n")
 
 
-def write(name: str, side: int, count: int) -> None:
+def write(name: str, side: int, count: int, slots: int) -> None:
     """Write ``count`` frames as fast as possible (0 = until killed)."""
     frames = shaded_frames(side, side)
-    with FrameWriter.open(name, max_width=side, max_height=side) as writer:
+    with FrameWriter.open(name, max_width=side, max_height=side, slot_count=slots) as writer:
         with FrameReader.attach(name) as reader:
             status = reader.status()
         assert status is not None
@@ -118,7 +118,7 @@ def race(name: str, start_ns: int) -> None:
 
 
 ROLES: dict[str, Callable[..., None]] = {
-    "write": lambda name, side, count: write(name, int(side), int(count)),
+    "write": lambda name, side, count, slots: write(name, int(side), int(count), int(slots)),
     "read": lambda name, wanted: read(name, int(wanted)),
     "write-naively": lambda path, side, count: write_naively(path, int(side), int(count)),
     "read-naively": lambda path, side, seconds: read_naively(path, int(side), float(seconds)),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import mmap
 import os
 import struct
 import threading
@@ -99,6 +101,29 @@ def test_waiting_reader_is_woken_by_a_frame(writer: FrameWriter, reader: FrameRe
     assert received.frame_no == 1
 
 
+def test_sleeping_reader_is_woken_by_the_kernel_not_by_its_own_clock(writer: FrameWriter) -> None:
+    """Without the wake-up, the wait would end by its time-out and say so."""
+    answers: list[int] = []
+    with writer.path.open("rb") as file:
+        page = mmap.mmap(file.fileno(), 4096, prot=mmap.PROT_READ)
+
+    def sleep() -> None:
+        live = _vtbf.read_live(fd)
+        assert live is not None
+        answers.append(_vtbf.wait(page, live[6], 5_000_000_000))
+
+    fd = os.open(writer.path, os.O_RDONLY)
+    while not answers or answers[-1] == errno.EAGAIN:  # the frame came before the sleep
+        thread = threading.Thread(target=sleep)
+        thread.start()
+        time.sleep(0.05)
+        writer.write(SMALL)
+        thread.join()
+    os.close(fd)
+    page.close()
+    assert answers[-1] == 0
+
+
 def test_every_size_up_to_the_maximum_fits_in_place(
     writer: FrameWriter, reader: FrameReader
 ) -> None:
@@ -185,6 +210,29 @@ def test_second_writer_is_refused_and_told_the_first(writer: FrameWriter, name: 
     with pytest.raises(AlreadyRunning, match=rf"process {os.getpid()} writes {writer.path}"):
         FrameWriter.open(name)
     assert writer.write(SMALL) == 1
+
+
+def test_segment_deleted_between_opening_and_locking_is_not_taken(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another writer closes while we already have its file open: its lock is free, but gone."""
+    leave_dead_segment(name)
+    try_lock = _vtbf.try_lock
+    locked: list[int] = []
+
+    def delete_then_lock(fd: int) -> bool:
+        if not locked:
+            segment_path(name).unlink()
+        locked.append(fd)
+        return try_lock(fd)
+
+    monkeypatch.setattr(_vtbf, "try_lock", delete_then_lock)
+    with FrameWriter.open(name) as writer:
+        assert len(locked) == 2
+        assert writer.path.exists()
+        writer.write(SMALL)
+        with FrameReader.attach(name) as reader:
+            assert reader.read_newer(0, timeout_s=0) is not None
 
 
 def test_clean_close_leaves_nothing(name: str) -> None:
@@ -473,6 +521,7 @@ def test_second_thread_cannot_write_into_a_write(name: str) -> None:
             thread.join()
     assert sorted(numbers) == list(range(1, len(numbers) + 1))
     assert len(numbers) + len(refused) == 120
+    assert refused
     assert all("another thread" in text for text in refused)
 
 
