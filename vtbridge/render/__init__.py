@@ -1,0 +1,1 @@
+"""Render: a pose and a picture become one transparent frame."""

@@ -1,0 +1,38 @@
+"""Where the networks look in the picture; needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A square of a picture; ``x`` and ``y`` are its left and top edge, in pixels.
+
+    ``image[:, :, crop.rows, crop.columns]`` cuts it out of an array [N, C, H, W], and
+    ``vtbridge.render.models.blocks.paste`` puts it back.
+    """
+
+    x: int
+    y: int
+    size: int
+
+    @property
+    def rows(self) -> slice:
+        """Its part of the axis H."""
+        return slice(self.y, self.y + self.size)
+
+    @property
+    def columns(self) -> slice:
+        """Its part of the axis W."""
+        return slice(self.x, self.x + self.size)
+
+
+BROW_CROP = Crop(x=192, y=64, size=128)
+"""What the eyebrow networks see of the 512x512 picture."""
+
+FACE_CROP = Crop(x=160, y=32, size=192)
+"""What the face morpher sees of the 512x512 picture."""
+
+BROWS_IN_FACE = Crop(x=BROW_CROP.x - FACE_CROP.x, y=BROW_CROP.y - FACE_CROP.y, size=BROW_CROP.size)
+"""Where the eyebrow crop lies inside the face crop."""
