@@ -1,0 +1,152 @@
+"""A real ``vtbridge`` process with its own settings, ports and state."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+START_TIMEOUT_S = 60.0
+_URL = re.compile(r"preview: (http://\S+)")
+
+
+def free_udp_port() -> int:
+    """Return a UDP port on loopback that was free a moment ago."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class DaemonProcess:
+    """One running ``vtbridge run`` or ``vtbridge demo``."""
+
+    process: subprocess.Popen[str]
+    name: str
+    url: str = ""
+    ports: dict[str, int] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+
+    def terminate(self, timeout_s: float = 10.0) -> int:
+        """Ask it to stop and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout_s)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self.process.kill()
+        self.process.wait(10)
+
+
+def write_config(folder: Path, name: str, *, fps: float = 30.0, extra: str = "") -> dict[str, int]:
+    """Write ``folder/config.toml`` with free ports for the avatar ``name`` and return the ports."""
+    ports = {"vmc": free_udp_port(), "ifacialmocap": free_udp_port(), "osc": free_udp_port()}
+    folder.joinpath("config.toml").write_text(
+        f"""
+[avatar]
+fps = {fps}
+[publish]
+name = "{name}"
+[tracking.vmc]
+port = {ports["vmc"]}
+[tracking.ifacialmocap]
+port = {ports["ifacialmocap"]}
+[control]
+http_port = 0
+osc_port = {ports["osc"]}
+{extra}
+""",
+        encoding="utf-8",
+    )
+    return ports
+
+
+def isolated_environment(folder: Path) -> dict[str, str]:
+    """Return an environment in which vtbridge keeps its state below ``folder``."""
+    return {
+        **os.environ,
+        "XDG_STATE_HOME": str(folder / "state"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "PYTHONUNBUFFERED": "1",
+        "NO_COLOR": "1",
+        "COLUMNS": "200",
+    }
+
+
+def unique_name() -> str:
+    """Return an avatar name that no other test uses."""
+    return f"t{uuid.uuid4().hex[:8]}"
+
+
+@contextlib.contextmanager
+def running(
+    folder: Path,
+    *arguments: str,
+    name: str | None = None,
+    fps: float = 30.0,
+    extra: str = "",
+    ports: dict[str, int] | None = None,
+) -> Iterator[DaemonProcess]:
+    """Start ``vtbridge ARGUMENTS --config folder/config.toml`` and wait until frames flow."""
+    name = name or unique_name()
+    if ports is None:
+        ports = write_config(folder, name, fps=fps, extra=extra)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vtbridge", *arguments, "--config", str(folder / "config.toml")],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=isolated_environment(folder),
+    )
+    daemon = DaemonProcess(process, name, ports=ports)
+    ready: queue.Queue[str] = queue.Queue()
+
+    def follow() -> None:
+        assert process.stderr is not None
+        with contextlib.suppress(ValueError):
+            for line in process.stderr:
+                daemon.log.append(line.rstrip())
+                if found := _URL.search(line):
+                    ready.put(found[1])
+        ready.put("")
+
+    follower = threading.Thread(target=follow, daemon=True)
+    follower.start()
+    try:
+        daemon.url = ready.get(timeout=START_TIMEOUT_S)
+        if not daemon.url:
+            raise AssertionError("vtbridge ended early:\n" + "\n".join(daemon.log))
+        yield daemon
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+        follower.join(10)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+    """Poll ``condition()`` until it is true; fail with ``what`` after ``timeout_s``."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_s} s: {what}")
+        time.sleep(0.02)

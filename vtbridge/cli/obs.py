@@ -1,0 +1,292 @@
+"""``vtbridge obs``: the script in OBS, the scene, the password, and how all of it stands."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from vtbridge.config.schema import Config
+    from vtbridge.obs.client import ObsClient
+    from vtbridge.obs.settings import ObsSettings
+
+app = typer.Typer(help="Show the avatar in OBS Studio.", no_args_is_help=True)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="The config.toml.", show_default="your own"),
+]
+HostOption = Annotated[str | None, typer.Option(help="Where OBS runs.", show_default="config.toml")]
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=65535, help="Port of OBS's WebSocket server.", show_default="config.toml"
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+
+_ADD_SCRIPT = "add it in OBS: Tools > Scripts > +"
+
+
+@app.command(epilog="Example: vtbridge obs install --collection Untitled")
+def install(
+    collection: Annotated[
+        str | None,
+        typer.Option(
+            help="Also add the script to this scene collection, while OBS is closed; the file as "
+            "it was stays beside it."
+        ),
+    ] = None,
+) -> None:
+    """Put the source's script where OBS can read it, and say how to add it.
+
+    OBS loads no script by itself: either add it once in OBS under Tools > Scripts > +,
+    or name your scene collection here while OBS is closed.
+    """
+    from vtbridge.errors import ObsError
+    from vtbridge.obs import install as installer
+
+    roots = installer.find_obs_roots()
+    if not roots:
+        raise ObsError("no OBS of this user was found; install OBS Studio and start it once")
+    if collection is not None:
+        with_it = [root for root in roots if collection in installer.find_collections(root)]
+        roots = tuple(with_it) or roots
+    for root in roots:
+        changed = installer.install_script(root)
+        typer.echo(f"{'wrote' if changed else 'up to date'}: {root.script} ({root.packaging} OBS)")
+        if root.packaging == "Flatpak":
+            typer.echo(f"  let it see shared memory: {installer.FLATPAK_SHM_COMMAND}")
+        if collection is None:
+            typer.echo(f"  {_ADD_SCRIPT}")
+            continue
+        added = installer.add_to_collection(root, collection)
+        typer.echo(
+            f"  {'added to' if added else 'is already in'} the scene collection '{collection}'"
+        )
+    typer.echo("then, with OBS running: vtbridge obs setup")
+
+
+@app.command(
+    epilog="Example: vtbridge obs setup --scene Gaming --source Me --placement bottom",
+)
+def setup(
+    scene: Annotated[
+        str | None,
+        typer.Option(help="Scene to hold the avatar.", show_default="config.toml"),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Name of the source.", show_default="config.toml")
+    ] = None,
+    placement: Annotated[
+        str | None,
+        typer.Option(
+            help="fit, bottom or keep. A source that exists is moved only if this is given.",
+            show_default="config.toml",
+        ),
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Switch OBS to the scene, too.")] = False,
+    config: ConfigOption = None,
+    host: HostOption = None,
+    port: PortOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the scene and the avatar's source in the running OBS; a second time changes nothing."""
+    from dataclasses import replace
+
+    from vtbridge.errors import ConfigError
+    from vtbridge.obs.scene import MediaFeed, Transport, WantedScene, set_up_scene
+    from vtbridge.obs.settings import Placement
+
+    loaded = _load(config)
+    settings = _settings(loaded, host, port)
+    wanted = WantedScene.from_settings(
+        settings,
+        avatar=loaded.publish.name,
+        media=MediaFeed("127.0.0.1", loaded.publish.media_port),
+    )
+    wanted = replace(wanted, scene=scene or wanted.scene, source=source or wanted.source)
+    if placement is not None:
+        if placement not in list(Placement):
+            raise ConfigError(f"--placement {placement}: choose one of {', '.join(Placement)}")
+        wanted = replace(wanted, placement=Placement(placement), place_anew=True)
+    with _connect(settings) as client:
+        report = set_up_scene(client, wanted)
+        if show:
+            client.request("SetCurrentProgramScene", {"sceneName": wanted.scene})
+    needs_media = report.transport is Transport.MEDIA and not loaded.publish.media_enabled
+    if as_json:
+        _print_json(
+            {
+                "scene": wanted.scene,
+                "source": wanted.source,
+                "transport": report.transport.value,
+                "changes": list(report.changes),
+                "advice": report.advice,
+                "media_enabled": loaded.publish.media_enabled,
+            }
+        )
+        return
+    for change in report.changes or ("all was as wanted",):
+        typer.echo(change)
+    typer.echo(f"frames come by {report.transport.value}")
+    if report.advice:
+        typer.secho(report.advice, fg=typer.colors.YELLOW)
+    if needs_media:
+        typer.secho(
+            "the daemon does not serve TCP frames yet: set media_enabled = true under [publish] "
+            "in config.toml",
+            fg=typer.colors.YELLOW,
+        )
+
+
+@app.command(epilog="Example: vtbridge obs status --json")
+def status(
+    config: ConfigOption = None,
+    host: HostOption = None,
+    port: PortOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell whether OBS answers, knows the source, and shows the avatar.
+
+    Exit code 0 if OBS answers, 9 if not.
+    """
+    from vtbridge.errors import ObsError
+    from vtbridge.obs import install as installer
+
+    settings = _settings(_load(config), host, port)
+    found: dict[str, Any] = {
+        "address": f"{settings.host}:{settings.port}",
+        "scripts": [
+            {
+                "path": str(root.script),
+                "packaging": root.packaging,
+                "installed": current is not None,
+                "current": bool(current),
+            }
+            for root in installer.find_obs_roots()
+            for current in [installer.script_is_current(root)]
+        ],
+    }
+    trouble: ObsError | None = None
+    try:
+        with _connect(settings) as client:
+            found |= _ask_obs(client, settings)
+    except ObsError as error:
+        trouble = error
+        found |= {"reachable": False, "error": str(error)}
+    if as_json:
+        _print_json(found)
+    else:
+        _print_status(found)
+    if trouble is not None:
+        if not as_json:
+            raise trouble
+        raise typer.Exit(trouble.exit_code)
+
+
+@app.command(epilog="Example: vtbridge obs password   (then paste it; it is not shown)")
+def password() -> None:
+    """Ask for the password of OBS's WebSocket server and keep it.
+
+    It goes into the system's keyring, or into a file that only you can read. OBS shows
+    it under Tools > WebSocket Server Settings > Show Connect Info. From a script, pipe
+    it in; never pass it as an argument, where every user of this computer can see it.
+    """
+    from vtbridge.obs.password import store_password
+
+    if sys.stdin.isatty():
+        text = typer.prompt("OBS WebSocket password", hide_input=True)
+    else:
+        text = sys.stdin.readline().rstrip("\r\n")
+    typer.echo(f"stored in {store_password(text)}")
+
+
+def _load(path: Path | None) -> Config:
+    from vtbridge.config.load import load_config
+
+    return load_config(path)
+
+
+def _settings(config: Config, host: str | None, port: int | None) -> ObsSettings:
+    changes: dict[str, object] = {}
+    if host is not None:
+        changes["host"] = host
+    if port is not None:
+        changes["port"] = port
+    return config.obs.model_copy(update=changes)
+
+
+def _connect(settings: ObsSettings) -> ObsClient:
+    from vtbridge.obs.client import ObsClient
+    from vtbridge.obs.password import find_password
+
+    client = ObsClient(settings.host, settings.port, find_password(), timeout_s=settings.timeout_s)
+    if not client.auth_required:
+        typer.secho(
+            "OBS asks for no password: anybody in your network can control it. Switch on Tools > "
+            "WebSocket Server Settings > Enable Authentication",
+            fg=typer.colors.YELLOW,
+            err=True,
+        )
+    return client
+
+
+def _ask_obs(client: ObsClient, settings: ObsSettings) -> dict[str, Any]:
+    from vtbridge.obs.client import NOT_FOUND, ObsRefused
+    from vtbridge.obs.scene import SHARED_MEMORY_KIND
+
+    version = client.request("GetVersion")
+    kinds = client.request("GetInputKindList", {"unversioned": True}).get("inputKinds", [])
+    answer: dict[str, Any] = {
+        "reachable": True,
+        "obs_version": version.get("obsVersion"),
+        "websocket_version": version.get("obsWebSocketVersion"),
+        "auth_required": client.auth_required,
+        "script_loaded": SHARED_MEMORY_KIND in kinds,
+        "program_scene": client.request("GetCurrentProgramScene").get("currentProgramSceneName"),
+        "source": settings.source,
+        "source_kind": None,
+        "source_active": False,
+    }
+    try:
+        found = client.request("GetInputSettings", {"inputName": settings.source})
+    except ObsRefused as refusal:
+        if refusal.code != NOT_FOUND:
+            raise
+        return answer
+    active = client.request("GetSourceActive", {"sourceName": settings.source})
+    return answer | {
+        "source_kind": found.get("inputKind"),
+        "source_active": bool(active.get("videoActive")),
+    }
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    typer.echo(json.dumps(content, indent=2))
+
+
+def _print_status(found: dict[str, Any]) -> None:
+    for script in found["scripts"]:
+        state = "not installed (`vtbridge obs install`)"
+        if script["installed"]:
+            state = "up to date" if script["current"] else "outdated (`vtbridge obs install`)"
+        typer.echo(f"script    {script['path']}: {state}")
+    if not found["reachable"]:
+        return
+    typer.echo(
+        f"OBS       {found['obs_version']} at {found['address']}, "
+        f"password {'required' if found['auth_required'] else 'NOT required'}"
+    )
+    typer.echo(f"loaded    {'yes' if found['script_loaded'] else f'no: {_ADD_SCRIPT}'}")
+    kind = found["source_kind"]
+    shown = "shown" if found["source_active"] else "not shown"
+    typer.echo(
+        f"source    '{found['source']}': "
+        + (f"{kind}, {shown}" if kind else "missing (`vtbridge obs setup`)")
+    )
+    typer.echo(f"scene     {found['program_scene']}")

@@ -1,0 +1,1 @@
+"""OBS Studio: the connection to it, the scene in it, and the script inside it."""
