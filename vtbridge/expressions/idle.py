@@ -20,8 +20,7 @@ from vtbridge.pose_params import POSE_SIZE, PoseParam
 _CLOSING_SHARE, _CLOSED_SHARE = 0.35, 0.1
 """Parts of a blink: lids fall in a third of it, rest, and rise in the remaining half."""
 _DOUBLE_BLINK_SHARE = 0.12
-_LONGEST_STEP_S = 10.0
-"""After a pause this long (suspend) blinks and looks are scheduled anew."""
+"""Share of blinks that a second one follows at once."""
 
 # Parameter, share of the sway setting, and the swings that move it: (speed, share) pairs
 # whose speeds have no common period, so that the motion never repeats.
@@ -110,9 +109,6 @@ class IdleMotion:
             self._breath_turns + step_s * self._settings.breaths_per_min / 60.0
         ) % 1.0
         self._sway_turns += step_s / self._settings.sway_period_s
-        if step_s > _LONGEST_STEP_S:
-            self._blink_start_s = t_s + self._pause_s()
-            self._next_look_s = t_s
         if t_s >= self._blink_start_s + self._settings.blink_length_s:
             twice = self._random.random() < _DOUBLE_BLINK_SHARE
             self._blink_start_s = t_s + (0.1 if twice else self._pause_s())

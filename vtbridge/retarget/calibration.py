@@ -110,18 +110,20 @@ class Calibration:
             "rest": dict(self._neutral.rest),
         }
 
-    def load_dict(self, saved: Mapping[str, object]) -> None:
+    def load_dict(self, saved: object) -> None:
         """Take over what ``to_dict`` gave, at once; an empty mapping clears.
 
         Raises:
             ConfigError: not such a mapping, or numbers that no face can have; nothing changes.
         """
+        if not isinstance(saved, Mapping):
+            raise ConfigError(f"calibration: must be a table, not {saved!r:.80}; calibrate again")
         if not saved:
             self.clear()
             return
-        unknown = set(saved) - {"head_rad", "iris", "rest"}
+        unknown = [key for key in saved if key not in ("head_rad", "iris", "rest")]
         if unknown:
-            raise ConfigError(f"calibration: unknown key {sorted(unknown)[0]!r}; calibrate again")
+            raise ConfigError(f"calibration: unknown key {unknown[0]!r:.80}; calibrate again")
         pitch_rad, yaw_rad, roll_rad = _numbers(saved, "head_rad", 3, math.tau)
         up, own_right = _numbers(saved, "iris", 2, _MAX_IRIS)
         neutral = NeutralFace(
@@ -204,26 +206,26 @@ def _blend(before: NeutralFace, after: NeutralFace, share: float) -> NeutralFace
     )
 
 
-def _numbers(saved: Mapping[str, object], key: str, count: int, limit: float) -> list[float]:
+def _numbers(saved: Mapping[object, object], key: str, count: int, limit: float) -> list[float]:
     numbers = saved.get(key)
     if isinstance(numbers, list | tuple) and len(numbers) == count:
         good = [float(n) for n in numbers if _is_number(n) and -limit <= n <= limit]
         if len(good) == count:
             return good
     raise ConfigError(
-        f"calibration: {key} must be {count} numbers within +-{limit:.4g}, not {numbers!r}; "
+        f"calibration: {key} must be {count} numbers within +-{limit:.4g}, not {numbers!r:.80}; "
         "calibrate again"
     )
 
 
-def _rest(saved: Mapping[str, object]) -> dict[str, float]:
+def _rest(saved: Mapping[object, object]) -> dict[str, float]:
     rest = saved.get("rest")
     if not isinstance(rest, Mapping) or len(rest) > _MAX_NAMES:
         raise ConfigError("calibration: rest must be a table of names and values; calibrate again")
     for name, value in rest.items():
         if not isinstance(name, str) or not _is_number(value) or not 0.0 <= value <= MAX_REST:
             raise ConfigError(
-                f"calibration: rest of {name!r} must lie in 0..{MAX_REST}, not {value!r}; "
+                f"calibration: rest of {name!r:.80} must lie in 0..{MAX_REST}, not {value!r:.80}; "
                 "calibrate again"
             )
     return {name: float(value) for name, value in rest.items()}

@@ -175,8 +175,8 @@ class Retargeter:
         """Return the calibration as a plain dict for JSON or TOML; empty if there is none."""
         return self._calibration.to_dict()
 
-    def load_calibration(self, saved: Mapping[str, object]) -> None:
-        """Take over what ``save_calibration`` gave; an empty mapping clears.
+    def load_calibration(self, saved: object) -> None:
+        """Take over what ``save_calibration`` gave, such as read from a file; {} clears.
 
         Raises:
             ConfigError: it was damaged; nothing changes.

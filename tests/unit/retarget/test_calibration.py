@@ -185,3 +185,9 @@ def test_a_damaged_calibration_is_refused_and_changes_nothing(damage: dict[str, 
     with pytest.raises(ConfigError, match="calibrat"):
         subject.load_dict({**GOOD, **damage})
     assert subject.to_dict() == GOOD
+
+
+@pytest.mark.parametrize("saved", [[], [1, "head"], "head_rad", 3, None])
+def test_what_is_no_table_is_refused(saved: object) -> None:
+    with pytest.raises(ConfigError, match="must be a table"):
+        calibration().load_dict(saved)
