@@ -12,7 +12,6 @@ from setuptools.command.build_py import build_py
 from setuptools.errors import CCompilerError, ExecError, PlatformError
 
 SHIPPED = [
-    "config.toml",
     "weights/manifest.toml",
     "weights/README.md",
     "integrations/PROTOCOL.md",
@@ -31,7 +30,7 @@ conversion), and none worked here. Install one and run pip again:
 """
 
 
-class BuildExt(build_ext):
+class BuildExt(build_ext):  # type: ignore[misc]  # setuptools has no types
     """Name the missing compiler and its remedy instead of a long trace."""
 
     def run(self) -> None:
@@ -46,7 +45,7 @@ class BuildExt(build_ext):
             raise SystemExit(f"{error}\n{COMPILER_HELP}") from error
 
 
-class BuildPy(build_py):
+class BuildPy(build_py):  # type: ignore[misc]  # setuptools has no types
     """Copy what lies beside the package into ``vtbridge/_data``."""
 
     def run(self) -> None:

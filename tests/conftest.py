@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from vtbridge.render.weights import DEFAULT_WEIGHTS, WeightStore
+
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 CATEGORIES = ("unit", "property", "golden", "integration", "bench")
@@ -40,3 +42,12 @@ def shared_data() -> Path:
 def captures(shared_data: Path) -> Path:
     """Return the folder of datagrams recorded from real trackers."""
     return shared_data / "captures"
+
+
+@pytest.fixture(scope="session")
+def weight_store() -> WeightStore:
+    """Return the store that ``vtbridge weights pull`` filled; read it, never write to it."""
+    store = WeightStore()
+    if not store.is_ready(DEFAULT_WEIGHTS):
+        skip_loudly(f"{DEFAULT_WEIGHTS} is not in {store.root}: run `vtbridge weights pull`")
+    return store

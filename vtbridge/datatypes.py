@@ -70,8 +70,8 @@ class FaceFrame:
     t_ns: int
     source: str = ""
     tracked: bool = True
-    blendshapes: Mapping[str, float] = field(default=_NOTHING)
-    presets: Mapping[str, float] = field(default=_NOTHING)
+    blendshapes: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
+    presets: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
     head: HeadPose | None = None
     left_eye: Gaze | None = None
     right_eye: Gaze | None = None

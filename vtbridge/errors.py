@@ -36,7 +36,15 @@ class ConfigError(VtbridgeError):
 
 
 class PacketError(VtbridgeError):
-    """A datagram does not follow its protocol; it is dropped and counted."""
+    """A datagram does not follow its protocol; it is dropped and counted.
+
+    Attributes:
+        reason: one of a few fixed phrases to count by; the message tells the rest.
+    """
+
+    def __init__(self, message: str, *, reason: str = "malformed") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class PictureError(VtbridgeError):

@@ -18,7 +18,7 @@ def shipped_file(relative: str) -> Path:
     """Return the path of a file shipped with vtbridge.
 
     Args:
-        relative: path from the top of the repository, such as ``config.toml`` or
+        relative: path from the top of the repository, such as ``weights/manifest.toml`` or
             ``integrations/obs-script/vtbridge.lua``; ``setup.py`` copies the same
             files into the wheel.
 

@@ -10,7 +10,7 @@ from vtbridge.settings import StageSettings
 
 
 class IdleSettings(StageSettings):
-    """The table ``[idle]``: breathing, and what the character does when nobody drives it."""
+    """Breathing, and what the character does when nobody drives it."""
 
     when_lost: Literal["idle", "neutral", "freeze"] = "idle"
     """idle: blink, sway, look around; neutral: rest; freeze: stay as the face was seen last."""

@@ -6,7 +6,7 @@ from vtbridge.clock import NS_PER_S, Clock
 
 
 class Pacer:
-    """Beat ``fps`` times a second on a fixed grid.
+    """Beat ``fps`` times a second on a grid, which moves only when a whole beat was missed.
 
     Attributes:
         missed: beats skipped because the work before them took too long.
@@ -25,11 +25,11 @@ class Pacer:
         now_ns = self._clock.now_ns()
         if self._next_ns is None:
             self._next_ns = now_ns
-        late_ns = now_ns - self._next_ns
-        if late_ns >= self._period_ns:
-            skipped = late_ns // self._period_ns
-            self.missed += skipped
-            self._next_ns += skipped * self._period_ns
+        missed = max(now_ns - self._next_ns, 0) // self._period_ns
+        if missed:
+            # Work is slower than the beat: waiting for the old grid would only lose more.
+            self.missed += missed
+            self._next_ns = now_ns
         beat_ns = self._next_ns
         self._clock.sleep_until(beat_ns)
         self._next_ns = beat_ns + self._period_ns

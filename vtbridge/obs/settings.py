@@ -34,7 +34,7 @@ class Placement(StrEnum):
 
 
 class ObsSettings(StageSettings):
-    """Table ``[obs]``."""
+    """OBS, reached over its WebSocket server, and how the avatar stands there."""
 
     enabled: bool = False
     """Whether the daemon connects to OBS and keeps the scene set up."""

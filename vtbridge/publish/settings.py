@@ -9,7 +9,7 @@ from vtbridge.settings import StageSettings
 
 
 class PublishSettings(StageSettings):
-    """Table ``[publish]``: the shared-memory segment that OBS and others read."""
+    """The way out: the shared-memory segment that OBS and others read, and frames over TCP."""
 
     name: str = Field(default="vtbridge", pattern=f"^{NAME_PATTERN}$")
     """Name of the avatar, by which readers find it: 1 to 16 letters, digits, '-' or '_'. Two

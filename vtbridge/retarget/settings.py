@@ -63,7 +63,7 @@ class MouthSettings(StageSettings):
 
 
 class FilterSettings(StageSettings):
-    """One-Euro filter of one part; see ``one_euro``."""
+    """How one part is smoothed: a One-Euro filter."""
 
     min_cutoff_hz: float = Field(default=1.0, gt=0, le=1000)
     """Cut-off of a part at rest, Hz; lower is calmer."""
@@ -126,7 +126,7 @@ class CalibrationSettings(StageSettings):
 
 
 class RetargetSettings(StageSettings):
-    """The table ``[retarget]``."""
+    """How your face moves the character."""
 
     mirror: bool = False
     """Whether the character moves like a mirror image: your left is its right."""

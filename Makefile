@@ -1,0 +1,83 @@
+# `make demo` shows the avatar, `make test` passes the tests; both set up what they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_ARGS ?=
+TEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench lock config clean
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## make setup   a virtual environment in .venv with vtbridge in it
+setup: $(VENV)/.installed
+
+## make demo    the avatar, performing by itself, in the browser (DEMO_ARGS="--headless ...")
+demo: $(VENV)/.installed
+	$(BIN)/vtbridge demo $(DEMO_ARGS)
+
+## make test    lint, types and every test, with a real OBS where it can be installed
+test: $(VENV)/.installed-dev .cache/.system-checked
+	$(MAKE) --no-print-directory lint
+	$(BIN)/vtbridge weights pull
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+## make lint    ruff and mypy
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+## make bench   what a frame costs on this machine, runtime by runtime
+bench: $(VENV)/.installed
+	$(BIN)/vtbridge bench
+
+## make lock    write the lock files anew from pyproject.toml
+PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+lock: $(VENV)/.installed-dev
+	$(PIP_COMPILE) -o requirements.lock pyproject.toml
+	$(PIP_COMPILE) --extra dev --extra onnx -o requirements-dev.lock pyproject.toml
+	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock requirements-dev.lock # any build of it
+
+## make config  write config.toml anew from the schema
+config: $(VENV)/.installed
+	$(BIN)/vtbridge config show > config.toml
+
+## make clean   remove what was built, but not the weights
+clean:
+	rm -rf $(VENV) build .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find vtbridge -name '*.so' -delete
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vtbridge needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip "setuptools>=77" wheel
+
+C_SOURCES := $(shell find vtbridge integrations -name '*.[ch]')
+
+$(VENV)/.installed: requirements.lock pyproject.toml setup.py $(C_SOURCES) | $(VENV)/bin/python
+	$(BIN)/pip install --progress-bar on -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(BIN)/pip install --quiet -r requirements-dev.lock
+	@touch $@
+
+# The integration tests run a real OBS and a real browser. On Debian and Ubuntu, as root,
+# they are installed; elsewhere the tests that need them say that they were skipped.
+SYSTEM_PACKAGES := obs-studio obs-plugins xvfb xauth libgl1-mesa-dri libegl-mesa0 libglx-mesa0 xdotool chromium
+
+.cache/.system-checked:
+	@mkdir -p .cache
+	@if command -v obs >/dev/null && command -v Xvfb >/dev/null && command -v chromium >/dev/null; then \
+	  touch $@; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES) && touch $@; \
+	else \
+	  echo "OBS, Xvfb or Chromium is missing: the tests that need them will be skipped."; \
+	  echo "On Debian or Ubuntu: sudo apt-get install $(SYSTEM_PACKAGES)"; \
+	fi

@@ -1,0 +1,40 @@
+"""The main job from the command line: the demo renders, reports and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from vtbridge.publish.vtbf import segment_path
+
+from tests.support.daemon import isolated_environment, unique_name, write_config
+
+
+@pytest.mark.usefixtures("weight_store")
+def test_headless_demo_ends_with_one_line_of_json(tmp_path: Path) -> None:
+    name = unique_name()
+    write_config(tmp_path, name)
+    finished = subprocess.run(
+        [
+            sys.executable,
+            *("-m", "vtbridge", "demo", "--headless", "--seconds", "5", "--json"),
+            *("--config", str(tmp_path / "config.toml")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+        env=isolated_environment(tmp_path),
+    )
+    summary = json.loads(finished.stdout.splitlines()[-1])
+    assert summary["frames"] > 5
+    assert summary["fps"] == pytest.approx(summary["frames"] / summary["seconds"], rel=0.02)
+    assert summary["dropped"] >= 0
+    assert summary["runtime"].startswith(("openvino", "pytorch"))
+    stages = summary["latency_ms"]
+    assert {"retarget", "render", "render.edit", "publish", "face_to_frame"} <= stages.keys()
+    assert all(0 < stage["p50"] <= stage["p99"] for stage in stages.values())
+    assert not segment_path(name).exists()

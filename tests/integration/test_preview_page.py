@@ -1,0 +1,84 @@
+"""The preview in a real browser: transparent where the avatar is, alive, and under its token."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.conftest import skip_loudly
+from tests.support.daemon import DaemonProcess, running
+from vtbridge.datatypes import U8Array
+
+GREEN = (0, 177, 64)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory, weight_store: object) -> Iterator[DaemonProcess]:
+    del weight_store
+    with running(tmp_path_factory.mktemp("demo"), "demo", "--headless", fps=10) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        skip_loudly("Chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                "--no-sandbox",
+                "--disable-quic",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--use-gl=angle",
+                "--use-angle=swiftshader",
+                "--enable-unsafe-swiftshader",
+            ],
+        )
+        yield browser.new_page()
+        browser.close()
+
+
+def avatar_pixels(page: Page) -> U8Array:
+    """Return what the browser shows of the avatar, uint8 [H, W, 3]."""
+    shot = page.locator("#avatar").screenshot()
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
+
+
+def test_avatar_stands_transparent_before_the_background(demo: DaemonProcess, page: Page) -> None:
+    page.goto(demo.url)
+    page.wait_for_function("Number(document.body.dataset.frame) > 3")
+    page.get_by_label("green").check()
+    pixels = avatar_pixels(page)
+    height, width, _ = pixels.shape
+    corner = pixels[height // 8, width // 16].astype(int)
+    face = pixels[height // 4, width // 2].astype(int)
+    assert np.abs(corner - GREEN).max() <= 2
+    assert np.abs(face - GREEN).max() > 60
+
+
+def test_avatar_moves_and_the_state_is_shown(demo: DaemonProcess, page: Page) -> None:
+    page.goto(demo.url)
+    page.wait_for_function("Number(document.body.dataset.frame) > 1")
+    before = avatar_pixels(page)
+    page.wait_for_timeout(1500)
+    assert (np.abs(avatar_pixels(page).astype(int) - before) > 40).sum() > 100
+    expect(page.locator("#connection")).to_have_text("live")
+    expect(page.locator("#runtime")).to_contain_text("CPU")
+    page.get_by_role("button", name="Calibrate").click()
+    expect(page.locator("#answer")).to_have_text("hold still for a second …")
+
+
+def test_page_without_its_token_shows_nothing(demo: DaemonProcess, page: Page) -> None:
+    page.goto(demo.url.partition("#")[0])
+    expect(page.locator("#connection")).to_contain_text("lacks its token")
+    assert page.evaluate("document.body.dataset.frame") is None

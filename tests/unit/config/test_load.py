@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from vtbridge.config.document import documented_defaults
+from vtbridge.config.load import load_config, parse_config
+from vtbridge.config.schema import Config
+from vtbridge.errors import ConfigError
+
+SHIPPED = Path(__file__).parents[3].joinpath("config.toml").read_text(encoding="utf-8")
+
+
+def test_shipped_file_holds_exactly_the_defaults() -> None:
+    assert parse_config(SHIPPED, "config.toml") == Config()
+
+
+def test_shipped_file_is_what_the_schema_says() -> None:
+    assert documented_defaults() == SHIPPED, "run `make config`"
+
+
+def test_shipped_file_names_every_setting() -> None:
+    import tomllib
+
+    def settings(table: dict[str, object], prefix: str = "") -> set[str]:
+        names: set[str] = set()
+        for key, value in table.items():
+            if isinstance(value, dict):
+                names |= settings(value, f"{prefix}{key}.")
+            else:
+                names.add(f"{prefix}{key}")
+        return names
+
+    # TOML has no null, so a setting whose default is "none" can only stand commented out.
+    defaults = settings(Config().model_dump(mode="json", exclude_none=True))
+    assert settings(tomllib.loads(SHIPPED)) == defaults
+
+
+def test_every_setting_of_the_shipped_file_is_explained() -> None:
+    lines = SHIPPED.splitlines()
+    for above, line in pairwise(lines):
+        if "=" in line and not line.lstrip().startswith("#"):
+            assert above.lstrip().startswith("#"), f"no comment above {line!r}"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key"),
+    [
+        ("[avatar]\nfps = 30\npicure = 'x'\n", 3, "avatar.picure"),
+        ("[avatar]\n\nfps = 0\n", 3, "avatar.fps"),
+        ("# a\n[avatr]\nfps = 30\n", 2, "avatr"),
+        ("[control]\nhttp_port = 'web'\n", 2, "control.http_port"),
+        ("[tracking.vmc]\nport = 99999\n", 2, "tracking.vmc.port"),
+    ],
+)
+def test_mistake_is_told_with_file_line_and_key(text: str, line: int, key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"stream\.toml:{line}: {key}: "):
+        parse_config(text, "stream.toml")
+
+
+def test_broken_toml_is_told_with_its_line() -> None:
+    with pytest.raises(ConfigError, match=r"stream\.toml: .*line 2"):
+        parse_config("[avatar]\nfps = = 3\n", "stream.toml")
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config("[avatar]\nfps = -1\nnme = 'x'\n", "stream.toml")
+    assert str(caught.value).count("stream.toml:") == 2
+
+
+def test_missing_file_names_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--config"):
+        load_config(tmp_path / "absent.toml")
+
+
+def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"[avatar]\nname = '\xff'\n")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load_config(path)

@@ -1,0 +1,269 @@
+"""The daemon: opens every stage in order, runs until told to stop, closes in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vtbridge.app.calibration_file import load_calibration, save_calibration
+from vtbridge.app.obs_scene import keep_scene
+from vtbridge.app.render_loop import RenderLoop, Sink
+from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
+from vtbridge.config.schema import Config
+from vtbridge.control.osc_control import OscControl
+from vtbridge.control.server import ControlServer
+from vtbridge.control.token import create_token
+from vtbridge.datatypes import FaceFrame, Picture
+from vtbridge.errors import PortInUse, VtbridgeError
+from vtbridge.expressions.idle import IdleMotion
+from vtbridge.flow.service import ThreadService
+from vtbridge.flow.slot import LatestSlot
+from vtbridge.obs.connection import ObsConnection
+from vtbridge.publish.media_tcp import MediaServer
+from vtbridge.publish.vtbf import FrameWriter
+from vtbridge.render.tha3 import open_poser
+from vtbridge.retarget.retargeter import Retargeter
+from vtbridge.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+_WATCH_PERIOD_S = 0.1
+_FACES_KEPT = 64
+"""About a second of a phone's faces, should one frame take that long."""
+
+OpenSources = Callable[[LatestSlot[FaceFrame], Telemetry, Clock], list[ThreadService]]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a finished run came to."""
+
+    frames: int
+    seconds: float
+    dropped: int
+    runtime: str
+    counters: dict[str, int]
+    latency_ms: dict[str, dict[str, float]]
+
+    @property
+    def fps(self) -> float:
+        """Frames a second over the whole run."""
+        return self.frames / self.seconds if self.seconds > 0 else 0.0
+
+
+class Daemon:
+    """One avatar: trackers in, frames out, commands from loopback.
+
+    Args:
+        config: all settings.
+        picture: the character.
+        open_sources: makes the services that put faces into the slot.
+        keep_calibration: take up the neutral face of the last run and keep this one's.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        picture: Picture,
+        open_sources: OpenSources,
+        *,
+        keep_calibration: bool = True,
+    ) -> None:
+        self._config = config
+        self._picture = picture
+        self._open_sources = open_sources
+        self._keep_calibration = keep_calibration
+        self._clock: Clock = MonotonicClock()
+        self._telemetry = Telemetry(self._clock)
+        self._faces: LatestSlot[FaceFrame] = LatestSlot(history=_FACES_KEPT)
+        self._retargeter = Retargeter(config.retarget, telemetry=self._telemetry)
+        self._render: RenderLoop | None = None
+        self._obs: ObsConnection | None = None
+        self._stop = asyncio.Event()
+
+    async def run(
+        self, *, seconds: float | None = None, on_ready: Callable[[str], None] | None = None
+    ) -> RunSummary:
+        """Run until SIGINT or SIGTERM, or for ``seconds``.
+
+        Args:
+            seconds: how long, None for ever.
+            on_ready: called once with the page's URL when frames are about to flow.
+
+        Raises:
+            VtbridgeError: something could not be opened, or a service died.
+        """
+        config, clock = self._config, self._clock
+        async with contextlib.AsyncExitStack() as stack:
+            loop = asyncio.get_running_loop()
+            _catch_signals(loop, self._stop.set)
+            writer = stack.enter_context(
+                FrameWriter.open(
+                    config.publish.name,
+                    max_width=config.publish.max_width,
+                    max_height=config.publish.max_height,
+                    slot_count=config.publish.slot_count,
+                    nominal_fps=config.avatar.fps,
+                )
+            )
+            sinks: list[Sink] = []
+            self._render = render = RenderLoop(
+                open_poser=lambda: open_poser(config.render, self._telemetry),
+                picture=self._picture,
+                retargeter=self._retargeter,
+                idle=IdleMotion(config.idle),
+                faces=self._faces,
+                writer=writer,
+                sinks=sinks,
+                fps=config.avatar.fps,
+                clock=clock,
+                telemetry=self._telemetry,
+            )
+            commands = {"calibrate": self.calibrate}
+            server = ControlServer(
+                config.control.http_port,
+                create_token(),
+                status=lambda: self._status(render),
+                commands=commands,
+            )
+            await server.start()
+            stack.push_async_callback(server.close)
+            sinks.append(server.offer)
+            if config.control.osc_enabled:
+                osc = OscControl(
+                    {f"/vtbridge/{name}": command for name, command in commands.items()},
+                    self._telemetry,
+                )
+                await osc.start(config.control.osc_port)
+                stack.callback(osc.close)
+            services: list[ThreadService] = []
+            if config.publish.media_enabled and (media := self._open_media()) is not None:
+                sinks.append(media.offer)
+                services.append(media)
+            if config.obs.enabled:
+                self._obs = keep_scene(config, self._telemetry)
+                services.append(self._obs)
+            services += self._open_sources(self._faces, self._telemetry, clock)
+            services.append(render)
+            for service in services:
+                service.start()
+                stack.callback(_stop_service, service)
+            if self._keep_calibration:
+                load_calibration(self._retargeter)
+                stack.callback(save_calibration, self._retargeter)
+            log.info(
+                "%s is live as %r: %s, %g fps wanted",
+                self._picture.name,
+                config.publish.name,
+                render.runtime,
+                config.avatar.fps,
+            )
+            start_ns = clock.now_ns()
+            if on_ready is not None:
+                on_ready(server.url)
+            await self._watch(services, render, seconds)
+            return self._summary(render, (clock.now_ns() - start_ns) / NS_PER_S)
+
+    async def _watch(
+        self, services: list[ThreadService], render: RenderLoop, seconds: float | None
+    ) -> None:
+        """Wait for the end, telling the user when the face comes and goes.
+
+        Raises:
+            VtbridgeError: a service ended against its will.
+        """
+        deadline_ns = None if seconds is None else self._clock.now_ns() + round(seconds * NS_PER_S)
+        tracked = False
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), _WATCH_PERIOD_S)
+            for service in services:
+                if service.failure is not None:
+                    raise VtbridgeError(
+                        f"{service.name} stopped: {service.failure}"
+                    ) from service.failure
+            if render.tracked != tracked:
+                tracked = render.tracked
+                source = self._source()
+                log.info("face seen by %s" if tracked else "face lost (%s), idling", source)
+            if deadline_ns is not None and self._clock.now_ns() >= deadline_ns:
+                return
+
+    def calibrate(self) -> None:
+        """Take the face of the next second as neutral; safe from any thread, returns at once."""
+        if self._render is not None:
+            log.info("calibrating: look straight ahead with a relaxed face")
+            self._render.submit(self._retargeter.calibrate)
+
+    def _open_media(self) -> MediaServer | None:
+        """Return the TCP sink; a taken port costs only that, not the avatar."""
+        try:
+            return MediaServer(port=self._config.publish.media_port, telemetry=self._telemetry)
+        except PortInUse as error:
+            log.warning("no frames over TCP: %s", error)
+            return None
+
+    def _source(self) -> str:
+        newest = self._faces.peek()
+        return newest.value.source if newest is not None else "no tracker yet"
+
+    def _status(self, render: RenderLoop) -> dict[str, object]:
+        return {
+            "name": self._config.publish.name,
+            "picture": self._picture.name,
+            "credit": self._picture.credit,
+            "runtime": render.runtime,
+            "fps": round(render.fps(), 2),
+            "frames": render.frames,
+            "dropped": render.dropped,
+            "tracked": render.tracked,
+            "tracker": self._source() if render.tracked else "waiting for a face",
+            "obs": self._obs_state(),
+            "latency_ms": _latency_ms(self._telemetry),
+            "counters": self._telemetry.counters(),
+        }
+
+    def _obs_state(self) -> str:
+        if self._obs is None:
+            return "not connected by vtbridge"
+        return self._obs.trouble or self._obs.state.value
+
+    def _summary(self, render: RenderLoop, seconds: float) -> RunSummary:
+        return RunSummary(
+            frames=render.frames,
+            seconds=seconds,
+            dropped=render.dropped,
+            runtime=render.runtime,
+            counters=self._telemetry.counters(),
+            latency_ms=_latency_ms(self._telemetry),
+        )
+
+
+def _latency_ms(telemetry: Telemetry) -> dict[str, dict[str, float]]:
+    return {
+        stage: {"p50": round(summary.p50_ms, 3), "p99": round(summary.p99_ms, 3)}
+        for stage, summary in sorted(telemetry.latencies().items())
+    }
+
+
+def _catch_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+    """Let SIGINT and SIGTERM end the run in order; a second one ends it at once."""
+    if sys.platform == "win32":
+        return
+
+    def stop_then_default(number: signal.Signals) -> None:
+        stop()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop_then_default, number)
+
+
+def _stop_service(service: ThreadService) -> None:
+    if not service.stop():
+        log.warning("%s did not stop in time; leaving it behind", service.name)

@@ -1,0 +1,251 @@
+"""Look over everything a stream needs and say what is wrong and what to do."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import psutil
+
+from vtbridge import __version__
+from vtbridge.clock import MonotonicClock
+from vtbridge.config.schema import Config
+from vtbridge.datatypes import Frame
+from vtbridge.errors import FrameTransportError, ObsAuthError, ObsError, VtbridgeError
+from vtbridge.publish.vtbf import FrameReader, FrameWriter, Liveness, list_segments, segment_path
+
+_SHM_WANTED_BYTES = 64 << 20
+_SELF_TEST_FRAMES = 60
+
+
+class Verdict(StrEnum):
+    """How bad it is; the worst one decides the exit code."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: what was seen, and the remedy if it is not right."""
+
+    check: str
+    verdict: Verdict
+    seen: str
+    remedy: str = ""
+
+
+Check = Callable[[Config], Iterator[Finding]]
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """Yield what each check finds, in the order of the data's way."""
+    for check in CHECKS:
+        try:
+            yield from check(config)
+        except VtbridgeError as error:
+            yield Finding(check.__name__.strip("_"), Verdict.FAILURE, str(error))
+
+
+def _machine(_config: Config) -> Iterator[Finding]:
+    memory_gb = psutil.virtual_memory().total / 1e9
+    yield Finding(
+        "machine",
+        Verdict.OK,
+        f"vtbridge {__version__}, Python {platform.python_version()}, {platform.system()} "
+        f"{platform.machine()}, {os.cpu_count()} cores, {memory_gb:.0f} GB",
+    )
+
+
+def _runtimes(config: Config) -> Iterator[Finding]:
+    """Open each runtime for real: only that tells whether it works."""
+    from vtbridge.render.runtimes.runtime import PREFERENCE, RuntimeRequest, open_runtime
+    from vtbridge.render.weights.store import WeightStore
+
+    request = RuntimeRequest(WeightStore(), config.render.weights)
+    for name in PREFERENCE:
+        try:
+            runtime = open_runtime(name, request)
+        except VtbridgeError as error:
+            yield Finding(f"runtime {name}", Verdict.WARNING, str(error))
+            continue
+        yield Finding(f"runtime {name}", Verdict.OK, runtime.describe())
+        runtime.close()
+
+
+def _weights(config: Config) -> Iterator[Finding]:
+    from vtbridge.render.weights.store import WeightStore
+
+    store = WeightStore()
+    name = config.render.weights
+    if store.is_ready(name):
+        yield Finding("weights", Verdict.OK, f"{name} in {store.directory(name)}")
+    else:
+        yield Finding(
+            "weights",
+            Verdict.FAILURE,
+            f"{name} is not in {store.directory(name)}",
+            f"vtbridge weights pull {name}",
+        )
+
+
+def _picture(config: Config) -> Iterator[Finding]:
+    from vtbridge.app.session import open_picture
+
+    picture = open_picture(config.avatar.picture)
+    yield Finding("picture", Verdict.OK, f"{picture.name} can be posed")
+
+
+def _tracker_ports(config: Config) -> Iterator[Finding]:
+    from vtbridge.tracking.protocols import PROTOCOLS
+
+    for row in PROTOCOLS:
+        settings = row.settings(config.tracking)
+        if settings.enabled:
+            yield _udp_port(f"{row.name} port", "127.0.0.1", settings.port)
+
+
+def _control_ports(config: Config) -> Iterator[Finding]:
+    if config.control.osc_enabled and config.control.osc_port:
+        yield _udp_port("osc control port", "127.0.0.1", config.control.osc_port)
+
+
+def _udp_port(check: str, address: str, port: int) -> Finding:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            return Finding(
+                check,
+                Verdict.WARNING,
+                f"UDP {address}:{port}: {error.strerror}{_port_holder(port)}",
+                "close that program, or set another port in config.toml",
+            )
+    return Finding(check, Verdict.OK, f"UDP {address}:{port} is free")
+
+
+def _port_holder(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("udp"):
+            if connection.laddr and connection.laddr.port == port and connection.pid:
+                name = psutil.Process(connection.pid).name()
+                return f" (held by {name}, pid {connection.pid})"
+    except psutil.Error:
+        pass
+    return ""
+
+
+def _receive_buffer(_config: Config) -> Iterator[Finding]:
+    path = Path("/proc/sys/net/core/rmem_max")
+    if not path.exists():
+        return
+    size = int(path.read_text())
+    if size >= 4 << 20:
+        yield Finding("receive buffer", Verdict.OK, f"rmem_max {size} bytes")
+    else:
+        yield Finding(
+            "receive buffer",
+            Verdict.OK,
+            f"rmem_max {size} bytes: enough for trackers, not for bursts of 1000 packets",
+        )
+
+
+def _shared_memory(config: Config) -> Iterator[Finding]:
+    if not sys.platform.startswith("linux"):
+        yield Finding("shared memory", Verdict.WARNING, f"not verified on {platform.system()}")
+        return
+    folder = segment_path("any").parent
+    free = shutil.disk_usage(folder).free
+    seen = f"{free / 1e6:.0f} MB free in {folder}"
+    if free >= _SHM_WANTED_BYTES:
+        yield Finding("shared memory", Verdict.OK, seen)
+    else:
+        wanted = f"free {_SHM_WANTED_BYTES >> 20} MB there"
+        yield Finding("shared memory", Verdict.FAILURE, seen, wanted)
+    for path in list_segments():
+        name = path.name.split("-", 2)[-1]
+        try:
+            with FrameReader.attach(name) as reader:
+                liveness = reader.liveness()
+        except FrameTransportError as error:
+            yield Finding("segment", Verdict.WARNING, str(error))
+            continue
+        if liveness is Liveness.LIVE:
+            yield Finding("segment", Verdict.OK, f"{path}: a daemon is live")
+        else:
+            yield Finding(
+                "segment",
+                Verdict.WARNING,
+                f"{path}: {liveness.name.lower()}; the next `vtbridge run` takes it over",
+            )
+
+
+def _transport(_config: Config) -> Iterator[Finding]:
+    """Write and read frames through a segment of our own, and see that all arrive whole."""
+    import numpy as np
+
+    name = f"doctor-{os.getpid()}"
+    clock = MonotonicClock()
+    rgba = np.zeros((512, 512, 4), np.uint8)
+    delays_ms = []
+    with FrameWriter.open(name) as writer, FrameReader.attach(name) as reader:
+        seen = 0
+        for shade in range(_SELF_TEST_FRAMES):
+            rgba[:] = shade
+            start_ns = clock.now_ns()
+            writer.write(Frame(rgba, start_ns))
+            received = reader.read_newer(seen, timeout_s=1.0)
+            if received is None or (received.rgba != shade).any():
+                yield Finding(
+                    "frame transport", Verdict.FAILURE, f"frame {shade} came torn or late"
+                )
+                return
+            seen = received.frame_no
+            delays_ms.append((clock.now_ns() - start_ns) / 1e6)
+    middle = sorted(delays_ms)[len(delays_ms) // 2]
+    yield Finding(
+        "frame transport",
+        Verdict.OK,
+        f"{_SELF_TEST_FRAMES} frames written and read back whole, {middle:.2f} ms each",
+    )
+
+
+def _obs(config: Config) -> Iterator[Finding]:
+    from vtbridge.obs.connection import probe_obs
+    from vtbridge.obs.install import find_installations
+
+    for installation in find_installations():
+        yield Finding("obs script", Verdict.OK, str(installation))
+    try:
+        yield Finding("obs", Verdict.OK, probe_obs(config.obs))
+    except ObsAuthError as error:
+        yield Finding("obs", Verdict.FAILURE, str(error), "vtbridge obs password")
+    except ObsError as error:
+        yield Finding("obs", Verdict.WARNING, str(error))
+
+
+def _segment_name(config: Config) -> Iterator[Finding]:
+    yield Finding("avatar", Verdict.OK, f"publishes to {segment_path(config.publish.name)}")
+
+
+CHECKS: tuple[Check, ...] = (
+    _machine,
+    _weights,
+    _runtimes,
+    _picture,
+    _tracker_ports,
+    _receive_buffer,
+    _control_ports,
+    _segment_name,
+    _shared_memory,
+    _transport,
+    _obs,
+)

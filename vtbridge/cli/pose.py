@@ -1,0 +1,209 @@
+"""``vtbridge pose``: a character in given poses, as files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vtbridge.errors import ConfigError
+from vtbridge.render.settings import DeviceName, Precision, RuntimeName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vtbridge.datatypes import F32Array, Picture
+    from vtbridge.render.poser import Poser
+
+RuntimeOption = Annotated[RuntimeName, typer.Option(help="What computes.")]
+DeviceOption = Annotated[DeviceName, typer.Option(help="Where it computes.")]
+PrecisionOption = Annotated[Precision, typer.Option(help="How exactly; f32 is exact.")]
+WeightsOption = Annotated[
+    str, typer.Option(metavar="NAME", help="Weights, as `vtbridge weights list` names them.")
+]
+ThreadsOption = Annotated[
+    int, typer.Option(min=0, max=256, help="Threads on a CPU; 0 uses every core.")
+]
+
+
+def pose(
+    picture: Annotated[str, typer.Argument(help="A picture's path, or a built-in name.")],
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A pose parameter; may be repeated."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where the PNG goes.", show_default="pose.png"),
+    ] = None,
+    poses: Annotated[
+        Path | None,
+        typer.Option(help="Many poses: a .json or .json.gz list of lists of 45 numbers."),
+    ] = None,
+    out_dir: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where the files of --poses go.")
+    ] = None,
+    as_float: Annotated[
+        bool,
+        typer.Option("--float", help="Write the networks' own float32 output (.npy) instead."),
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep files of --out-dir that are there already.")
+    ] = False,
+    runtime: RuntimeOption = RuntimeName.AUTO,
+    device: DeviceOption = DeviceName.AUTO,
+    precision: PrecisionOption = Precision.F32,
+    weights: WeightsOption = "tha3-separable-float",
+    threads: ThreadsOption = 0,
+    json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
+) -> None:
+    """Draw a character in one pose or in many, without tracker or OBS.
+
+    A PNG holds straight alpha and sRGB. With --float a file holds float32 [4, 512, 512]:
+    RGBA planes in linear light, straight alpha, scaled to -1..1, exactly as the networks
+    gave them. Values outside a parameter's range are clamped to it.
+
+    [bold]Examples[/bold]
+
+      vtbridge pose michi --set mouth_aaa=1 --set head_y=-0.5 -o michi.png
+
+      vtbridge pose me.png --poses poses.json.gz --out-dir frames      0000.png, 0001.png, ...
+
+      vtbridge pose me.png --poses poses.json --out-dir exact --float --runtime pytorch
+    """
+    import json as json_format
+
+    from vtbridge.cli.logs import set_up_logging
+    from vtbridge.render.pose_file import read_poses
+    from vtbridge.render.settings import RenderSettings
+    from vtbridge.render.tha3 import open_poser
+    from vtbridge.telemetry import Telemetry
+
+    set_up_logging()
+    suffix = ".npy" if as_float else ".png"
+    if poses is None:
+        if out_dir is not None or resume:
+            raise ConfigError("--out-dir and --resume belong to --poses; use --output for one pose")
+        values = pose_from_assignments(assignments or [])[None]
+        files = [output or Path(f"pose{suffix}")]
+    else:
+        if out_dir is None or output is not None or assignments:
+            raise ConfigError("--poses needs --out-dir, and goes with neither --set nor --output")
+        values = read_poses(poses)
+        files = [out_dir / f"{index:04d}{suffix}" for index in range(len(values))]
+    wanted = [i for i, file in enumerate(files) if not (resume and file.is_file())]
+
+    character = find_character(picture)
+    poser = open_poser(
+        RenderSettings(
+            runtime=runtime, device=device, precision=precision, weights=weights, threads=threads
+        ),
+        Telemetry(),
+    )
+    try:
+        poser.set_picture(character)
+        for index in progress(wanted, f"posing {character.name}"):
+            write_frame(poser, values[index], files[index], as_float=as_float)
+    finally:
+        poser.close()
+    summary = {
+        "runtime": poser.describe(),
+        "picture": character.name,
+        "written": [str(files[i]) for i in wanted],
+        "kept": len(files) - len(wanted),
+    }
+    if json:
+        typer.echo(json_format.dumps(summary))
+        return
+    kept = f", {summary['kept']} kept" if resume else ""
+    where = files[0] if poses is None else out_dir
+    typer.echo(f"{len(wanted)} written to {where}{kept} ({poser.describe()})", err=True)
+    if character.credit:
+        typer.echo(character.credit, err=True)
+
+
+def pose_from_assignments(assignments: Sequence[str]) -> F32Array:
+    """Return float32 [45] with the parameters of ``mouth_aaa=1`` and the like set, else 0.
+
+    Raises:
+        ConfigError: there is no such parameter, or its value is not a finite number.
+    """
+    import math
+
+    import numpy as np
+
+    from vtbridge.pose_params import POSE_SIZE, pose_param_from_label
+
+    values = np.zeros(POSE_SIZE, np.float32)
+    for assignment in assignments:
+        label, _, text = assignment.partition("=")
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise ConfigError(f"--set {assignment}: write NAME=NUMBER, such as mouth_aaa=0.5")
+        try:
+            param = pose_param_from_label(label.strip())
+        except KeyError as error:
+            raise ConfigError(f"--set {assignment}: {error.args[0]}") from error
+        values[param] = np.clip(value, -1.0 if param.signed else 0.0, 1.0)
+    return values
+
+
+def find_character(name_or_path: str) -> Picture:
+    """Return a picture by path or name; fetched characters count as names.
+
+    Raises:
+        PictureError: there is none, or it cannot be used.
+        WeightsError: a fetched character is damaged.
+    """
+    from vtbridge.characters import find_picture
+    from vtbridge.render.weights.store import WeightStore
+
+    fetched = WeightStore().picture("character-lambda")
+    return find_picture(name_or_path, extra={"lambda": fetched} if fetched else {})
+
+
+def write_frame(poser: Poser, values: F32Array, file: Path, *, as_float: bool) -> None:
+    """Pose and write one file, whole or not at all: the networks' output, or a PNG.
+
+    Raises:
+        ConfigError: it cannot be written.
+        InferenceError: the runtime failed.
+    """
+    import numpy as np
+    from PIL import Image
+
+    from vtbridge.render.alpha import straight_from_network
+
+    planes = poser.render_float(values)
+    part = file.with_name(f".{file.name}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as stream:
+            if as_float:
+                np.save(stream, planes)
+            else:
+                rgba = np.empty((*planes.shape[1:], 4), np.uint8)
+                straight_from_network(planes, rgba)
+                Image.fromarray(rgba).save(stream, format="PNG", compress_level=4)
+        part.replace(file)
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {error}") from error
+
+
+def progress(indices: Sequence[int], what: str) -> Iterator[int]:
+    """Yield ``indices`` behind a bar on stderr, where stderr is a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(
+        indices,
+        description=what,
+        console=Console(stderr=True),
+        disable=len(indices) < 2 or not sys.stderr.isatty(),
+        transient=True,
+    )

@@ -1,0 +1,103 @@
+"""``vtbridge run``: the daemon."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vtbridge.config.schema import Config
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Settings file.", show_default="your own config.toml"),
+]
+PictureOption = Annotated[
+    str | None, typer.Option("--picture", "-p", help="A picture's path, or a built-in name.")
+]
+NameOption = Annotated[str | None, typer.Option("--name", "-n", help="Name of the avatar in OBS.")]
+FpsOption = Annotated[float | None, typer.Option(min=1, max=240, help="Frames a second wanted.")]
+
+
+def run(
+    config: ConfigOption = None,
+    picture: PictureOption = None,
+    name: NameOption = None,
+    fps: FpsOption = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Stop by itself after this long.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """Run the avatar: trackers in, frames to OBS, until Ctrl-C.
+
+    Press [bold]c[/bold] and Enter in this terminal to calibrate your neutral face.
+
+    [bold]Examples[/bold]
+
+      vtbridge run                             what your config.toml says
+
+      vtbridge run --picture me.png            your own picture
+
+      vtbridge run -c stream.toml -n stream    other settings, another avatar beside the first
+    """
+    import asyncio
+
+    from vtbridge.app.session import tracked_daemon
+    from vtbridge.cli.logs import set_up_logging
+    from vtbridge.config.load import load_config
+
+    set_up_logging(verbose=verbose)
+    daemon = tracked_daemon(with_options(load_config(config), picture=picture, name=name, fps=fps))
+
+    def greet(url: str) -> None:
+        typer.echo(f"preview: {url}", err=True)
+        if sys.stdin.isatty():
+            typer.echo("press c and Enter to calibrate, Ctrl-C to stop", err=True)
+            on_key("c", daemon.calibrate)
+
+    asyncio.run(daemon.run(seconds=seconds, on_ready=greet))
+
+
+def with_options(
+    config: Config, *, picture: str | None, name: str | None, fps: float | None
+) -> Config:
+    """Return ``config`` with the options that were given on the command line.
+
+    Raises:
+        ConfigError: an option's value is out of range.
+    """
+    from pydantic import ValidationError
+
+    from vtbridge.config.schema import Config
+    from vtbridge.errors import ConfigError
+
+    tables = config.model_dump()
+    if picture is not None:
+        tables["avatar"]["picture"] = picture
+    if fps is not None:
+        tables["avatar"]["fps"] = fps
+    if name is not None:
+        tables["publish"]["name"] = name
+    try:
+        return Config.model_validate(tables)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        raise ConfigError(f"--{problem['loc'][-1]}: {problem['msg']}") from error
+
+
+def on_key(key: str, action: Callable[[], None]) -> None:
+    """Run ``action`` each time the user types ``key`` and Enter in this terminal."""
+
+    def read() -> None:
+        for line in sys.stdin:
+            if line.strip().lower() == key:
+                action()
+
+    threading.Thread(target=read, name="keys", daemon=True).start()

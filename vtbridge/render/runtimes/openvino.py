@@ -1,0 +1,283 @@
+"""The OpenVINO runtime: the fastest on CPUs; reads networks prepared beforehand, never torch."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import openvino as ov
+from pydantic import BaseModel, ConfigDict, Field
+
+from vtbridge.datatypes import F32Array
+from vtbridge.errors import InferenceError, RuntimeUnavailable, WeightsError
+from vtbridge.render.models.signatures import Stage
+from vtbridge.render.models.variants import Network
+from vtbridge.render.runtimes.runtime import RuntimeRequest
+from vtbridge.render.settings import DeviceName, Precision
+from vtbridge.render.weights.manifest import Sha256
+from vtbridge.render.weights.record import read_bounded, write_atomically
+from vtbridge.render.weights.store import WeightStore
+from vtbridge.render.weights.throwaway import run_throwaway
+
+log = logging.getLogger(__name__)
+
+GRAPH_REVISION = 1
+"""Raised when ``models.stages`` computes in another way; older files are prepared again."""
+
+EXPORT_FOLDER = "openvino"
+"""Where an entry's prepared stages lie, below its folder in the store."""
+
+EXPORT_RECORD = "export.json"
+
+EXPORT_TIMEOUT_S = 600.0
+
+_RECORD_LIMIT = 1 << 16
+_XML_LIMIT = 1 << 24
+_BIN_LIMIT = 1 << 31
+
+# Brows and face feed everything after them, and their depthwise transposed convolutions
+# are slower in bf16 than in f32.
+_BF16_STAGES = frozenset({Stage.ROTATE, Stage.EDIT})
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ExportedStage(_Table):
+    """Hashes of one prepared stage: the graph and its constants."""
+
+    xml_sha256: Sha256
+    bin_sha256: Sha256
+
+
+class ExportRecord(_Table):
+    """What the stages were prepared from, and what came of it."""
+
+    format: Annotated[int, Field(ge=1, le=1)] = 1
+    graph_revision: int
+    openvino: str
+    sources: dict[Network, Sha256]
+    stages: dict[Stage, ExportedStage]
+
+
+class OpenVinoRuntime:
+    """Run compiled stages, each in one request whose output feeds the next without a copy.
+
+    Args:
+        compiled: every stage.
+        precision: what ``describe`` tells.
+    """
+
+    def __init__(self, compiled: Mapping[Stage, Any], precision: Precision) -> None:
+        self._precision = precision
+        self._requests = {stage: model.create_infer_request() for stage, model in compiled.items()}
+
+    def describe(self) -> str:
+        """Return runtime, precision and device, such as ``openvino f32 CPU``."""
+        return f"openvino {self._precision} CPU"
+
+    def upload(self, array: F32Array) -> ov.Tensor:
+        """Copy ``array`` into memory that OpenVINO reads in place."""
+        return ov.Tensor(np.ascontiguousarray(array), shared_memory=False)
+
+    def run(self, stage: Stage, *inputs: ov.Tensor) -> tuple[ov.Tensor, ...]:
+        """Run one stage and wait for it.
+
+        Raises:
+            InferenceError: OpenVINO failed.
+        """
+        request = self._requests[stage]
+        try:
+            for index, tensor in enumerate(inputs):
+                request.set_input_tensor(index, tensor)
+            request.infer(share_outputs=True)
+            return tuple(request.output_tensors)
+        except RuntimeError as error:
+            raise InferenceError(f"stage {stage} failed on {self.describe()}: {error}") from error
+
+    def download(self, array: ov.Tensor) -> F32Array:
+        """Return a view of ``array``."""
+        view: F32Array = array.data
+        return view
+
+    def close(self) -> None:
+        """Drop requests and compiled networks."""
+        self._requests.clear()
+
+
+def open_openvino(request: RuntimeRequest) -> OpenVinoRuntime:
+    """Compile the prepared stages as ``request`` asks.
+
+    Raises:
+        RuntimeUnavailable: the device or the precision is not to be had here.
+        WeightsError: the stages are not prepared, or not from these weights.
+    """
+    if request.device not in (DeviceName.AUTO, DeviceName.CPU):
+        raise RuntimeUnavailable(
+            f"openvino computes on the CPU here, not on {request.device}; set device to auto or "
+            "cpu, or runtime to pytorch"
+        )
+    core = ov.Core()
+    precision = _precision(core, request.precision)
+    export = _checked_export(request.store, request.weights)
+    if request.cache_dir is not None:
+        core.set_property({"CACHE_DIR": str(_cache_folder(request.cache_dir))})
+    compiled = {}
+    for stage in Stage:
+        exact = precision is Precision.F32 or stage not in _BF16_STAGES
+        model = core.read_model(*export[stage])
+        compiled[stage] = core.compile_model(
+            model,
+            "CPU",
+            {
+                "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_PRECISION_HINT": "f32" if exact else "bf16",
+                "INFERENCE_NUM_THREADS": request.threads,
+                # Pinned, two programs with one thread each would share a core.
+                "ENABLE_CPU_PINNING": False,
+            },
+        )
+    return OpenVinoRuntime(compiled, precision)
+
+
+def has_bf16(core: ov.Core | None = None) -> bool:
+    """Return True if this CPU multiplies bf16 in hardware."""
+    capabilities = (core or ov.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in capabilities
+
+
+def export(weights_dir: Path, told: Callable[[str], None] = log.debug) -> None:
+    """Prepare one entry of the store for this runtime, in a process of its own.
+
+    Takes some seconds and about 1.5 GB of memory, which go with the process. What was
+    prepared before is replaced only when all stages are ready.
+
+    Args:
+        weights_dir: the entry's folder, as ``WeightStore.directory`` gives it.
+        told: called with the name of each stage that is ready.
+
+    Raises:
+        WeightsError: the weights are absent or damaged, or the conversion failed.
+    """
+    store = WeightStore(weights_dir.parent)
+    sources = _sources(store, weights_dir.name)
+    with tempfile.TemporaryDirectory(prefix=f".{EXPORT_FOLDER}.", dir=weights_dir) as scratch:
+        target = Path(scratch) / EXPORT_FOLDER
+        target.mkdir()
+        run_throwaway(
+            "vtbridge.render.runtimes.openvino_export",
+            f"{weights_dir}\n{target}\n",
+            what=f"preparing {weights_dir.name} for openvino",
+            timeout_s=EXPORT_TIMEOUT_S,
+            told=told,
+        )
+        record = ExportRecord(
+            graph_revision=GRAPH_REVISION,
+            openvino=ov.__version__,
+            sources=sources,
+            stages={
+                stage: ExportedStage(
+                    xml_sha256=_sha256(xml.read_bytes()), bin_sha256=_sha256(bin_.read_bytes())
+                )
+                for stage in Stage
+                for xml, bin_ in [ir_paths(target, stage)]
+            },
+        )
+        write_atomically(target / EXPORT_RECORD, record.model_dump_json(indent=2).encode() + b"\n")
+        final = weights_dir / EXPORT_FOLDER
+        shutil.rmtree(final, ignore_errors=True)
+        target.rename(final)
+
+
+def ir_paths(folder: Path, stage: Stage) -> tuple[Path, Path]:
+    """Return where graph and constants of a stage lie in ``folder``."""
+    return folder / f"{stage}.xml", folder / f"{stage}.bin"
+
+
+def export_problem(store: WeightStore, weights: str) -> str:
+    """Return why the prepared stages of ``weights`` cannot be used, empty if they can.
+
+    Hashes the weights' record, not the stages themselves; those are hashed when read.
+    """
+    try:
+        _read_record(store, weights)
+    except WeightsError as error:
+        return str(error)
+    return ""
+
+
+def _precision(core: ov.Core, wanted: Precision) -> Precision:
+    if wanted is Precision.AUTO:
+        return Precision.BF16 if has_bf16(core) else Precision.F32
+    if wanted is Precision.F16:
+        raise RuntimeUnavailable(
+            "openvino computes in f32 or bf16 on a CPU, not in f16; set precision to auto"
+        )
+    if wanted is Precision.BF16 and not has_bf16(core):
+        name = core.get_property("CPU", "FULL_DEVICE_NAME")
+        raise RuntimeUnavailable(
+            f"this CPU ({name}) does not multiply bf16 (AVX512_BF16 or AMX); set precision to f32"
+        )
+    return wanted
+
+
+def _checked_export(store: WeightStore, weights: str) -> dict[Stage, tuple[bytes, ov.Tensor]]:
+    """Return every stage's graph and constants after hashing the very bytes returned."""
+    record = _read_record(store, weights)
+    folder = store.directory(weights) / EXPORT_FOLDER
+    checked = {}
+    for stage in Stage:
+        xml_path, bin_path = ir_paths(folder, stage)
+        try:
+            xml, constants = read_bounded(xml_path, _XML_LIMIT), read_bounded(bin_path, _BIN_LIMIT)
+        except OSError as error:
+            raise _unprepared(weights, f"{error}") from error
+        hashes = ExportedStage(xml_sha256=_sha256(xml), bin_sha256=_sha256(constants))
+        if hashes != record.stages[stage]:
+            raise _unprepared(weights, f"{xml_path} or {bin_path.name} is damaged")
+        checked[stage] = (xml, ov.Tensor(np.frombuffer(constants, np.uint8)))
+    return checked
+
+
+def _read_record(store: WeightStore, weights: str) -> ExportRecord:
+    path = store.directory(weights) / EXPORT_FOLDER / EXPORT_RECORD
+    try:
+        record = ExportRecord.model_validate_json(read_bounded(path, _RECORD_LIMIT))
+    except FileNotFoundError as error:
+        raise _unprepared(weights, "they were never prepared for it") from error
+    except (OSError, ValueError) as error:
+        raise _unprepared(weights, f"{path} is damaged") from error
+    if record.graph_revision != GRAPH_REVISION or set(record.stages) != set(Stage):
+        raise _unprepared(weights, "they were prepared by another version of vtbridge")
+    if record.sources != _sources(store, weights):
+        raise _unprepared(weights, "they were prepared from other weights")
+    return record
+
+
+def _unprepared(weights: str, why: str) -> WeightsError:
+    return WeightsError(
+        f"the weights {weights} cannot run on openvino: {why}. Run `vtbridge weights pull "
+        f"{weights}`, or set runtime to pytorch"
+    )
+
+
+def _sources(store: WeightStore, weights: str) -> dict[Network, str]:
+    files = store.record(weights).files
+    return {network: files[network].sha256 for network in Network}
+
+
+def _cache_folder(cache_dir: Path) -> Path:
+    folder = cache_dir / "openvino"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
