@@ -30,7 +30,7 @@ def test_headless_demo_ends_with_one_line_of_json(tmp_path: Path) -> None:
         env=isolated_environment(tmp_path),
     )
     summary = json.loads(finished.stdout.splitlines()[-1])
-    assert summary["frames"] > 5
+    assert summary["frames"] >= 1
     assert summary["fps"] == pytest.approx(summary["frames"] / summary["seconds"], rel=0.02)
     assert summary["dropped"] >= 0
     assert summary["runtime"].startswith(("openvino", "pytorch"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from tests.support.daemon import DaemonProcess, running
 from vtbridge.datatypes import U8Array
 
 GREEN = (0, 177, 64)
+SOME_FRAMES = re.compile(r"[2-9]|\d\d+")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def avatar_pixels(page: Page) -> U8Array:
 
 def test_avatar_stands_transparent_before_the_background(demo: DaemonProcess, page: Page) -> None:
     page.goto(demo.url)
-    page.wait_for_function("Number(document.body.dataset.frame) > 3")
+    expect(page.locator("body")).to_have_attribute("data-frame", SOME_FRAMES, timeout=60_000)
     page.get_by_label("green").check()
     pixels = avatar_pixels(page)
     height, width, _ = pixels.shape
@@ -68,10 +70,15 @@ def test_avatar_stands_transparent_before_the_background(demo: DaemonProcess, pa
 
 def test_avatar_moves_and_the_state_is_shown(demo: DaemonProcess, page: Page) -> None:
     page.goto(demo.url)
-    page.wait_for_function("Number(document.body.dataset.frame) > 1")
+    expect(page.locator("body")).to_have_attribute("data-frame", SOME_FRAMES, timeout=60_000)
     before = avatar_pixels(page)
-    page.wait_for_timeout(1500)
-    assert (np.abs(avatar_pixels(page).astype(int) - before) > 40).sum() > 100
+    moved = 0
+    for _ in range(20):
+        page.wait_for_timeout(500)
+        moved = int((np.abs(avatar_pixels(page).astype(int) - before) > 40).sum())
+        if moved > 100:
+            break
+    assert moved > 100
     expect(page.locator("#connection")).to_have_text("live")
     expect(page.locator("#runtime")).to_contain_text("CPU")
     page.get_by_role("button", name="Calibrate").click()

@@ -89,10 +89,12 @@ def list_weights(as_json: JsonOption = False, store_folder: StoreOption = None) 
     if as_json:
         typer.echo(json.dumps({"root": str(store.root), "entries": [_row(r) for r in rows]}))
         return
-    table = Table(title=f"weights in {store.root}", title_justify="left", box=box.SIMPLE)
-    table.add_column("name", min_width=max(len(row.name) for row in rows))
-    for column in ("state", "MiB", "licence", "author", "from"):
-        table.add_column(column, justify="right" if column == "MiB" else "left")
+    table = Table(title=f"weights in {store.root}", title_justify="left", box=box.SIMPLE_HEAD)
+    table.pad_edge = False
+    for column in ("name", "state", "MiB", "licence"):
+        table.add_column(column, justify="right" if column == "MiB" else "left", no_wrap=True)
+    for column in ("author", "from"):
+        table.add_column(column, overflow="fold")
     for row in rows:
         size = f"{row.size / 2**20:.1f}" if row.size else ""
         table.add_row(row.name, row.state, size, row.license, row.author, row.source)
