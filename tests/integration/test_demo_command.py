@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from vtbridge.publish.vtbf import segment_path
 
 from tests.support.daemon import isolated_environment, unique_name, write_config
+from vtbridge.publish.vtbf import segment_path
 
 
 @pytest.mark.usefixtures("weight_store")

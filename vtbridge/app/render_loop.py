@@ -123,7 +123,7 @@ class RenderLoop(ThreadService):
             self._poser.close()
 
     def _beat(self, seen: int) -> int:
-        """Turn the faces since ``seen`` into one frame; return the newest one's place in the order."""
+        """Turn the faces since ``seen`` into one frame and return the newest one's ``seq``."""
         faces = self._faces.newer(seen)
         with self._telemetry.timed("retarget"):
             # All of them, oldest first: a blink lies between two beats of a slow machine.

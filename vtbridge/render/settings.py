@@ -48,7 +48,8 @@ class RenderSettings(StageSettings):
 
     precision: Precision = Precision.AUTO
     """Precision: `f32` (exact), `bf16` (openvino on CPUs that have it; rotator and editor only),
-    `f16` (pytorch on CUDA) or `auto`: bf16 on openvino where the CPU has it, else f32."""
+    `f16` (pytorch on CUDA) or `auto`: on openvino bf16 where the CPU has it, else f32 with quicker,
+    slightly inexact sums; on pytorch f32."""
 
     weights: str = Field("tha3-separable-float", min_length=1, max_length=64)
     """Name of the weights, as `vtbridge weights list` shows it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import openvino as ov
+from openvino import opset13 as ops
 from pydantic import BaseModel, ConfigDict, Field
 
 from vtbridge.datatypes import F32Array
@@ -36,6 +38,8 @@ EXPORT_FOLDER = "openvino"
 EXPORT_RECORD = "export.json"
 
 EXPORT_TIMEOUT_S = 600.0
+
+_TILE = 8
 
 _RECORD_LIMIT = 1 << 16
 _XML_LIMIT = 1 << 24
@@ -72,10 +76,10 @@ class OpenVinoRuntime:
 
     Args:
         compiled: every stage.
-        precision: what ``describe`` tells.
+        precision: how exactly they compute, as ``describe`` tells it.
     """
 
-    def __init__(self, compiled: Mapping[Stage, Any], precision: Precision) -> None:
+    def __init__(self, compiled: Mapping[Stage, Any], precision: str) -> None:
         self._precision = precision
         self._requests = {stage: model.create_infer_request() for stage, model in compiled.items()}
 
@@ -131,20 +135,23 @@ def open_openvino(request: RuntimeRequest) -> OpenVinoRuntime:
         core.set_property({"CACHE_DIR": str(_cache_folder(request.cache_dir))})
     compiled = {}
     for stage in Stage:
-        exact = precision is Precision.F32 or stage not in _BF16_STAGES
         model = core.read_model(*export[stage])
+        if request.precision is Precision.F32:
+            sum_in_tiles(model)
+        in_bf16 = precision is Precision.BF16 and stage in _BF16_STAGES
         compiled[stage] = core.compile_model(
             model,
             "CPU",
             {
                 "PERFORMANCE_HINT": "LATENCY",
-                "INFERENCE_PRECISION_HINT": "f32" if exact else "bf16",
+                "INFERENCE_PRECISION_HINT": "bf16" if in_bf16 else "f32",
                 "INFERENCE_NUM_THREADS": request.threads,
                 # Pinned, two programs with one thread each would share a core.
                 "ENABLE_CPU_PINNING": False,
             },
         )
-    return OpenVinoRuntime(compiled, precision)
+    fast = precision is Precision.F32 and request.precision is Precision.AUTO
+    return OpenVinoRuntime(compiled, "f32-fast" if fast else precision)
 
 
 def has_bf16(core: ov.Core | None = None) -> bool:
@@ -211,6 +218,40 @@ def export_problem(store: WeightStore, weights: str) -> str:
     except WeightsError as error:
         return str(error)
     return ""
+
+
+def sum_in_tiles(model: ov.Model) -> None:
+    """Make instance normalisation exact, for about a quarter more time.
+
+    OpenVINO's own adds up a channel value by value. Around a character most values are
+    the same, so that every addition rounds the same way and mean and variance drift; the
+    rotator turns that into up to 0.005 of a frame's range at hard edges, invisible but
+    far above what float32 can do. Means of means of 8x8 tiles do not drift.
+
+    Args:
+        model: a stage; changed in place.
+    """
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "MVN":
+            continue
+        x = node.input_value(0)
+        centred = ops.subtract(x, _tiled_mean(x))
+        variance = _tiled_mean(ops.multiply(centred, centred).output(0))
+        eps = np.float32(node.get_attributes()["eps"])
+        exact = ops.divide(centred, ops.sqrt(ops.add(variance, eps)))
+        for reader in node.output(0).get_target_inputs():
+            reader.replace_source_output(exact.output(0))
+
+
+def _tiled_mean(x: ov.Output) -> ov.Node:
+    """Return the mean of [1, C, S, S] over the last two axes, [1, C, 1, 1]."""
+    side = x.get_shape()[-1]
+    while side > 1:
+        tile = math.gcd(side, _TILE) if side > _TILE else side
+        tile = tile if tile > 1 else side
+        x = ops.avg_pool(x, [tile, tile], [0, 0], [0, 0], [tile, tile], exclude_pad=True).output(0)
+        side //= tile
+    return x.get_node()
 
 
 def _precision(core: ov.Core, wanted: Precision) -> Precision:
