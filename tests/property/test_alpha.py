@@ -19,13 +19,13 @@ SIGNALS = st.floats(-1.25, 1.25, width=32)
 WILD = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
 
-def srgb_from_linear(linear: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def srgb_from_linear(linear: np.ndarray) -> np.ndarray:
     return np.where(
         linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055
     )
 
 
-def linear_from_srgb(encoded: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def linear_from_srgb(encoded: np.ndarray) -> np.ndarray:
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 

@@ -92,8 +92,9 @@ def counters(shown: U8Array) -> tuple[int, int]:
 
 
 def _counter(shown: U8Array, row: int) -> int:
-    green = shown[row, CELL // 2 : COUNTER_BITS * CELL : CELL, 1]
-    return sum(1 << bit for bit in range(COUNTER_BITS) if green[bit] > 127)
+    # Blue: in the scenes' background it is dark, so a scene without the avatar reads as 0.
+    blue = shown[row, CELL // 2 : COUNTER_BITS * CELL : CELL, 2]
+    return sum(1 << bit for bit in range(COUNTER_BITS) if blue[bit] > 127)
 
 
 def over(premultiplied: U8Array, background: tuple[int, int, int]) -> NDArray[np.float64]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Generic
 
 import numpy as np
-import platformdirs
 
 from vtbridge.datatypes import PICTURE_SIZE, F32Array, Picture, U8Array, clamp_pose, read_only
 from vtbridge.errors import InferenceError
@@ -193,7 +191,6 @@ def open_poser(
         device=settings.device,
         precision=settings.precision,
         threads=settings.threads,
-        cache_dir=Path(platformdirs.user_cache_dir("vtbridge")),
     )
     return Tha3Poser(open_runtime(settings.runtime, request), telemetry)
 

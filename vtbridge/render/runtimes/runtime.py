@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
@@ -58,7 +57,6 @@ class RuntimeRequest:
         device: ``AUTO`` takes the runtime's best.
         precision: ``AUTO`` takes the fastest that shows no difference.
         threads: of inference on a CPU, 0 for every core.
-        cache_dir: where compiled networks may be kept between starts.
     """
 
     store: WeightStore
@@ -66,7 +64,6 @@ class RuntimeRequest:
     device: DeviceName = DeviceName.AUTO
     precision: Precision = Precision.AUTO
     threads: int = 0
-    cache_dir: Path | None = None
 
 
 def open_runtime(name: RuntimeName, request: RuntimeRequest) -> Runtime[Any]:

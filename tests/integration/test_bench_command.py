@@ -1,0 +1,62 @@
+"""``vtbridge bench``: every runtime in turns, with or without the reference."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+STAGES = {"face", "rotate", "edit", "convert"}
+
+
+def run_bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "vtbridge", "bench", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+        cwd=REPOSITORY,
+    )
+
+
+@pytest.mark.usefixtures("weight_store")
+def test_json_tells_what_every_runtime_needed() -> None:
+    done = run_bench("--frames", "2", "--no-reference", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["frames"] == 2
+    assert report["machine"]["threads"] >= 1
+    rows = {row["name"]: row for row in report["results"]}
+    assert list(rows) == [
+        "reference",
+        "pytorch f32",
+        "openvino f32",
+        "openvino bf16",
+        "openvino auto",
+    ]
+    assert rows["reference"] == {
+        "name": "reference",
+        "ran": False,
+        "reason": "left out as asked",
+    }
+    for name in ("pytorch f32", "openvino f32", "openvino auto"):
+        row = rows[name]
+        assert row["ran"], row
+        assert row["description"].startswith(name.split()[0])
+        assert 0 < row["median_ms"] <= row["p90_ms"]
+        assert row["stages_ms"].keys() >= STAGES
+        assert row["times_faster"] is None
+    bf16 = rows["openvino bf16"]
+    assert bf16["ran"] or "does not multiply bf16" in bf16["reason"]
+
+
+def test_a_wheel_that_is_given_must_be_the_right_one() -> None:
+    done = run_bench("--reference", "setup.py")
+    assert done.returncode == 4
+    assert "its sha256 is" in done.stderr
+    assert "Traceback" not in done.stderr

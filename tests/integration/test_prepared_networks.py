@@ -1,0 +1,101 @@
+"""Networks prepared for OpenVINO: only the very bytes that belong to the weights are run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vtbridge.errors import RuntimeUnavailable, WeightsError
+from vtbridge.render.models.signatures import Stage
+from vtbridge.render.runtimes import openvino
+from vtbridge.render.runtimes.openvino import (
+    EXPORT_FOLDER,
+    EXPORT_RECORD,
+    export_problem,
+    has_bf16,
+    ir_paths,
+    open_openvino,
+)
+from vtbridge.render.runtimes.runtime import RuntimeRequest
+from vtbridge.render.settings import Precision
+from vtbridge.render.weights.manifest import DEFAULT_WEIGHTS
+from vtbridge.render.weights.store import WeightStore
+
+
+@pytest.fixture
+def store(weight_store: WeightStore, tmp_path: Path) -> WeightStore:
+    """Return a store that shares the real one's files, each of which may be replaced."""
+    if problem := export_problem(weight_store, DEFAULT_WEIGHTS):
+        pytest.fail(problem)
+    copy = WeightStore(tmp_path / "store")
+    for file in weight_store.directory(DEFAULT_WEIGHTS).rglob("*"):
+        if file.is_file():
+            link = copy.root / file.relative_to(weight_store.root)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(file)
+    return copy
+
+
+def replace(file: Path, content: bytes) -> None:
+    file.unlink()
+    file.write_bytes(content)
+
+
+def prepared(store: WeightStore) -> Path:
+    return store.directory(DEFAULT_WEIGHTS) / EXPORT_FOLDER
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("which", [0, 1], ids=["graph", "constants"])
+def test_one_flipped_bit_is_refused(stage: Stage, which: int, store: WeightStore) -> None:
+    file = ir_paths(prepared(store), stage)[which]
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    replace(file, bytes(content))
+    with pytest.raises(WeightsError, match=f"{stage}.*damaged.*vtbridge weights pull"):
+        open_openvino(RuntimeRequest(store, DEFAULT_WEIGHTS))
+
+
+@pytest.mark.parametrize("name", [EXPORT_RECORD, "edit.bin", "face.xml"])
+def test_a_missing_file_is_told_of_with_the_remedy(name: str, store: WeightStore) -> None:
+    (prepared(store) / name).unlink()
+    with pytest.raises(WeightsError, match="vtbridge weights pull tha3-separable-float"):
+        open_openvino(RuntimeRequest(store, DEFAULT_WEIGHTS))
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"format": 2}'])
+def test_a_damaged_record_is_told_of(content: bytes, store: WeightStore) -> None:
+    replace(prepared(store) / EXPORT_RECORD, content)
+    assert "is damaged" in export_problem(store, DEFAULT_WEIGHTS)
+
+
+def test_networks_of_other_weights_are_refused(store: WeightStore) -> None:
+    record = json.loads((prepared(store) / EXPORT_RECORD).read_text())
+    record["sources"]["editor"] = "0" * 64
+    replace(prepared(store) / EXPORT_RECORD, json.dumps(record).encode())
+    assert "from other weights" in export_problem(store, DEFAULT_WEIGHTS)
+
+
+def test_networks_of_an_older_graph_are_refused(
+    store: WeightStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert export_problem(store, DEFAULT_WEIGHTS) == ""
+    monkeypatch.setattr(openvino, "GRAPH_REVISION", openvino.GRAPH_REVISION + 1)
+    assert "another version of vtbridge" in export_problem(store, DEFAULT_WEIGHTS)
+
+
+def test_bf16_runs_where_the_cpu_has_it_and_is_refused_elsewhere(store: WeightStore) -> None:
+    request = RuntimeRequest(store, DEFAULT_WEIGHTS, precision=Precision.BF16)
+    if has_bf16():
+        assert open_openvino(request).describe() == "openvino bf16 CPU"
+    else:
+        with pytest.raises(RuntimeUnavailable, match=r"does not multiply bf16.*set precision"):
+            open_openvino(request)
+
+
+def test_the_default_tells_which_precision_it_took(store: WeightStore) -> None:
+    expected = "bf16" if has_bf16() else "f32-fast"
+    runtime = open_openvino(RuntimeRequest(store, DEFAULT_WEIGHTS))
+    assert runtime.describe() == f"openvino {expected} CPU"

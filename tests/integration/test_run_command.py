@@ -1,0 +1,116 @@
+"""The daemon as a user meets it: one of a name, told what to do, honest about mistakes."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import (
+    isolated_environment,
+    running,
+    unique_name,
+    wait_until,
+    write_config,
+)
+from vtbridge.publish.vtbf import FrameReader, segment_path
+
+pytestmark = pytest.mark.usefixtures("weight_store")
+
+
+def vtbridge(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with the state and the config.toml of ``folder``."""
+    return subprocess.run(
+        [sys.executable, "-m", "vtbridge", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env=isolated_environment(folder),
+    )
+
+
+def test_second_daemon_of_a_name_is_told_who_holds_it(tmp_path: Path) -> None:
+    config = str(tmp_path / "config.toml")
+    with running(tmp_path, "demo", "--headless") as first:
+        second = vtbridge(tmp_path, "demo", "--headless", "--config", config)
+        assert second.returncode == 8
+        assert str(first.process.pid) in second.stderr
+        assert "Traceback" not in second.stderr
+        with FrameReader.attach(first.name) as reader:
+            assert reader.read_newer(0, timeout_s=10) is not None, "the first goes on"
+
+
+def test_calibration_can_be_asked_for_and_is_kept(tmp_path: Path) -> None:
+    config = str(tmp_path / "config.toml")
+    with running(tmp_path, "run") as daemon:
+        sender = subprocess.Popen(
+            [
+                sys.executable,
+                *("-m", "vtbridge", "send", "--to", f"127.0.0.1:{daemon.ports['vmc']}"),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            wait_until(
+                lambda: any("face seen by vmc" in line for line in daemon.log), 60, "a face is seen"
+            )
+            assert vtbridge(tmp_path, "calibrate", "--config", config).returncode == 0
+            wait_until(
+                lambda: any("calibrating" in line for line in daemon.log), 20, "it was heard"
+            )
+            with FrameReader.attach(daemon.name) as reader:
+                seen = 0
+                for _ in range(12):  # the samples' window lies behind these frames
+                    received = reader.read_newer(seen, timeout_s=20)
+                    assert received is not None
+                    seen = received.frame_no
+        finally:
+            sender.terminate()
+            sender.wait(10)
+        assert daemon.terminate() == 0
+    assert (tmp_path / "state" / "vtbridge" / "calibration.json").is_file()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_the_daemon_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    with running(tmp_path, "demo", "--headless") as daemon:
+        daemon.process.send_signal(number)
+        assert daemon.process.wait(20) == 0
+    assert not segment_path(daemon.name).exists()
+
+
+def test_killed_daemons_name_is_free_at_once(tmp_path: Path) -> None:
+    name = unique_name()
+    ports = write_config(tmp_path, name)
+    with running(tmp_path, "demo", "--headless", name=name, ports=ports) as daemon:
+        daemon.kill()
+    finished = vtbridge(
+        tmp_path,
+        *("demo", "--headless", "--seconds", "1", "--config", str(tmp_path / "config.toml")),
+    )
+    assert finished.returncode == 0, finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("run", "--picture", "nobody.png"), 3, "nobody.png"),
+        (("run", "--config", "absent.toml"), 2, "absent.toml"),
+        (("run", "--name", "a name with spaces"), 2, "name"),
+        (("run", "--fps", "0"), 2, "fps"),
+        (("pose", "michi", "--set", "mouth_aa=1"), 2, "mouth_aaa"),
+        (("watch", "nobody"), 7, "nobody"),
+    ],
+)
+def test_mistake_is_one_message_and_an_exit_code(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    finished = vtbridge(tmp_path, *arguments)
+    assert finished.returncode == code, finished.stderr
+    assert told in finished.stderr
+    assert "Traceback" not in finished.stderr

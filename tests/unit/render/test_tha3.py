@@ -1,0 +1,250 @@
+"""The THA3 poser: nothing is computed twice, and nothing wrong is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vtbridge.clock import ManualClock
+from vtbridge.datatypes import F32Array, Picture
+from vtbridge.errors import InferenceError
+from vtbridge.pose_params import POSE_SIZE, PoseParam
+from vtbridge.render.models.signatures import Stage
+from vtbridge.render.tha3 import Tha3Poser
+from vtbridge.telemetry import Telemetry
+
+BROWS, FACE, ROTATE, EDIT = Stage.BROWS, Stage.FACE, Stage.ROTATE, Stage.EDIT
+
+
+class RecordingRuntime:
+    """Remembers which stages ran; every stage passes on the sum of what it was given.
+
+    So each pixel of a frame tells whether all that the frame depends on was up to date.
+    """
+
+    def __init__(self) -> None:
+        self.ran: list[Stage] = []
+        self.closed = False
+        self.fails_at: Stage | None = None
+        self.spoils: Stage | None = None
+        self.clock = ManualClock()
+
+    def describe(self) -> str:
+        return "recording"
+
+    def upload(self, array: F32Array) -> F32Array:
+        return array.copy()
+
+    def run(self, stage: Stage, *inputs: F32Array) -> tuple[F32Array, ...]:
+        self.ran.append(stage)
+        self.clock.advance(0.01)
+        if stage is self.fails_at:
+            raise InferenceError(f"{stage} failed")
+        total = float(sum(array.sum() for array in inputs))
+        outputs = 3 if stage in (Stage.DECOMPOSE, ROTATE) else 1
+        value = np.nan if stage is self.spoils else total
+        shape = (1, 4, 512, 512) if stage is EDIT else (1, 1)
+        scaled = np.sin(value) if stage is EDIT else value
+        return tuple(np.full(shape, scaled, np.float32) for _ in range(outputs))
+
+    def download(self, array: F32Array) -> F32Array:
+        return array
+
+    def close(self) -> None:
+        self.closed = True
+
+    def taken(self) -> list[Stage]:
+        ran, self.ran = self.ran, []
+        return ran
+
+
+@pytest.fixture
+def runtime() -> RecordingRuntime:
+    return RecordingRuntime()
+
+
+@pytest.fixture
+def poser(runtime: RecordingRuntime) -> Tha3Poser[F32Array]:
+    poser = Tha3Poser(runtime, Telemetry(runtime.clock))
+    poser.set_picture(picture(100))
+    assert runtime.taken() == [Stage.DECOMPOSE]
+    return poser
+
+
+def picture(level: int) -> Picture:
+    rgba = np.full((512, 512, 4), 255, np.uint8)
+    rgba[..., :3] = level
+    return Picture(rgba=rgba, name="grey", digest="")
+
+
+def pose(**values: float) -> F32Array:
+    result = np.zeros(POSE_SIZE, np.float32)
+    for name, value in values.items():
+        result[PoseParam[name.upper()]] = value
+    return result
+
+
+def fresh_frame(values: F32Array) -> F32Array:
+    """Return what a poser gives that has never seen another pose."""
+    poser = Tha3Poser(RecordingRuntime(), Telemetry())
+    poser.set_picture(picture(100))
+    return poser.render_float(values).copy()
+
+
+@pytest.mark.parametrize(
+    ("change", "stages"),
+    [
+        ({"eyebrow_happy_left": 0.3}, [BROWS, FACE, ROTATE, EDIT]),
+        ({"mouth_aaa": 0.3}, [FACE, ROTATE, EDIT]),
+        ({"iris_rotation_y": -0.3}, [FACE, ROTATE, EDIT]),
+        ({"head_x": 0.3}, [ROTATE, EDIT]),
+        ({"breathing": 0.3}, [ROTATE, EDIT]),
+        ({}, []),
+    ],
+)
+def test_only_what_depends_on_the_change_runs(
+    change: dict[str, float],
+    stages: list[Stage],
+    poser: Tha3Poser[F32Array],
+    runtime: RecordingRuntime,
+) -> None:
+    base = {"eyebrow_happy_left": 0.1, "mouth_aaa": 0.1, "head_x": 0.1}
+    poser.render(pose(**base))
+    assert runtime.taken() == [BROWS, FACE, ROTATE, EDIT]
+    changed = pose(**(base | change))
+    poser.render(changed)
+    assert runtime.taken() == stages
+    np.testing.assert_array_equal(poser.render_float(changed), fresh_frame(changed))
+
+
+def test_a_repeated_frame_says_so(poser: Tha3Poser[F32Array]) -> None:
+    said = []
+    for head_x in (0.5, 0.5, 0.6, 0.6, 0.5):
+        poser.render(pose(head_x=head_x))
+        said.append(poser.repeated)
+    assert said == [False, True, False, True, False]
+
+
+def test_a_float_frame_between_two_others_is_not_taken_for_shown(
+    poser: Tha3Poser[F32Array],
+) -> None:
+    first = poser.render(pose(head_x=0.5)).copy()
+    poser.render_float(pose(head_x=-0.5))
+    np.testing.assert_array_equal(poser.render(pose(head_x=0.5)), first)
+    poser.render_float(pose(head_x=-0.5))
+    second = poser.render(pose(head_x=-0.5))
+    assert not poser.repeated
+    assert not np.array_equal(second, first)
+
+
+def test_a_caller_may_reuse_its_array(poser: Tha3Poser[F32Array]) -> None:
+    values = pose(head_x=0.5)
+    poser.render(values)
+    values[PoseParam.HEAD_X] = -0.5
+    poser.render(values)
+    assert not poser.repeated
+
+
+def test_values_beyond_their_range_are_clamped(
+    poser: Tha3Poser[F32Array], runtime: RecordingRuntime
+) -> None:
+    poser.render(pose(mouth_aaa=1, head_y=-1))
+    runtime.taken()
+    poser.render(pose(mouth_aaa=7, head_y=-3, eye_wink_left=-2))
+    assert poser.repeated
+    assert runtime.taken() == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.zeros(44, np.float32), np.zeros(POSE_SIZE), pose(head_x=np.nan), pose(mouth_aaa=np.inf)],
+    ids=["short", "float64", "nan", "inf"],
+)
+def test_what_is_no_pose_is_refused(values: F32Array, poser: Tha3Poser[F32Array]) -> None:
+    with pytest.raises(ValueError, match="pose"):
+        poser.render(values)
+
+
+@pytest.mark.parametrize("stage", [BROWS, FACE, ROTATE, EDIT])
+def test_after_a_failure_nothing_half_done_is_used(
+    stage: Stage, poser: Tha3Poser[F32Array], runtime: RecordingRuntime
+) -> None:
+    shown = poser.render(pose(eyebrow_happy_left=0.5, mouth_aaa=0.5))
+    before = shown.copy()
+    wanted = pose(eyebrow_happy_left=0.7, mouth_aaa=0.7)
+    runtime.fails_at = stage
+    with pytest.raises(InferenceError, match=f"{stage} failed"):
+        poser.render(wanted)
+    np.testing.assert_array_equal(shown, before)
+    runtime.fails_at = None
+    poser.render(wanted)
+    assert not poser.repeated
+    np.testing.assert_array_equal(poser.render_float(wanted), fresh_frame(wanted))
+
+
+@pytest.mark.parametrize("stage", [BROWS, FACE, ROTATE, EDIT])
+def test_numbers_that_are_not_finite_are_never_shown_nor_kept(
+    stage: Stage, poser: Tha3Poser[F32Array], runtime: RecordingRuntime
+) -> None:
+    shown = poser.render(pose(eyebrow_happy_left=0.5))
+    before = shown.copy()
+    wanted = pose(eyebrow_happy_left=0.7)
+    runtime.spoils = stage
+    for render in (poser.render, poser.render_float):
+        with pytest.raises(InferenceError, match="not finite"):
+            render(wanted)
+    np.testing.assert_array_equal(shown, before)
+    runtime.spoils = None
+    np.testing.assert_array_equal(poser.render_float(wanted), fresh_frame(wanted))
+
+
+def test_a_new_picture_leaves_nothing_of_the_old(
+    poser: Tha3Poser[F32Array], runtime: RecordingRuntime
+) -> None:
+    values = pose(mouth_aaa=0.5)
+    old = poser.render(values).copy()
+    runtime.taken()
+    poser.set_picture(picture(200))
+    new = poser.render(values)
+    assert runtime.taken() == [Stage.DECOMPOSE, BROWS, FACE, ROTATE, EDIT]
+    assert not poser.repeated
+    assert not np.array_equal(new, old)
+
+
+def test_a_picture_that_spoils_the_decomposer_is_refused_at_once(
+    poser: Tha3Poser[F32Array], runtime: RecordingRuntime
+) -> None:
+    runtime.spoils = Stage.DECOMPOSE
+    with pytest.raises(InferenceError, match="decomposer gave numbers that are not finite"):
+        poser.set_picture(picture(200))
+    with pytest.raises(InferenceError, match="no picture"):
+        poser.render(pose())
+
+
+def test_times_of_the_stages_that_ran_are_counted(runtime: RecordingRuntime) -> None:
+    telemetry = Telemetry(runtime.clock)
+    poser = Tha3Poser(runtime, telemetry)
+    poser.set_picture(picture(100))
+    for head_x in (0.1, 0.1, 0.2):
+        poser.render(pose(head_x=head_x))
+    counts = {stage: summary.count for stage, summary in telemetry.latencies().items()}
+    assert counts == {
+        "render.decompose": 1,
+        "render.brows": 1,
+        "render.face": 1,
+        "render.rotate": 2,
+        "render.edit": 2,
+        "render.convert": 2,
+    }
+    assert telemetry.latencies()["render.edit"].max_ms == pytest.approx(10)
+
+
+def test_frames_given_out_are_not_written_through(poser: Tha3Poser[F32Array]) -> None:
+    planes = poser.render_float(pose())
+    with pytest.raises(ValueError, match="read-only"):
+        planes[0, 0, 0] = 1
+
+
+def test_closing_closes_the_runtime(poser: Tha3Poser[F32Array], runtime: RecordingRuntime) -> None:
+    poser.close()
+    assert runtime.closed
