@@ -10,7 +10,8 @@
     ├── RuntimeUnavailable   an inference runtime cannot run on this machine
     ├── InferenceError       a network failed or gave numbers that must not be shown
     ├── FrameTransportError  the shared-memory segment cannot be made or read
-    │   └── AlreadyRunning   another daemon holds the segment
+    │   ├── AlreadyRunning   another daemon holds the segment
+    │   └── SegmentsUnsupported  this system has no shared-memory transport yet
     ├── ObsError             OBS refused something
     │   ├── ObsUnreachable   nothing answers there
     │   └── ObsAuthError     the password is wrong or missing
@@ -81,6 +82,10 @@ class AlreadyRunning(FrameTransportError):
     """Another living process writes to the segment of this name."""
 
     exit_code = 8
+
+
+class SegmentsUnsupported(FrameTransportError):
+    """vtbf is not written for this operating system yet; frames leave by other ways."""
 
 
 class ObsError(VtbridgeError):

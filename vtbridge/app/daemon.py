@@ -11,15 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vtbridge.app.calibration_file import load_calibration, save_calibration
+from vtbridge.app.no_segment import NoSegment
 from vtbridge.app.obs_scene import keep_scene
-from vtbridge.app.render_loop import RenderLoop, Sink
+from vtbridge.app.render_loop import RenderLoop, Segment, Sink
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
 from vtbridge.control.osc_control import OscControl
 from vtbridge.control.server import ControlServer
 from vtbridge.control.token import create_token
 from vtbridge.datatypes import FaceFrame, Picture
-from vtbridge.errors import PortInUse, VtbridgeError
+from vtbridge.errors import PortInUse, SegmentsUnsupported, VtbridgeError
 from vtbridge.expressions.idle import IdleMotion
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
@@ -102,15 +103,7 @@ class Daemon:
         async with contextlib.AsyncExitStack() as stack:
             loop = asyncio.get_running_loop()
             _catch_signals(loop, self._stop.set)
-            writer = stack.enter_context(
-                FrameWriter.open(
-                    config.publish.name,
-                    max_width=config.publish.max_width,
-                    max_height=config.publish.max_height,
-                    slot_count=config.publish.slot_count,
-                    nominal_fps=config.avatar.fps,
-                )
-            )
+            writer = self._open_segment(stack)
             sinks: list[Sink] = []
             self._render = render = RenderLoop(
                 open_poser=lambda: open_poser(config.render, self._telemetry),
@@ -199,6 +192,23 @@ class Daemon:
         if self._render is not None:
             log.info("calibrating: look straight ahead with a relaxed face")
             self._render.submit(self._retargeter.calibrate)
+
+    def _open_segment(self, stack: contextlib.AsyncExitStack) -> Segment:
+        """Return the shared-memory segment, or on a system without any a stand-in, loudly."""
+        publish = self._config.publish
+        try:
+            return stack.enter_context(
+                FrameWriter.open(
+                    publish.name,
+                    max_width=publish.max_width,
+                    max_height=publish.max_height,
+                    slot_count=publish.slot_count,
+                    nominal_fps=self._config.avatar.fps,
+                )
+            )
+        except SegmentsUnsupported as error:
+            log.warning("%s", error)
+            return NoSegment()
 
     def _open_media(self) -> MediaServer | None:
         """Return the TCP sink; a taken port costs only that, not the avatar."""

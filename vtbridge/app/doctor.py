@@ -18,7 +18,13 @@ from vtbridge import __version__
 from vtbridge.clock import MonotonicClock
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import Frame
-from vtbridge.errors import FrameTransportError, ObsAuthError, ObsError, VtbridgeError
+from vtbridge.errors import (
+    FrameTransportError,
+    ObsAuthError,
+    ObsError,
+    SegmentsUnsupported,
+    VtbridgeError,
+)
 from vtbridge.publish.vtbf import FrameReader, FrameWriter, Liveness, list_segments, segment_path
 
 _SHM_WANTED_BYTES = 64 << 20
@@ -52,7 +58,9 @@ def examine(config: Config) -> Iterator[Finding]:
         try:
             yield from check(config)
         except VtbridgeError as error:
-            yield Finding(check.__name__.strip("_"), Verdict.FAILURE, str(error))
+            unsupported = isinstance(error, SegmentsUnsupported)
+            verdict = Verdict.WARNING if unsupported else Verdict.FAILURE
+            yield Finding(check.__name__.strip("_").replace("_", " "), verdict, str(error))
 
 
 def _machine(_config: Config) -> Iterator[Finding]:

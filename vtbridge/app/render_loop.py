@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from vtbridge.clock import NS_PER_S, Clock
 from vtbridge.datatypes import FaceFrame, Frame, FrameFlag, Picture, Pose, U8Array
@@ -13,7 +14,7 @@ from vtbridge.expressions.idle import IdleMotion
 from vtbridge.flow.pacer import Pacer
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
-from vtbridge.publish.vtbf import FrameWriter, HealthFlag
+from vtbridge.publish.vtbf import HealthFlag
 from vtbridge.render.poser import Poser
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.telemetry import Telemetry
@@ -26,6 +27,19 @@ _FAILURES_BEFORE_REBUILD = 3
 _REBUILDS_BEFORE_GIVING_UP = 3
 
 Sink = Callable[[Frame], None]
+
+
+class Segment(Protocol):
+    """What the loop needs of the shared-memory segment; ``FrameWriter`` is one."""
+
+    def write(self, frame: Frame) -> int:
+        """Publish ``frame`` and return its number."""
+
+    def heartbeat(self) -> None:
+        """Tell readers that the loop lives though no frame came."""
+
+    def set_health(self, flags: HealthFlag) -> None:
+        """Tell readers how the daemon is."""
 
 
 class RenderLoop(ThreadService):
@@ -52,7 +66,7 @@ class RenderLoop(ThreadService):
         retargeter: Retargeter,
         idle: IdleMotion,
         faces: LatestSlot[FaceFrame],
-        writer: FrameWriter,
+        writer: Segment,
         sinks: Sequence[Sink],
         fps: float,
         clock: Clock,

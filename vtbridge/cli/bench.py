@@ -12,7 +12,6 @@ from vtbridge.cli.pose import ThreadsOption, WeightsOption
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vtbridge.datatypes import F32Array
     from vtbridge.render.benchmark.measure import Contender, Result
 
 REFERENCE = "reference"
@@ -69,18 +68,18 @@ def bench(
     from vtbridge.cli.pose import find_character
     from vtbridge.render.benchmark.machine import describe_machine
     from vtbridge.render.benchmark.measure import WARM_UP, measure
-    from vtbridge.render.benchmark.pose_path import smooth_pose_path
+    from vtbridge.render.benchmark.pose_path import excerpts, smooth_pose_path
     from vtbridge.render.pose_file import read_poses
 
     count = frames + WARM_UP
-    recorded = smooth_pose_path(count) if poses is None else read_poses(poses)
+    chosen = smooth_pose_path(count) if poses is None else excerpts(read_poses(poses), count)
     character = find_character(picture)
     machine = describe_machine()
     err = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="vtbridge-bench-") as scratch:
         folder = Path(scratch)
         inputs = folder / "inputs.npz"
-        np.savez(inputs, rgba=character.rgba, poses=_repeated(recorded, count))
+        np.savez(inputs, rgba=character.rgba, poses=chosen)
         with Progress(console=err, transient=True) as progress:
             task = progress.add_task("getting ready", total=frames)
             contenders = _contenders(inputs, weights, threads)
@@ -148,12 +147,6 @@ def _reference(
         return Contender(REFERENCE, problem=str(error))
     settings = RenderSettings(threads=threads)
     return Contender(REFERENCE, Job(inputs=inputs, settings=settings, reference=folder / REFERENCE))
-
-
-def _repeated(poses: F32Array, count: int) -> F32Array:
-    import numpy as np
-
-    return np.resize(poses, (count, poses.shape[1]))
 
 
 def _report(

@@ -20,7 +20,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 WEBSOCKET_PROTOCOL = "vtbridge.preview"
 _TOKEN_PROTOCOL = "token."  # noqa: S105 - a prefix, no secret
 _SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; connect-src 'self' ws:; frame-ancestors 'self'",
+    "Content-Security-Policy": (
+        "default-src 'self'; frame-ancestors 'self'; "
+        "connect-src 'self' ws://127.0.0.1:* ws://localhost:*"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",

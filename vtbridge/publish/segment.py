@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum, IntFlag
 from pathlib import Path
 
-from vtbridge.errors import FrameTransportError
+from vtbridge.errors import FrameTransportError, SegmentsUnsupported
 from vtbridge.publish import _vtbf
 
 SEGMENT_DIRECTORY = Path("/dev/shm")  # noqa: S108 - shared memory is the point
@@ -197,9 +197,9 @@ def read_status(fd: int) -> SegmentStatus | None:
 
 def _require_support() -> None:
     if not _vtbf.SUPPORTED:
-        raise FrameTransportError(
+        raise SegmentsUnsupported(
             f"shared-memory frames are not supported yet on this system ({sys.platform}); "
-            "use Linux, or the virtual camera as output"
+            "OBS gets them over TCP as a Media Source: vtbridge obs setup"
         )
 
 

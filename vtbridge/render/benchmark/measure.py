@@ -75,7 +75,7 @@ def measure(
 
     Args:
         contenders: whom to compare; one that cannot run is told of in its result.
-        frames: how many frames count; poses beyond the recorded ones start over.
+        frames: how many frames count; the jobs hold that many poses and ``WARM_UP`` more.
         advanced: called with the frames done so far.
 
     Raises:

