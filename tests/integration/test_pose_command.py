@@ -75,20 +75,23 @@ def test_many_poses_become_numbered_files_and_can_be_resumed(tmp_path: Path) -> 
     done = run_pose(*batch, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     files = sorted((tmp_path / "out").iterdir())
-    assert [file.name for file in files] == ["0000.npy", "0001.npy", "0002.npy"]
-    frames = [np.load(file) for file in files]
+    stems = ["0000", "0001", "0002"]
+    assert [file.name for file in files] == [
+        f"{s}.{kind}" for s in stems for kind in ("npy", "png")
+    ]
+    frames = [np.load(file) for file in files if file.suffix == ".npy"]
     assert all(f.dtype == np.float32 and f.shape == (4, 512, 512) for f in frames)
     assert np.abs(frames[0] - frames[1]).max() > 0.5
     np.testing.assert_array_equal(frames[1], frames[2])
 
-    files[1].unlink()
-    files[2].write_bytes(b"kept as it is")
+    (tmp_path / "out" / "0001.npy").unlink()
+    (tmp_path / "out" / "0002.png").write_bytes(b"kept as it is")
     again = run_pose(*batch, "--resume", "--json", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout)["written"] == ["out/0001.npy"]
+    assert json.loads(again.stdout)["written"] == ["out/0001.png", "out/0001.npy"]
     assert json.loads(again.stdout)["kept"] == 2
-    np.testing.assert_array_equal(np.load(files[1]), frames[1])
-    assert files[2].read_bytes() == b"kept as it is"
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "0001.npy"), frames[1])
+    assert (tmp_path / "out" / "0002.png").read_bytes() == b"kept as it is"
 
 
 @pytest.mark.usefixtures("weight_store")

@@ -106,7 +106,7 @@ def _weights(config: Config) -> Iterator[Finding]:
 
 
 def _picture(config: Config) -> Iterator[Finding]:
-    from vtbridge.app.session import open_picture
+    from vtbridge.app.characters import open_picture
 
     picture = open_picture(config.avatar.picture)
     yield Finding("picture", Verdict.OK, f"{picture.name} can be posed")

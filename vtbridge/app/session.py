@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
+from vtbridge.app.characters import open_picture
 from vtbridge.app.daemon import Daemon
 from vtbridge.app.performance_source import PerformanceSource
-from vtbridge.characters import find_picture
 from vtbridge.clock import Clock
 from vtbridge.config.schema import Config
-from vtbridge.datatypes import FaceFrame, Picture
+from vtbridge.datatypes import FaceFrame
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
-from vtbridge.render.weights.store import WeightStore
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.inputs import open_inputs
-
-
-def open_picture(name_or_path: str, store: WeightStore | None = None) -> Picture:
-    """Return a character by path, or by the name of a built-in or fetched one.
-
-    Raises:
-        PictureError: there is none of that name, or it cannot be posed.
-    """
-    fetched = (store or WeightStore()).picture("character-lambda")
-    return find_picture(name_or_path, extra={"lambda": fetched} if fetched else {})
 
 
 def tracked_daemon(config: Config) -> Daemon:

@@ -65,7 +65,7 @@ def bench(
     from rich.console import Console
     from rich.progress import Progress
 
-    from vtbridge.cli.pose import find_character
+    from vtbridge.app.characters import open_picture
     from vtbridge.render.benchmark.machine import describe_machine
     from vtbridge.render.benchmark.measure import WARM_UP, measure
     from vtbridge.render.benchmark.pose_path import excerpts, smooth_pose_path
@@ -73,7 +73,7 @@ def bench(
 
     count = frames + WARM_UP
     chosen = smooth_pose_path(count) if poses is None else excerpts(read_poses(poses), count)
-    character = find_character(picture)
+    character = open_picture(picture)
     machine = describe_machine()
     err = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="vtbridge-bench-") as scratch:

@@ -12,10 +12,10 @@ from vtbridge.errors import ConfigError
 from vtbridge.render.settings import DeviceName, Precision, RuntimeName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO
 
-    from vtbridge.datatypes import F32Array, Picture
-    from vtbridge.render.poser import Poser
+    from vtbridge.datatypes import F32Array
 
 RuntimeOption = Annotated[RuntimeName, typer.Option(help="What computes.")]
 DeviceOption = Annotated[DeviceName, typer.Option(help="Where it computes.")]
@@ -47,7 +47,7 @@ def pose(
     ] = None,
     as_float: Annotated[
         bool,
-        typer.Option("--float", help="Write the networks' own float32 output (.npy) instead."),
+        typer.Option("--float", help="Write the networks' own float32 output (.npy) beside it."),
     ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep files of --out-dir that are there already.")
@@ -61,7 +61,7 @@ def pose(
 ) -> None:
     """Draw a character in one pose or in many, without tracker or OBS.
 
-    A PNG holds straight alpha and sRGB. With --float a file holds float32 [4, 512, 512]:
+    A PNG holds straight alpha and sRGB. With --float an .npy beside it holds float32 [4, 512, 512]:
     RGBA planes in linear light, straight alpha, scaled to -1..1, exactly as the networks
     gave them. Values outside a parameter's range are clamped to it.
 
@@ -74,7 +74,11 @@ def pose(
       vtbridge pose me.png --poses poses.json --out-dir exact --float --runtime pytorch
     """
     import json as json_format
+    from functools import partial
 
+    import numpy as np
+
+    from vtbridge.app.characters import open_picture
     from vtbridge.cli.logs import set_up_logging
     from vtbridge.render.pose_file import read_poses
     from vtbridge.render.settings import RenderSettings
@@ -82,20 +86,24 @@ def pose(
     from vtbridge.telemetry import Telemetry
 
     set_up_logging()
-    suffix = ".npy" if as_float else ".png"
     if poses is None:
         if out_dir is not None or resume:
             raise ConfigError("--out-dir and --resume belong to --poses; use --output for one pose")
         values = pose_from_assignments(assignments or [])[None]
-        files = [output or Path(f"pose{suffix}")]
+        files = [output or Path("pose.png")]
     else:
         if out_dir is None or output is not None or assignments:
             raise ConfigError("--poses needs --out-dir, and goes with neither --set nor --output")
         values = read_poses(poses)
-        files = [out_dir / f"{index:04d}{suffix}" for index in range(len(values))]
-    wanted = [i for i, file in enumerate(files) if not (resume and file.is_file())]
+        files = [out_dir / f"{index:04d}.png" for index in range(len(values))]
+    outputs = [(file, file.with_suffix(".npy")) if as_float else (file,) for file in files]
+    wanted = [
+        index
+        for index, made in enumerate(outputs)
+        if not (resume and all(file.is_file() for file in made))
+    ]
 
-    character = find_character(picture)
+    character = open_picture(picture)
     poser = open_poser(
         RenderSettings(
             runtime=runtime, device=device, precision=precision, weights=weights, threads=threads
@@ -105,13 +113,16 @@ def pose(
     try:
         poser.set_picture(character)
         for index in progress(wanted, f"posing {character.name}"):
-            write_frame(poser, values[index], files[index], as_float=as_float)
+            planes = poser.render_float(values[index])
+            write_png(planes, files[index])
+            if as_float:
+                write_whole(files[index].with_suffix(".npy"), partial(np.save, arr=planes))
     finally:
         poser.close()
     summary = {
         "runtime": poser.describe(),
         "picture": character.name,
-        "written": [str(files[i]) for i in wanted],
+        "written": [str(file) for i in wanted for file in outputs[i]],
         "kept": len(files) - len(wanted),
     }
     if json:
@@ -153,43 +164,35 @@ def pose_from_assignments(assignments: Sequence[str]) -> F32Array:
     return values
 
 
-def find_character(name_or_path: str) -> Picture:
-    """Return a picture by path or name; fetched characters count as names.
-
-    Raises:
-        PictureError: there is none, or it cannot be used.
-        WeightsError: a fetched character is damaged.
-    """
-    from vtbridge.characters import find_picture
-    from vtbridge.render.weights.store import WeightStore
-
-    fetched = WeightStore().picture("character-lambda")
-    return find_picture(name_or_path, extra={"lambda": fetched} if fetched else {})
-
-
-def write_frame(poser: Poser, values: F32Array, file: Path, *, as_float: bool) -> None:
-    """Pose and write one file, whole or not at all: the networks' output, or a PNG.
+def write_png(planes: F32Array, file: Path) -> None:
+    """Write the networks' output, float32 [4, 512, 512], as a PNG with straight alpha.
 
     Raises:
         ConfigError: it cannot be written.
-        InferenceError: the runtime failed.
+        InferenceError: it holds numbers that must not be shown.
     """
     import numpy as np
     from PIL import Image
 
     from vtbridge.render.alpha import straight_from_network
 
-    planes = poser.render_float(values)
+    rgba = np.empty((*planes.shape[1:], 4), np.uint8)
+    straight_from_network(planes, rgba)
+    picture = Image.fromarray(rgba)
+    write_whole(file, lambda stream: picture.save(stream, format="PNG", compress_level=4))
+
+
+def write_whole(file: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Let ``write`` fill ``file``, so that it is there whole or not at all.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
     part = file.with_name(f".{file.name}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as stream:
-            if as_float:
-                np.save(stream, planes)
-            else:
-                rgba = np.empty((*planes.shape[1:], 4), np.uint8)
-                straight_from_network(planes, rgba)
-                Image.fromarray(rgba).save(stream, format="PNG", compress_level=4)
+            write(stream)
         part.replace(file)
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error}") from error
