@@ -74,11 +74,15 @@ def fetch_missing_weights(name: str) -> None:
     Raises:
         WeightsError: they cannot be had.
     """
+    import contextlib
+    import sys
+
     from vtbridge.cli.weights import pull
     from vtbridge.render.weights.store import WeightStore
 
     if not WeightStore().is_ready(name):
-        pull(name)
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for --json alone
+            pull(name)
 
 
 def json_line(summary: RunSummary) -> str:
