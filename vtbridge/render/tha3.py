@@ -33,7 +33,7 @@ class _Kept(Generic[ArrayT]):
 
     def keep(self, values: F32Array, output: tuple[ArrayT, ...]) -> None:
         """Remember the output that belongs to this part of ``values``."""
-        self._values = values[self._part].copy()
+        self._values = values[self._part]
         self.output = output
 
     def forget(self) -> None:
