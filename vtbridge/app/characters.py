@@ -17,6 +17,6 @@ def open_picture(name_or_path: str) -> Picture:
         PictureError: there is none of that name, or it cannot be posed.
         WeightsError: a fetched character is damaged.
     """
-    store = WeightStore()
-    found = {name: store.picture(entry) for name, entry in FETCHED.items()}
-    return find_picture(name_or_path, extra={n: path for n, path in found.items() if path})
+    name = name_or_path.lower()
+    path = WeightStore().picture(FETCHED[name]) if name in FETCHED else None
+    return find_picture(name_or_path, extra={name: path} if path else {})

@@ -16,9 +16,14 @@ from vtbridge.app.obs_scene import keep_scene
 from vtbridge.app.render_loop import RenderLoop, Segment, Sink
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
+from vtbridge.control.address import (
+    ControlAddress,
+    new_token,
+    remove_address,
+    write_address,
+)
 from vtbridge.control.osc_control import OscControl
-from vtbridge.control.server import ControlServer
-from vtbridge.control.token import create_token
+from vtbridge.control.server import Commands, ControlServer
 from vtbridge.datatypes import FaceFrame, Picture
 from vtbridge.errors import PortInUse, SegmentsUnsupported, VtbridgeError
 from vtbridge.expressions.idle import IdleMotion
@@ -85,6 +90,8 @@ class Daemon:
         self._retargeter = Retargeter(config.retarget, telemetry=self._telemetry)
         self._render: RenderLoop | None = None
         self._obs: ObsConnection | None = None
+        self._lost: set[str] = set()
+        self._was_calibrating = False
         self._stop = asyncio.Event()
 
     async def run(
@@ -101,39 +108,16 @@ class Daemon:
         """
         config, clock = self._config, self._clock
         async with contextlib.AsyncExitStack() as stack:
-            loop = asyncio.get_running_loop()
-            _catch_signals(loop, self._stop.set)
-            writer = self._open_segment(stack)
+            _catch_signals(asyncio.get_running_loop(), self._stop.set)
             sinks: list[Sink] = []
-            self._render = render = RenderLoop(
-                open_poser=lambda: open_poser(config.render, self._telemetry),
-                picture=self._picture,
-                retargeter=self._retargeter,
-                idle=IdleMotion(config.idle),
-                faces=self._faces,
-                writer=writer,
-                sinks=sinks,
-                fps=config.avatar.fps,
-                clock=clock,
-                telemetry=self._telemetry,
-            )
+            writer = self._open_segment(stack)
+            # In a thread, so that a signal is heard while the networks load.
+            self._render = render = await asyncio.to_thread(self._make_render, writer, sinks)
             commands = {"calibrate": self.calibrate}
-            server = ControlServer(
-                config.control.http_port,
-                create_token(),
-                status=lambda: self._status(render),
-                commands=commands,
-            )
-            await server.start()
-            stack.push_async_callback(server.close)
+            server = await self._open_page(stack, render, commands)
             sinks.append(server.offer)
             if config.control.osc_enabled:
-                osc = OscControl(
-                    {f"/vtbridge/{name}": command for name, command in commands.items()},
-                    self._telemetry,
-                )
-                await osc.start(config.control.osc_port)
-                stack.callback(osc.close)
+                await self._open_osc(stack, commands)
             services: list[ThreadService] = []
             if config.publish.media_enabled and (media := self._open_media()) is not None:
                 sinks.append(media.offer)
@@ -143,12 +127,12 @@ class Daemon:
                 services.append(self._obs)
             services += self._open_sources(self._faces, self._telemetry, clock)
             services.append(render)
+            if self._keep_calibration:
+                load_calibration(self._retargeter, config.publish.name)
+                stack.callback(save_calibration, self._retargeter, config.publish.name)
             for service in services:
                 service.start()
                 stack.callback(_stop_service, service)
-            if self._keep_calibration:
-                load_calibration(self._retargeter)
-                stack.callback(save_calibration, self._retargeter)
             log.info(
                 "%s is live as %r: %s, %g fps wanted",
                 self._picture.name,
@@ -162,30 +146,98 @@ class Daemon:
             await self._watch(services, render, seconds)
             return self._summary(render, (clock.now_ns() - start_ns) / NS_PER_S)
 
+    def _make_render(self, writer: Segment, sinks: list[Sink]) -> RenderLoop:
+        """Load the networks and return the loop that runs them; takes a second or two."""
+        config = self._config
+        return RenderLoop(
+            open_poser=lambda: open_poser(config.render, self._telemetry),
+            picture=self._picture,
+            retargeter=self._retargeter,
+            idle=IdleMotion(config.idle),
+            faces=self._faces,
+            writer=writer,
+            sinks=sinks,
+            fps=config.avatar.fps,
+            clock=self._clock,
+            telemetry=self._telemetry,
+        )
+
+    async def _open_page(
+        self, stack: contextlib.AsyncExitStack, render: RenderLoop, commands: Commands
+    ) -> ControlServer:
+        """Return the page's server; a taken port makes it take a free one."""
+        token = new_token()
+
+        def serve(port: int) -> ControlServer:
+            return ControlServer(port, token, lambda: self._status(render), commands)
+
+        server = serve(self._config.control.http_port)
+        try:
+            await server.start()
+        except PortInUse as error:
+            log.warning("%s; taking a free one for now", error)
+            server = serve(0)
+            await server.start()
+        stack.push_async_callback(server.close)
+        name, address = self._config.publish.name, ControlAddress(server.port, token)
+        write_address(name, address)
+        stack.callback(remove_address, name, address)
+        return server
+
+    async def _open_osc(self, stack: contextlib.AsyncExitStack, commands: Commands) -> None:
+        """Take commands over OSC; a taken port costs only that."""
+        addresses = {f"/vtbridge/{name}": command for name, command in commands.items()}
+        osc = OscControl(addresses, self._telemetry)
+        try:
+            await osc.start(self._config.control.osc_port)
+        except PortInUse as error:
+            log.warning("no commands over OSC: %s", error)
+            return
+        stack.callback(osc.close)
+
     async def _watch(
         self, services: list[ThreadService], render: RenderLoop, seconds: float | None
     ) -> None:
         """Wait for the end, telling the user when the face comes and goes.
 
         Raises:
-            VtbridgeError: a service ended against its will.
+            VtbridgeError: the render loop ended against its will.
         """
         deadline_ns = None if seconds is None else self._clock.now_ns() + round(seconds * NS_PER_S)
         tracked = False
         while not self._stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _WATCH_PERIOD_S)
-            for service in services:
-                if service.failure is not None:
-                    raise VtbridgeError(
-                        f"{service.name} stopped: {service.failure}"
-                    ) from service.failure
+            self._notice_failures(services, render)
+            self._keep_new_calibration()
             if render.tracked != tracked:
                 tracked = render.tracked
                 source = self._source()
                 log.info("face seen by %s" if tracked else "face lost (%s), idling", source)
             if deadline_ns is not None and self._clock.now_ns() >= deadline_ns:
                 return
+
+    def _notice_failures(self, services: list[ThreadService], render: RenderLoop) -> None:
+        """Go on without a service that died, but say so; without the render loop stop.
+
+        Raises:
+            VtbridgeError: the render loop died.
+        """
+        if isinstance(render.failure, VtbridgeError):
+            raise render.failure
+        if render.failure is not None:
+            raise VtbridgeError(f"rendering stopped: {render.failure}") from render.failure
+        for service in services:
+            if service.failure is not None and service.name not in self._lost:
+                self._lost.add(service.name)
+                log.warning("%s stopped (%s); the avatar goes on", service.name, service.failure)
+
+    def _keep_new_calibration(self) -> None:
+        calibrating = self._retargeter.calibrating
+        if self._was_calibrating and not calibrating and self._keep_calibration:
+            log.info("calibrated")
+            save_calibration(self._retargeter, self._config.publish.name)
+        self._was_calibrating = calibrating
 
     def calibrate(self) -> None:
         """Take the face of the next second as neutral; safe from any thread, returns at once."""
@@ -234,6 +286,7 @@ class Daemon:
             "tracked": render.tracked,
             "tracker": self._source() if render.tracked else "waiting for a face",
             "obs": self._obs_state(),
+            "stopped": sorted(self._lost),
             "latency_ms": _latency_ms(self._telemetry),
             "counters": self._telemetry.counters(),
         }
@@ -266,12 +319,15 @@ def _catch_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) ->
     if sys.platform == "win32":
         return
 
-    def stop_then_default(number: signal.Signals) -> None:
-        stop()
-        loop.remove_signal_handler(number)
+    numbers = (signal.SIGINT, signal.SIGTERM)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop_then_default, number)
+    def stop_once() -> None:
+        stop()
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+    for number in numbers:
+        loop.add_signal_handler(number, stop_once)
 
 
 def _stop_service(service: ThreadService) -> None:

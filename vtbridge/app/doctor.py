@@ -29,6 +29,7 @@ from vtbridge.publish.vtbf import FrameReader, FrameWriter, Liveness, list_segme
 
 _SHM_WANTED_BYTES = 64 << 20
 _SELF_TEST_FRAMES = 60
+_LOOPBACK = "127.0.0.1"
 
 
 class Verdict(StrEnum):
@@ -55,12 +56,15 @@ Check = Callable[[Config], Iterator[Finding]]
 def examine(config: Config) -> Iterator[Finding]:
     """Yield what each check finds, in the order of the data's way."""
     for check in CHECKS:
+        name = check.__name__.strip("_").replace("_", " ")
         try:
             yield from check(config)
+        except SegmentsUnsupported as error:
+            yield Finding(name, Verdict.WARNING, str(error))
         except VtbridgeError as error:
-            unsupported = isinstance(error, SegmentsUnsupported)
-            verdict = Verdict.WARNING if unsupported else Verdict.FAILURE
-            yield Finding(check.__name__.strip("_").replace("_", " "), verdict, str(error))
+            yield Finding(name, Verdict.FAILURE, str(error))
+        except Exception as error:  # noqa: BLE001 - one broken check must not hide the others
+            yield Finding(name, Verdict.FAILURE, f"{type(error).__name__}: {error}")
 
 
 def _machine(_config: Config) -> Iterator[Finding]:
@@ -79,14 +83,18 @@ def _runtimes(config: Config) -> Iterator[Finding]:
     from vtbridge.render.weights.store import WeightStore
 
     request = RuntimeRequest(WeightStore(), config.render.weights)
+    works = False
     for name in PREFERENCE:
         try:
             runtime = open_runtime(name, request)
         except VtbridgeError as error:
             yield Finding(f"runtime {name}", Verdict.WARNING, str(error))
             continue
+        works = True
         yield Finding(f"runtime {name}", Verdict.OK, runtime.describe())
         runtime.close()
+    if not works:
+        yield Finding("runtimes", Verdict.FAILURE, "no runtime can pose a picture here")
 
 
 def _weights(config: Config) -> Iterator[Finding]:
@@ -112,43 +120,68 @@ def _picture(config: Config) -> Iterator[Finding]:
     yield Finding("picture", Verdict.OK, f"{picture.name} can be posed")
 
 
-def _tracker_ports(config: Config) -> Iterator[Finding]:
+def _ports(config: Config) -> Iterator[Finding]:
+    """Try every port that the daemon would take; a daemon that runs already has them."""
     from vtbridge.tracking.protocols import PROTOCOLS
 
-    for row in PROTOCOLS:
-        settings = row.settings(config.tracking)
-        if settings.enabled:
-            yield _udp_port(f"{row.name} port", "127.0.0.1", settings.port)
+    everywhere = "0.0.0.0" if config.tracking.lan else _LOOPBACK  # noqa: S104 - as the user set it
+    wanted = [
+        (f"{row.name} port", socket.SOCK_DGRAM, everywhere, row.settings(config.tracking).port)
+        for row in PROTOCOLS
+        if row.settings(config.tracking).enabled
+    ]
+    if config.control.osc_enabled:
+        wanted.append(("osc port", socket.SOCK_DGRAM, _LOOPBACK, config.control.osc_port))
+    wanted.append(("page port", socket.SOCK_STREAM, _LOOPBACK, config.control.http_port))
+    if config.publish.media_enabled:
+        wanted.append(("media port", socket.SOCK_STREAM, _LOOPBACK, config.publish.media_port))
+    own_pid = _daemon_pid(config)
+    for check, kind, address, port in wanted:
+        if port:
+            yield _port(check, kind, address, port, own_pid)
 
 
-def _control_ports(config: Config) -> Iterator[Finding]:
-    if config.control.osc_enabled and config.control.osc_port:
-        yield _udp_port("osc control port", "127.0.0.1", config.control.osc_port)
-
-
-def _udp_port(check: str, address: str, port: int) -> Finding:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+def _port(
+    check: str, kind: socket.SocketKind, address: str, port: int, own_pid: int | None
+) -> Finding:
+    seen = f"{'UDP' if kind is socket.SOCK_DGRAM else 'TCP'} {address}:{port}"
+    with socket.socket(socket.AF_INET, kind) as probe:
+        if kind is socket.SOCK_STREAM and os.name == "posix":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
         except OSError as error:
+            holder = _port_holder(kind, port)
+            if holder is not None and holder.pid == own_pid:
+                return Finding(check, Verdict.OK, f"{seen} is held by the running daemon")
+            by = f" (held by {holder.name()}, pid {holder.pid})" if holder else ""
             return Finding(
                 check,
                 Verdict.WARNING,
-                f"UDP {address}:{port}: {error.strerror}{_port_holder(port)}",
+                f"{seen}: {error.strerror}{by}",
                 "close that program, or set another port in config.toml",
             )
-    return Finding(check, Verdict.OK, f"UDP {address}:{port} is free")
+    return Finding(check, Verdict.OK, f"{seen} is free")
 
 
-def _port_holder(port: int) -> str:
+def _port_holder(kind: socket.SocketKind, port: int) -> psutil.Process | None:
     try:
-        for connection in psutil.net_connections("udp"):
+        for connection in psutil.net_connections("udp" if kind is socket.SOCK_DGRAM else "tcp"):
             if connection.laddr and connection.laddr.port == port and connection.pid:
-                name = psutil.Process(connection.pid).name()
-                return f" (held by {name}, pid {connection.pid})"
+                return psutil.Process(connection.pid)
     except psutil.Error:
         pass
-    return ""
+    return None
+
+
+def _daemon_pid(config: Config) -> int | None:
+    """Return the pid of the daemon that publishes the configured avatar now, if one does."""
+    try:
+        with FrameReader.attach(config.publish.name) as reader:
+            status = reader.status()
+            return status.writer_pid if status and reader.liveness() is Liveness.LIVE else None
+    except FrameTransportError:
+        return None
 
 
 def _receive_buffer(_config: Config) -> Iterator[Finding]:
@@ -249,9 +282,8 @@ CHECKS: tuple[Check, ...] = (
     _weights,
     _runtimes,
     _picture,
-    _tracker_ports,
+    _ports,
     _receive_buffer,
-    _control_ports,
     _segment_name,
     _shared_memory,
     _transport,

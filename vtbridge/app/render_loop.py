@@ -25,6 +25,7 @@ _FPS_WINDOW_NS = 2 * NS_PER_S
 _FAILURE_WINDOW_NS = 10 * NS_PER_S
 _FAILURES_BEFORE_REBUILD = 3
 _REBUILDS_BEFORE_GIVING_UP = 3
+_REBUILD_WINDOW_NS = 60 * NS_PER_S
 
 Sink = Callable[[Frame], None]
 
@@ -86,8 +87,10 @@ class RenderLoop(ThreadService):
         self._commands: deque[Callable[[], None]] = deque()
         self._published_ns: deque[int] = deque()
         self._failed_ns: deque[int] = deque(maxlen=_FAILURES_BEFORE_REBUILD)
-        self._rebuilds = 0
+        self._rebuilt_ns: deque[int] = deque(maxlen=_REBUILDS_BEFORE_GIVING_UP)
+        self._last_t_ns = 0
         self._last: U8Array | None = None
+        self._failing = False
         self._poser = open_poser()
         try:
             self._poser.set_picture(picture)
@@ -149,11 +152,11 @@ class RenderLoop(ThreadService):
         frame = self._frame(pose)
         seen = faces[-1].seq if faces else seen
         if frame is None:
+            self._writer.set_health(self._health())
             self._writer.heartbeat()
             return seen
         with self._telemetry.timed("publish"):
-            lost = HealthFlag(0) if self.tracked else HealthFlag.TRACKER_LOST
-            self._writer.set_health(HealthFlag.READY | lost)
+            self._writer.set_health(self._health())
             self._writer.write(frame)
         done_ns = self._clock.now_ns()
         self.frames += 1
@@ -166,6 +169,12 @@ class RenderLoop(ThreadService):
             sink(frame)
         return seen
 
+    def _health(self) -> HealthFlag:
+        health = HealthFlag(0) if self.tracked else HealthFlag.TRACKER_LOST
+        if self._failing:
+            return health | HealthFlag.INFERENCE_FAILED
+        return health | HealthFlag.READY
+
     def _frame(self, pose: Pose) -> Frame | None:
         """Render ``pose``; after a failure repeat the last frame, None if there is none."""
         flags = FrameFlag.NONE if self.tracked else FrameFlag.TRACKER_LOST
@@ -173,11 +182,13 @@ class RenderLoop(ThreadService):
             with self._telemetry.timed("render"):
                 rgba = self._poser.render(pose.values)
         except InferenceError as error:
+            self._failing = True
             self._handle_failure(error)
             if self._last is None:
                 return None
-            return Frame(self._last, pose.t_ns, flags | FrameFlag.REPEAT)
-        self._last = rgba
+            return Frame(self._last, self._last_t_ns, flags | FrameFlag.REPEAT)
+        self._last, self._last_t_ns = rgba, pose.t_ns
+        self._failing = False
         if self._poser.repeated:
             flags |= FrameFlag.REPEAT
         return Frame(rgba, pose.t_ns, flags)
@@ -193,14 +204,16 @@ class RenderLoop(ThreadService):
             or now_ns - self._failed_ns[0] > _FAILURE_WINDOW_NS
         ):
             return
-        if self._rebuilds >= _REBUILDS_BEFORE_GIVING_UP:
+        rebuilt = self._rebuilt_ns
+        if len(rebuilt) == rebuilt.maxlen and now_ns - rebuilt[0] <= _REBUILD_WINDOW_NS:
             raise error
-        self._rebuilds += 1
+        rebuilt.append(now_ns)
         self._telemetry.count("render.rebuilt")
         log.warning("rendering keeps failing; loading the networks anew")
         self._failed_ns.clear()
-        last = None if self._last is None else self._last.copy()
+        if self._last is not None:
+            self._last = self._last.copy()  # it may lie in the old poser's memory
+        fresh = self._open_poser()
         self._poser.close()
-        self._poser = self._open_poser()
+        self._poser = fresh
         self._poser.set_picture(self._picture)
-        self._last = last

@@ -53,9 +53,11 @@ def demo(
     def greet(url: str) -> None:
         typer.echo(f"preview: {url}", err=True)
         if not headless:
+            import threading
             import webbrowser
 
-            webbrowser.open(url)
+            # A text browser would run here until it is left, so not on the daemon's loop.
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
     summary = asyncio.run(daemon.run(seconds=seconds, on_ready=greet))
     if json:

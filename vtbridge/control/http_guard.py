@@ -1,8 +1,8 @@
 """Who may talk to the control server: this machine's user, through this page or with the token.
 
 A web page elsewhere can make a browser send requests to loopback, also under a name
-that it points there (DNS rebinding). So Host must be loopback, a foreign Origin is
-refused, and everything but the static page wants the token.
+that it points there (DNS rebinding). So Host must be this server's own, a foreign
+Origin is refused, and everything but the static page wants the token.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from vtbridge.clock import NS_PER_S, Clock
 
@@ -45,32 +46,62 @@ def token_of(request: web.Request) -> str:
     return ""
 
 
-def guard(token: str, clock: Clock, *, commands_per_s: int = 10) -> Callable[..., object]:
-    """Return the middleware that lets only the user's own requests through."""
-    recent: deque[int] = deque(maxlen=commands_per_s)
+class Guard:
+    """Let only the user's own requests through.
 
-    def is_loopback(netloc: str) -> bool:
-        host = netloc.rpartition(":")[0] if ":" in netloc.rpartition("]")[2] else netloc
-        return host in {"127.0.0.1", "localhost", "[::1]"}
+    Args:
+        token: what ``/api/`` wants.
+        clock: of the rate limit.
+        commands_per_s: commands let through in any second.
+    """
 
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not is_loopback(request.host):
-            raise web.HTTPForbidden(text="this server answers to loopback names only\n")
-        origin = request.headers.get("Origin")
-        if origin is not None and origin != f"http://{request.host}":
+    def __init__(self, token: str, clock: Clock, *, commands_per_s: int = 10) -> None:
+        self._token = token
+        self._clock = clock
+        self._recent_ns: deque[int] = deque(maxlen=commands_per_s)
+
+    def check(self, request: web.Request) -> None:
+        """Refuse what does not come from this user.
+
+        Raises:
+            HTTPException: with the status that fits and a sentence.
+        """
+        socket = request.transport.get_extra_info("sockname") if request.transport else None
+        own_names = {f"{host}:{socket[1]}" for host in ("127.0.0.1", "localhost")} if socket else ()
+        if request.host not in own_names:
+            raise web.HTTPForbidden(text="this server answers to its loopback address only\n")
+        if request.headers.get("Origin", f"http://{request.host}") != f"http://{request.host}":
             raise web.HTTPForbidden(text="requests from other sites are refused\n")
-        if request.path.startswith("/api/"):
-            if not hmac.compare_digest(token_of(request).encode(), token.encode()):
-                raise web.HTTPUnauthorized(text="the token is missing or wrong\n")
-            if request.method != "GET":
-                now_ns = clock.now_ns()
-                if len(recent) == commands_per_s and now_ns - recent[0] < NS_PER_S:
-                    raise web.HTTPTooManyRequests(text=f"at most {commands_per_s} a second\n")
-                recent.append(now_ns)
-        response = await handler(request)
-        if not response.prepared:
-            response.headers.update(_SECURITY_HEADERS)
-        return response
+        if not request.path.startswith("/api/"):
+            return
+        if not hmac.compare_digest(token_of(request).encode(), self._token.encode()):
+            raise web.HTTPUnauthorized(text="the token is missing or wrong\n")
+        if request.method != "GET":
+            self._check_command(request)
 
-    return middleware
+    def _check_command(self, request: web.Request) -> None:
+        # A form on another site can send text, but not JSON, without being asked first.
+        if request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType(text="send application/json\n")
+        now_ns = self._clock.now_ns()
+        limit = self._recent_ns.maxlen or 0
+        if len(self._recent_ns) == limit and now_ns - self._recent_ns[0] < NS_PER_S:
+            raise web.HTTPTooManyRequests(text=f"at most {limit} a second\n")
+        self._recent_ns.append(now_ns)
+
+    def middleware(self) -> Middleware:
+        """Return what aiohttp runs around every handler."""
+
+        @web.middleware
+        async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+            try:
+                self.check(request)
+                response = await handler(request)
+            except web.HTTPException as refusal:
+                refusal.headers.update(_SECURITY_HEADERS)
+                raise
+            if not response.prepared:
+                response.headers.update(_SECURITY_HEADERS)
+            return response
+
+        return guarded

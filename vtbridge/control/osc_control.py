@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 from collections.abc import Callable, Mapping
 
@@ -43,10 +42,9 @@ class OscControl(asyncio.DatagramProtocol):
                 lambda: self, local_addr=("127.0.0.1", port)
             )
         except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
             raise PortInUse(
-                f"UDP port {port} on 127.0.0.1 is taken; set another [control] osc_port"
+                f"UDP port {port} on 127.0.0.1 cannot be had ({error.strerror}); set another "
+                "[control] osc_port, or 0 for any free one"
             ) from error
 
     def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ from pathlib import Path
 from aiohttp import WSMsgType, web
 
 from vtbridge.clock import Clock, MonotonicClock
-from vtbridge.control.http_guard import WEBSOCKET_PROTOCOL, guard
+from vtbridge.control.http_guard import WEBSOCKET_PROTOCOL, Guard
 from vtbridge.control.preview import PreviewHub
 from vtbridge.datatypes import Frame
 from vtbridge.errors import PortInUse
@@ -53,7 +52,7 @@ class ControlServer:
         self._hub = PreviewHub()
         self._sockets: set[web.WebSocketResponse] = set()
         app = web.Application(
-            middlewares=[guard(token, clock or MonotonicClock())],  # type: ignore[list-item]
+            middlewares=[Guard(token, clock or MonotonicClock()).middleware()],
             client_max_size=_MAX_BODY_BYTES,
         )
         app.router.add_get("/", self._get_page)
@@ -92,11 +91,9 @@ class ControlServer:
             await site.start()
         except OSError as error:
             await self._runner.cleanup()
-            if error.errno != errno.EADDRINUSE:
-                raise
             raise PortInUse(
-                f"TCP port {self._wanted_port} on 127.0.0.1 is taken; set another "
-                "[control] http_port, or 0 for any free one"
+                f"TCP port {self._wanted_port} on 127.0.0.1 cannot be had ({error.strerror}); "
+                "set another [control] http_port, or 0 for any free one"
             ) from error
         self._port = int(self._runner.addresses[0][1])
 
@@ -140,12 +137,11 @@ class ControlServer:
             await socket.send_bytes(message)
 
         try:
-            with self._hub.viewer():
-                async for message in socket:
-                    if message.type is not WSMsgType.TEXT:
-                        break
-                    if frames is None or frames.done():
-                        frames = asyncio.create_task(send_next())
+            async for message in socket:
+                if message.type is not WSMsgType.TEXT:
+                    break
+                if frames is None or frames.done():
+                    frames = asyncio.create_task(send_next())
         finally:
             self._sockets.discard(socket)
             for task in filter(None, (status, frames)):

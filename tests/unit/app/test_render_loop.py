@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -158,5 +158,6 @@ def test_silent_tracker_is_flagged_in_every_frame(tmp_path: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _leave_nothing(tmp_path: Path) -> None:
+def _leave_nothing(tmp_path: Path) -> Iterator[None]:
+    yield
     assert not list(tmp_path.glob("vtbf-*"))

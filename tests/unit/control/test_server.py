@@ -44,7 +44,7 @@ def with_server(body: Body) -> None:
 
 def test_command_runs_with_the_token() -> None:
     async def body(_: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
-        async with session.post("/api/calibrate", headers=AUTHORIZED) as answer:
+        async with session.post("/api/calibrate", headers=AUTHORIZED, json={}) as answer:
             assert answer.status == 200
         assert ran == ["calibrate"]
 
@@ -57,6 +57,8 @@ def test_command_runs_with_the_token() -> None:
         ({}, 401),
         ({"Authorization": "Bearer wrong"}, 401),
         ({**AUTHORIZED, "Host": "evil.example"}, 403),
+        ({**AUTHORIZED, "Host": "127.0.0.1:1"}, 403),
+        ({**AUTHORIZED, "Content-Type": "text/plain"}, 415),
         ({**AUTHORIZED, "Host": "127.0.0.1.evil.example:80"}, 403),
         ({**AUTHORIZED, "Origin": "http://evil.example"}, 403),
         ({**AUTHORIZED, "Origin": "null"}, 403),
@@ -64,7 +66,7 @@ def test_command_runs_with_the_token() -> None:
 )
 def test_stranger_commands_nothing(headers: dict[str, str], status: int) -> None:
     async def body(_: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
-        async with session.post("/api/calibrate", headers=headers) as answer:
+        async with session.post("/api/calibrate", headers=headers, json={}) as answer:
             assert answer.status == status
         assert ran == []
 
@@ -85,7 +87,7 @@ def test_flood_of_commands_is_refused() -> None:
     async def body(_: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
         states = []
         for _i in range(15):
-            async with session.post("/api/calibrate", headers=AUTHORIZED) as answer:
+            async with session.post("/api/calibrate", headers=AUTHORIZED, json={}) as answer:
                 states.append(answer.status)
         assert states == [200] * 10 + [429] * 5
         assert len(ran) == 10
@@ -95,7 +97,7 @@ def test_flood_of_commands_is_refused() -> None:
 
 def test_unknown_command_names_the_known_ones() -> None:
     async def body(_: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
-        async with session.post("/api/explode", headers=AUTHORIZED) as answer:
+        async with session.post("/api/explode", headers=AUTHORIZED, json={}) as answer:
             assert answer.status == 404
             assert "calibrate" in await answer.text()
 
@@ -104,9 +106,10 @@ def test_unknown_command_names_the_known_ones() -> None:
 
 def test_page_allows_only_its_own_scripts() -> None:
     async def body(_: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
-        async with session.get("/") as answer:
-            assert answer.status == 200
-            assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+        for path, status in (("/", 200), ("/api/status", 401), ("/absent", 404)):
+            async with session.get(path) as answer:
+                assert answer.status == status
+                assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
 
     with_server(body)
 

@@ -1,6 +1,7 @@
 // The live preview: pulls frames, one at a time, and draws them with their alpha.
 
 const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
+const authorization = { Authorization: `Bearer ${token}` };
 const $ = (id) => document.getElementById(id);
 const HEADER_BYTES = 16;
 
@@ -96,18 +97,29 @@ function connect() {
     // A hidden page gets no animation frames, so it stops asking by itself.
     requestAnimationFrame(() => socket.readyState === WebSocket.OPEN && socket.send("next"));
   };
-  socket.onclose = () => {
-    $("connection").textContent = token
-      ? "no connection; trying again …"
-      : "the address lacks its token: open the one that vtbridge printed";
-    if (token) setTimeout(connect, 1000);
-  };
+  socket.onclose = reconnect;
+}
+
+/** Tries again while the daemon is away; a daemon started anew wants its own token. */
+async function reconnect() {
+  if (!token) {
+    $("connection").textContent = "the address lacks its token: open the one that vtbridge printed";
+    return;
+  }
+  $("connection").textContent = "no connection; trying again …";
+  const answer = await fetch("/api/status", { headers: authorization }).catch(() => null);
+  if (answer?.status === 401) {
+    $("connection").textContent = "vtbridge was started anew: open the address that it printed";
+    return;
+  }
+  setTimeout(connect, 1000);
 }
 
 $("calibrate").addEventListener("click", async () => {
   const answer = await fetch("/api/calibrate", {
     method: "POST",
-    headers: { Authorization: `Bearer ${token}` },
+    headers: { ...authorization, "Content-Type": "application/json" },
+    body: "{}",
   });
   $("answer").textContent = answer.ok ? "hold still for a second …" : await answer.text();
   setTimeout(() => ($("answer").textContent = ""), 3000);

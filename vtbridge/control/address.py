@@ -1,0 +1,73 @@
+"""Where a running daemon takes commands, and the secret it wants: a file only its user can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import platformdirs
+
+from vtbridge.errors import VtbridgeError
+
+_TOKEN_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ControlAddress:
+    """How to command one daemon on this machine.
+
+    Attributes:
+        port: TCP port on 127.0.0.1.
+        token: what ``Authorization: Bearer`` must carry.
+    """
+
+    port: int
+    token: str
+
+
+def new_token() -> str:
+    """Return 128 random bits in hexadecimal."""
+    return secrets.token_hex(_TOKEN_BYTES)
+
+
+def address_path(name: str) -> Path:
+    """Return the file that holds the address of the avatar ``name`` while it runs."""
+    return Path(platformdirs.user_state_dir("vtbridge", appauthor=False), f"{name}.control.json")
+
+
+def write_address(name: str, address: ControlAddress) -> None:
+    """Leave ``address`` for this user's other programs.
+
+    Raises:
+        VtbridgeError: the file cannot be written.
+    """
+    path = address_path(name)
+    fresh = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            json.dump(asdict(address), file)
+        fresh.replace(path)
+    except OSError as error:
+        raise VtbridgeError(
+            f"{path} cannot be written ({error.strerror}); make its folder writable"
+        ) from error
+
+
+def read_address(name: str) -> ControlAddress | None:
+    """Return where the avatar ``name`` takes commands, None if no daemon left an address."""
+    try:
+        found = json.loads(address_path(name).read_text(encoding="ascii"))
+        return ControlAddress(port=int(found["port"]), token=str(found["token"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remove_address(name: str, address: ControlAddress) -> None:
+    """Take ``address`` back, unless another daemon has replaced it."""
+    if read_address(name) == address:
+        address_path(name).unlink(missing_ok=True)
