@@ -91,7 +91,7 @@ class Daemon:
         self._render: RenderLoop | None = None
         self._obs: ObsConnection | None = None
         self._lost: set[str] = set()
-        self._was_calibrating = False
+        self._calibration_asked = False
         self._stop = asyncio.Event()
 
     async def run(
@@ -233,17 +233,22 @@ class Daemon:
                 log.warning("%s stopped (%s); the avatar goes on", service.name, service.failure)
 
     def _keep_new_calibration(self) -> None:
-        calibrating = self._retargeter.calibrating
-        if self._was_calibrating and not calibrating and self._keep_calibration:
-            log.info("calibrated")
+        if not self._calibration_asked or self._retargeter.calibrating:
+            return
+        self._calibration_asked = False
+        log.info("calibrated")
+        if self._keep_calibration:
             save_calibration(self._retargeter, self._config.publish.name)
-        self._was_calibrating = calibrating
 
     def calibrate(self) -> None:
         """Take the face of the next second as neutral; safe from any thread, returns at once."""
         if self._render is not None:
             log.info("calibrating: look straight ahead with a relaxed face")
-            self._render.submit(self._retargeter.calibrate)
+            self._render.submit(self._begin_calibration)
+
+    def _begin_calibration(self) -> None:
+        self._retargeter.calibrate()
+        self._calibration_asked = True
 
     def _open_segment(self, stack: contextlib.AsyncExitStack) -> Segment:
         """Return the shared-memory segment, or on a system without any a stand-in, loudly."""

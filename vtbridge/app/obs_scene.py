@@ -1,8 +1,9 @@
-"""The connection that sets OBS's scene up again whenever OBS comes back."""
+"""The scene that the settings ask for, and the connection that makes it whenever OBS comes back."""
 
 from __future__ import annotations
 
 import logging
+import socket
 
 from vtbridge.config.schema import Config
 from vtbridge.obs.client import Requests
@@ -17,21 +18,60 @@ _LOOPBACK = "127.0.0.1"
 
 
 def wanted_scene(config: Config) -> WantedScene:
-    """Return what ``config`` wants OBS to hold."""
-    feed = None
-    if config.publish.media_enabled:
-        feed = MediaFeed(_LOOPBACK, config.publish.media_port)
-    return WantedScene.from_settings(config.obs, avatar=config.publish.name, media=feed)
+    """Return what ``config`` wants OBS to hold.
+
+    The Media Source is part of it only where it could show frames: ``no_media`` tells
+    why not. May ask the name service for ``[obs] host``.
+    """
+    why_not = _why_no_media(config)
+    return WantedScene.from_settings(
+        config.obs,
+        avatar=config.publish.name,
+        media=None if why_not else MediaFeed(_LOOPBACK, config.publish.media_port),
+        no_media=why_not,
+    )
 
 
 def keep_scene(config: Config, telemetry: Telemetry) -> ObsConnection:
     """Return a connection that makes the wanted scene each time OBS answers anew."""
-    wanted = wanted_scene(config)
 
     def set_up(obs: Requests) -> None:
-        report = set_up_scene(obs, wanted)
+        report = set_up_scene(obs, wanted_scene(config))
         for line in (*report.changes, report.advice):
             if line:
                 log.info("OBS: %s", line)
 
     return ObsConnection(config.obs, find_password, on_ready=set_up, telemetry=telemetry)
+
+
+def _why_no_media(config: Config) -> str:
+    """Return why OBS could not read the TCP frames and the remedy, empty if it could."""
+    if not config.publish.media_enabled:
+        return "set media_enabled = true under [publish] in config.toml and restart vtbridge"
+    if config.publish.media_port == 0:
+        return (
+            "with media_port = 0 its port is another one each time; set a fixed one under "
+            "[publish] in config.toml, such as 5601, and restart vtbridge"
+        )
+    if not _is_this_machine(config.obs.host):
+        return (
+            f"OBS at {config.obs.host} is another machine, and frames do not leave this one; run "
+            "vtbridge on the machine of OBS"
+        )
+    return ""
+
+
+def _is_this_machine(host: str) -> bool:
+    """Return whether ``host`` is an address of this machine: one that can be bound."""
+    try:
+        found = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError):
+        return False
+    for family, kind, protocol, _, address in found:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.bind(address)
+        except OSError:
+            continue
+        return True
+    return False

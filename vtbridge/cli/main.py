@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated
+import threading
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -22,6 +24,7 @@ from vtbridge.cli import (
     weights,
 )
 from vtbridge.errors import VtbridgeError
+from vtbridge.pose_params import PoseParam
 
 app = typer.Typer(
     name="vtbridge",
@@ -34,7 +37,7 @@ app = typer.Typer(
 )
 app.command()(run.run)
 app.command()(demo.demo)
-app.command()(pose.pose)
+app.command(epilog="Parameters: " + ", ".join(param.label for param in PoseParam) + ".")(pose.pose)
 app.command()(calibrate.calibrate)
 app.command()(send.send)
 app.command()(watch.watch)
@@ -69,6 +72,21 @@ def main() -> None:
         app()
     except VtbridgeError as error:
         typer.secho(f"vtbridge: {error}", fg=typer.colors.RED, err=True)
-        sys.exit(error.exit_code)
+        leave(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        leave(130)
+    except SystemExit as exit_:
+        leave(exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None))
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with ``code``, also while a thread is still inside native code.
+
+    A network may compute for longer than the daemon waits for it; the libraries' own
+    destructors would then abort the process.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if any(thread.daemon for thread in threading.enumerate()):
+        os._exit(code)
+    sys.exit(code)
