@@ -23,7 +23,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev .cache/.system-checked
 	$(MAKE) --no-print-directory lint
 	$(BIN)/vtbridge weights pull
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(TEST_ARGS)
 
 ## make lint    ruff and mypy
 lint: $(VENV)/.installed-dev
@@ -69,15 +69,17 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 
 # The integration tests run a real OBS and a real browser. On Debian and Ubuntu, as root,
 # they are installed; elsewhere the tests that need them say that they were skipped.
-SYSTEM_PACKAGES := obs-studio obs-plugins xvfb xauth libgl1-mesa-dri libegl-mesa0 libglx-mesa0 xdotool chromium
+OBS_PACKAGES := obs-studio obs-plugins xvfb xauth libgl1-mesa-dri libegl-mesa0 libglx-mesa0 xdotool
+APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .cache/.system-checked:
 	@mkdir -p .cache
 	@if command -v obs >/dev/null && command -v Xvfb >/dev/null && command -v chromium >/dev/null; then \
 	  touch $@; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES) && touch $@; \
+	  apt-get update -qq && $(APT_INSTALL) $(OBS_PACKAGES) && touch $@; \
+	  $(APT_INSTALL) chromium || echo "No package called chromium here: its tests will be skipped."; \
 	else \
 	  echo "OBS, Xvfb or Chromium is missing: the tests that need them will be skipped."; \
-	  echo "On Debian or Ubuntu: sudo apt-get install $(SYSTEM_PACKAGES)"; \
+	  echo "On Debian or Ubuntu: sudo apt-get install $(OBS_PACKAGES) chromium"; \
 	fi

@@ -47,10 +47,15 @@ def init(
     from vtbridge.errors import ConfigError
 
     target = path or user_config_path()
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{target.parent}: {error.strerror}; name another path") from error
     try:
         with target.open("x", encoding="utf-8") as file:
             file.write(documented_defaults())
     except FileExistsError as error:
         raise ConfigError(f"{target} exists already; edit it, or name another path") from error
+    except OSError as error:
+        raise ConfigError(f"{target}: {error.strerror}; name another path") from error
     typer.echo(f"wrote {target}")

@@ -50,6 +50,7 @@ def install(
     from vtbridge.errors import ObsError
     from vtbridge.obs import install as installer
 
+    installer.require_script_support()
     roots = installer.find_obs_roots()
     if not roots:
         raise ObsError("no OBS of this user was found; install OBS Studio and start it once")
@@ -98,17 +99,14 @@ def setup(
     """Make the scene and the avatar's source in the running OBS; a second time changes nothing."""
     from dataclasses import replace
 
+    from vtbridge.app.obs_scene import wanted_scene
     from vtbridge.errors import ConfigError
-    from vtbridge.obs.scene import MediaFeed, Transport, WantedScene, set_up_scene
+    from vtbridge.obs.scene import set_up_scene
     from vtbridge.obs.settings import Placement
 
     loaded = _load(config)
     settings = _settings(loaded, host, port)
-    wanted = WantedScene.from_settings(
-        settings,
-        avatar=loaded.publish.name,
-        media=MediaFeed("127.0.0.1", loaded.publish.media_port),
-    )
+    wanted = wanted_scene(loaded.model_copy(update={"obs": settings}))
     wanted = replace(wanted, scene=scene or wanted.scene, source=source or wanted.source)
     if placement is not None:
         if placement not in list(Placement):
@@ -118,7 +116,6 @@ def setup(
         report = set_up_scene(client, wanted)
         if show:
             client.request("SetCurrentProgramScene", {"sceneName": wanted.scene})
-    needs_media = report.transport is Transport.MEDIA and not loaded.publish.media_enabled
     if as_json:
         _print_json(
             {
@@ -136,12 +133,6 @@ def setup(
     typer.echo(f"frames come by {report.transport.value}")
     if report.advice:
         typer.secho(report.advice, fg=typer.colors.YELLOW)
-    if needs_media:
-        typer.secho(
-            "the daemon does not serve TCP frames yet: set media_enabled = true under [publish] "
-            "in config.toml",
-            fg=typer.colors.YELLOW,
-        )
 
 
 @app.command(epilog="Example: vtbridge obs status --json")

@@ -45,7 +45,7 @@ def run(
 
       vtbridge run --picture me.png            your own picture
 
-      vtbridge run -c stream.toml -n stream    other settings, another avatar beside the first
+      vtbridge run -c stream.toml -n stream    other settings, another avatar
     """
     import asyncio
 

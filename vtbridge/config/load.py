@@ -14,7 +14,7 @@ from vtbridge.config.schema import Config
 from vtbridge.errors import ConfigError
 
 _HEADER = re.compile(r"^\s*\[\s*([A-Za-z0-9_.\-\s]+?)\s*\]")
-_KEY = re.compile(r"^\s*([A-Za-z0-9_\-]+)\s*=")
+_KEY = re.compile(r"^\s*([A-Za-z0-9_.\-\s]+?)\s*=")
 _MAX_BYTES = 1 << 20
 
 
@@ -25,6 +25,8 @@ def user_config_path() -> Path:
 
 def load_config(path: Path | None = None) -> Config:
     """Return the settings of ``path``, of the user's own file, or the defaults.
+
+    A picture that lies beside the file may be named by its path from there.
 
     Raises:
         ConfigError: the file named cannot be read, is not TOML, or holds an unknown
@@ -44,7 +46,7 @@ def load_config(path: Path | None = None) -> Config:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{chosen}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    return parse_config(text, str(chosen))
+    return _with_picture_beside(chosen, parse_config(text, str(chosen)))
 
 
 def parse_config(text: str, name: str) -> Config:
@@ -68,6 +70,20 @@ def parse_config(text: str, name: str) -> Config:
         raise ConfigError("\n".join(lines)) from error
 
 
+def _with_picture_beside(file: Path, config: Config) -> Config:
+    value = config.avatar.picture
+    if Path(value).name == value and not Path(value).suffix:  # the name of a character
+        return config
+    beside = file.parent / value
+    try:
+        if not beside.is_file():
+            return config
+    except OSError:  # such as a name too long for the system
+        return config
+    avatar = config.avatar.model_copy(update={"picture": str(beside)})
+    return config.model_copy(update={"avatar": avatar})
+
+
 def _sentence(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
         return "unknown setting; `vtbridge config show` prints all there are"
@@ -81,12 +97,15 @@ def _line_of(text: str, location: Sequence[int | str]) -> int:
     best_line, best_depth = 1, 0
     for number, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.match(line):
-            table = [part.strip() for part in header[1].split(".")]
-            here = table
+            here = table = _parts(header[1])
         elif key := _KEY.match(line):
-            here = [*table, key[1]]
+            here = [*table, *_parts(key[1])]
         else:
             continue
         if len(here) > best_depth and here == path[: len(here)]:
             best_line, best_depth = number, len(here)
     return best_line
+
+
+def _parts(key: str) -> list[str]:
+    return [part.strip() for part in key.split(".")]

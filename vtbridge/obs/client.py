@@ -26,17 +26,18 @@ from vtbridge.obs.password import Password
 Answer = dict[str, Any]
 """The ``responseData`` of a request; empty if it has none."""
 
-# What the library and the peer behind it can raise: beside its own errors those of
-# the socket, of JSON that is none (ValueError) and of JSON of another shape.
-_TROUBLE = (
-    error.OBSSDKError,
-    WebSocketException,
-    OSError,
+ODD_ANSWER = (
     ValueError,
-    KeyError,
+    LookupError,
     TypeError,
     AttributeError,
+    OverflowError,
+    RecursionError,
 )
+"""What reading an answer raises that is no JSON (a ValueError) or JSON of another shape."""
+
+# What the library and the peer behind it can raise: its own errors, the socket's, and these.
+_TROUBLE = (error.OBSSDKError, WebSocketException, OSError, *ODD_ANSWER)
 _CLOSE_TIMEOUT_S = 0.5
 
 # RequestStatus of the protocol
@@ -208,7 +209,7 @@ def _unreachable(address: str, trouble: BaseException) -> str:
         trouble
     ):
         why = "it did not answer in time"
-    elif isinstance(trouble, (ValueError, KeyError, TypeError, AttributeError)):
+    elif isinstance(trouble, ODD_ANSWER):
         why = "the connection ended, or something else than OBS listens there"
     else:
         why = f"{type(trouble).__name__}: {trouble}"

@@ -3,7 +3,7 @@
 ::
 
     IDLE ──start──► CONNECTING ──► READY ──any failure──► WAITING ──back-off──► CONNECTING
-                        └── password refused ──► REFUSED ──retry()──► CONNECTING
+                        └── password refused ──► REFUSED ──another one, retry()──► CONNECTING
     any of them ──stop──► STOPPED
 """
 
@@ -18,12 +18,13 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.errors import ConfigError, ObsAuthError, ObsError, ObsUnreachable
 from vtbridge.flow.service import ThreadService
-from vtbridge.obs.client import Answer, ObsClient, Requests
+from vtbridge.obs.client import ODD_ANSWER, Answer, ObsClient, Requests
 from vtbridge.obs.password import Password, find_password
 from vtbridge.obs.settings import ObsSettings
 from vtbridge.telemetry import Telemetry
@@ -94,6 +95,7 @@ class ObsConnection(ThreadService):
         on_ready: Callable[[Requests], None] | None = None,
         backoff: Backoff | None = None,
         ping_s: float = 5.0,
+        recheck_s: float = 10.0,
         clock: Clock | None = None,
         telemetry: Telemetry | None = None,
     ) -> None:
@@ -103,9 +105,11 @@ class ObsConnection(ThreadService):
             settings: where OBS is.
             password: asked before each attempt, so that a new one is found.
             on_ready: called on the connection's thread after each connect, to set up
-                again what a restarted OBS forgot; an ``ObsError`` of it is logged.
+                again what a restarted OBS forgot; an ``ObsError`` of it is logged, an
+                answer it could not make sense of ends the connection.
             backoff: pauses between attempts.
             ping_s: seconds without a request after which OBS is asked for a sign of life.
+            recheck_s: seconds between two questions for another password after one was refused.
             clock: for the age of a connection.
             telemetry: counts ``obs.connected`` and ``obs.lost``.
         """
@@ -115,6 +119,7 @@ class ObsConnection(ThreadService):
         self._on_ready = on_ready
         self._backoff = backoff or Backoff()
         self._ping_s = ping_s
+        self._recheck_s = recheck_s
         self._clock = clock or MonotonicClock()
         self._telemetry = telemetry or Telemetry()
         self._jobs: queue.Queue[_Job | None] = queue.Queue(_QUEUE_LENGTH)
@@ -145,7 +150,8 @@ class ObsConnection(ThreadService):
 
         Raises:
             ObsRefused: OBS answered with an error.
-            ObsAuthError: the password was refused; nothing is tried until ``retry``.
+            ObsAuthError: the password was refused; nothing is tried until there is
+                another one, or until ``retry``.
             ObsUnreachable: there is no connection, or no answer came in time.
         """
         with self._lock:
@@ -168,18 +174,22 @@ class ObsConnection(ThreadService):
     def serve(self) -> None:
         """Connect, converse, and begin again until stopped."""
         failures = 0
+        refused: list[Password | None] = []
+        ask = self._password
         try:
             while not self.stopping.is_set():
                 self._move(ObsState.CONNECTING)
                 began_ns = self._clock.now_ns()
                 try:
-                    self._converse_once()
+                    self._attempt(ask, refused)
                 except (ObsAuthError, ConfigError) as trouble:
                     self._lose(ObsState.REFUSED, ObsAuthError(str(trouble)))
                     log.error("%s", trouble)
-                    self._retry.wait()
+                    ask = self._await_password(refused)
                     failures = 0
                 except ObsError as trouble:
+                    ask = self._password
+                    refused.clear()
                     stable = self._clock.now_ns() - began_ns >= _STABLE_NS
                     failures = 1 if stable else failures + 1
                     if failures == 1 and not self.stopping.is_set():
@@ -202,10 +212,33 @@ class ObsConnection(ThreadService):
         except queue.Full:
             log.debug("the queue is full, so the thread is awake")
 
-    def _converse_once(self) -> None:
+    def _attempt(self, ask: Callable[[], Password | None], refused: list[Password | None]) -> None:
+        """Converse until something fails; a password that OBS refuses joins ``refused``."""
+        password = ask()
+        try:
+            self._converse(password)
+        except ObsAuthError:
+            refused.append(password)
+            raise
+
+    def _await_password(self, refused: list[Password | None]) -> Callable[[], Password | None]:
+        """Wait for a password that was not refused yet, or ``retry``; return where to ask."""
+        while not self._retry.wait(self._recheck_s):
+            try:
+                password = self._password()
+            except ConfigError as trouble:
+                if str(trouble) != str(self._trouble):
+                    return self._password  # which tells this new trouble
+                continue
+            if password not in refused:
+                return partial(_same, password)
+        refused.clear()
+        return self._password
+
+    def _converse(self, password: Password | None) -> None:
         settings = self._settings
         with ObsClient(
-            settings.host, settings.port, self._password(), timeout_s=settings.timeout_s
+            settings.host, settings.port, password, timeout_s=settings.timeout_s
         ) as client:
             self._client = client
             try:
@@ -233,6 +266,10 @@ class ObsConnection(ThreadService):
             raise
         except ObsError as trouble:
             log.warning("%s", trouble)
+        except ODD_ANSWER as trouble:
+            raise ObsUnreachable(
+                f"OBS at {client.address} gave an answer that cannot be used ({trouble!r})"
+            ) from trouble
 
     def _serve_next(self, client: ObsClient) -> None:
         try:
@@ -270,6 +307,10 @@ class ObsConnection(ThreadService):
         for job in waiting:
             if job is not None and job.answer.set_running_or_notify_cancel():
                 job.answer.set_exception(_copy_of(trouble))
+
+
+def _same(password: Password | None) -> Password | None:
+    return password
 
 
 def _copy_of(trouble: ObsError) -> ObsError:

@@ -80,17 +80,26 @@ def script_is_current(root: ObsRoot) -> bool | None:
         return False
 
 
+def require_script_support() -> None:
+    """Return if OBS could run the script on this system.
+
+    Raises:
+        ObsError: it could not; the message names what works instead.
+    """
+    if sys.platform != "linux":
+        raise ObsError(
+            "the script, a source by shared memory, needs Linux; here OBS shows the avatar by a "
+            "Media Source, which needs no script: run `vtbridge obs setup` while OBS runs"
+        )
+
+
 def install_script(root: ObsRoot) -> bool:
     """Copy the script below ``root`` and return whether that changed anything.
 
     Raises:
         ObsError: this system cannot run it, or it cannot be written.
     """
-    if sys.platform != "linux":
-        raise ObsError(
-            "the shared-memory source needs Linux; `vtbridge obs setup` uses a Media Source "
-            "instead, which needs no script"
-        )
+    require_script_support()
     if script_is_current(root):
         return False
     try:

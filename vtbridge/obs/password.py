@@ -37,10 +37,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Password:
-    """A secret and where it came from; only ``reveal`` shows it."""
+    """A secret and where it came from; only ``reveal`` shows it.
+
+    Two are equal if the secret is, wherever it came from.
+    """
 
     _text: str = field(repr=False)
-    origin: str = "the caller"
+    origin: str = field(default="the caller", compare=False)
 
     def reveal(self) -> str:
         """Return the secret itself; the caller keeps it out of every output."""

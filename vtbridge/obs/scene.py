@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from vtbridge.errors import ObsError
+from vtbridge.errors import ObsError, ObsUnreachable
 from vtbridge.obs.client import (
     ALREADY_EXISTS,
     NOT_FOUND,
+    ODD_ANSWER,
     UNKNOWN_KIND,
     ObsRefused,
     Requests,
@@ -66,6 +67,7 @@ class WantedScene:
         placement: where a source that is made anew goes.
         place_anew: place a source that exists already, too.
         media: what to fall back to, None to fail instead.
+        no_media: why there is no ``media`` and what to do about it, for the user.
     """
 
     scene: str = "vtbridge"
@@ -76,10 +78,11 @@ class WantedScene:
     placement: Placement = Placement.BOTTOM
     place_anew: bool = False
     media: MediaFeed | None = None
+    no_media: str = ""
 
     @classmethod
     def from_settings(
-        cls, settings: ObsSettings, *, avatar: str, media: MediaFeed | None
+        cls, settings: ObsSettings, *, avatar: str, media: MediaFeed | None, no_media: str = ""
     ) -> WantedScene:
         """Return what ``settings`` ask for."""
         return cls(
@@ -90,6 +93,7 @@ class WantedScene:
             away=settings.away,
             placement=settings.placement,
             media=media,
+            no_media=no_media,
         )
 
 
@@ -117,9 +121,15 @@ def set_up_scene(obs: Requests, wanted: WantedScene) -> SceneReport:
 
     Raises:
         ObsError: OBS refused, or the source's name belongs to something else.
-        ObsUnreachable: the connection broke.
+        ObsUnreachable: the connection broke, or an answer was not what the protocol says.
     """
-    return _Setup(obs, wanted).run()
+    try:
+        return _Setup(obs, wanted).run()
+    except ODD_ANSWER as error:
+        raise ObsUnreachable(
+            f"OBS gave an answer that cannot be used ({error!r}) while its scene "
+            f"'{wanted.scene}' was set up; update OBS and its obs-websocket"
+        ) from error
 
 
 def media_settings(feed: MediaFeed) -> dict[str, object]:
@@ -213,7 +223,10 @@ class _Setup:
 
     def _best_kind(self) -> str:
         kinds = self.obs.request("GetInputKindList", {"unversioned": True}).get("inputKinds", [])
-        return SHARED_MEMORY_KIND if SHARED_MEMORY_KIND in kinds else MEDIA_KIND
+        if SHARED_MEMORY_KIND in kinds:
+            return SHARED_MEMORY_KIND
+        self._feed()  # fails before anything is changed
+        return MEDIA_KIND
 
     def _make_source(self) -> str:
         try:
@@ -223,13 +236,18 @@ class _Setup:
                 raise
         else:
             return SHARED_MEMORY_KIND
+        self._create(MEDIA_KIND, media_settings(self._feed()))
+        return MEDIA_KIND
+
+    def _feed(self) -> MediaFeed:
         if self.wanted.media is None:
+            instead = f"; a Media Source cannot stand in: {self.wanted.no_media}"
             raise ObsError(
                 "OBS does not know the vtbridge source; run `vtbridge obs install` and add the "
                 "script it names in OBS under Tools > Scripts > +"
+                + (instead if self.wanted.no_media else "")
             )
-        self._create(MEDIA_KIND, media_settings(self.wanted.media))
-        return MEDIA_KIND
+        return self.wanted.media
 
     def _create(self, kind: str, settings: Mapping[str, object]) -> None:
         self.obs.request(
@@ -252,10 +270,8 @@ class _Setup:
     def _ensure_settings(self, kind: str, found: Mapping[str, Any]) -> None:
         if kind == SHARED_MEMORY_KIND:
             wanted = shared_memory_settings(self.wanted)
-        elif self.wanted.media is not None:
-            wanted = media_settings(self.wanted.media)
         else:
-            return
+            wanted = media_settings(self._feed())
         if all(found.get(key) == value for key, value in wanted.items()):
             return
         self.obs.request(

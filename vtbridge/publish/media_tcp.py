@@ -41,9 +41,9 @@ def straight_from_premultiplied(rgba: U8Array, out: U8Array) -> None:
 class _Client:
     """One connection and the frame on its way through it."""
 
-    def __init__(self, connection: socket.socket, frame_bytes: int) -> None:
+    def __init__(self, connection: socket.socket, frame_bytes: int, seen: int) -> None:
         self.connection = connection
-        self.seen = 0
+        self.seen = seen
         self.buffer = bytearray(frame_bytes)
         self.view = memoryview(self.buffer)
         self.sent = frame_bytes
@@ -105,7 +105,6 @@ class MediaServer(ThreadService):
         for end in (self._wake_in, self._wake_out):
             end.setblocking(False)
         self._clients: list[_Client] = []
-        self._has_clients = False
         self._warned_size = False
         shape = (height, width, 4)
         self._lock = threading.Lock()
@@ -114,6 +113,7 @@ class MediaServer(ThreadService):
         self._straight: U8Array = np.zeros(shape, np.uint8)
         self._offered_seq = 0
         self._straight_seq = 0
+        self._missed_seq = 0
 
     @property
     def address(self) -> tuple[str, int]:
@@ -129,6 +129,7 @@ class MediaServer(ThreadService):
     def offer(self, frame: Frame) -> None:
         """Take a copy of ``frame`` for whoever listens; never waits for a client.
 
+        Costs nothing while nobody is connected: the first client gets the next frame.
         A frame of another size than the server's is dropped and counted: a Media
         Source cannot change its size.
         """
@@ -144,11 +145,12 @@ class MediaServer(ThreadService):
                     self.height,
                 )
             return
+        if not self._clients:
+            return
         with self._lock:
             np.copyto(self._offered, frame.rgba)
             self._offered_seq += 1
-        if self._has_clients:
-            self._wake()
+        self._wake()
 
     def serve(self) -> None:
         """Accept clients and keep each supplied with the newest frame."""
@@ -217,21 +219,26 @@ class MediaServer(ThreadService):
             log.warning("a %dth client of the media server was turned away", MAX_CLIENTS + 1)
             connection.close()
             return
-        connection.setblocking(False)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # One frame on its way at most: what waits in the kernel is old before it is shown.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._frame_bytes)
-        client = _Client(connection, self._frame_bytes)
-        self._clients.append(client)
-        self._has_clients = True
+        try:
+            connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # One frame on its way at most: what waits in the kernel is old before it is shown.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._frame_bytes)
+        except OSError:  # some systems refuse it once the client is gone again
+            connection.close()
+            return
+        if not self._clients:
+            with self._lock:  # frames were not taken since the last client left
+                self._missed_seq = self._offered_seq
+        client = _Client(connection, self._frame_bytes, self._missed_seq)
         selector.register(connection, selectors.EVENT_READ, client)
+        self._clients.append(client)
         self._telemetry.count("media.clients")
 
     def _drop(self, selector: selectors.BaseSelector, client: _Client) -> None:
         selector.unregister(client.connection)
         client.close()
         self._clients.remove(client)
-        self._has_clients = bool(self._clients)
 
     def _supply(self, selector: selectors.BaseSelector) -> None:
         """Start the newest frame with every client that has finished its last one."""

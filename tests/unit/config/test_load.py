@@ -53,6 +53,8 @@ def test_every_setting_of_the_shipped_file_is_explained() -> None:
         ("# a\n[avatr]\nfps = 30\n", 2, "avatr"),
         ("[control]\nhttp_port = 'web'\n", 2, "control.http_port"),
         ("[tracking.vmc]\nport = 99999\n", 2, "tracking.vmc.port"),
+        ("# a\nretarget.mirro = true\n", 2, "retarget.mirro"),
+        ("avatar.fps = 30\n\n[tracking]\nvmc . port = 99999\n", 4, "tracking.vmc.port"),
     ],
 )
 def test_mistake_is_told_with_file_line_and_key(text: str, line: int, key: str) -> None:
@@ -81,3 +83,32 @@ def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"[avatar]\nname = '\xff'\n")
     with pytest.raises(ConfigError, match="not UTF-8"):
         load_config(path)
+
+
+@pytest.mark.parametrize("named", ["me.png", "./me.png", "pictures/me.png"])
+def test_picture_beside_the_file_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    folder, elsewhere = tmp_path / "stream", tmp_path / "elsewhere"
+    (folder / "pictures").mkdir(parents=True)
+    elsewhere.mkdir()
+    folder.joinpath(named).write_bytes(b"")
+    path = folder / "config.toml"
+    path.write_text(f"[avatar]\npicture = {named!r}\nfps = 12\n")
+    monkeypatch.chdir(elsewhere)
+    avatar = load_config(path).avatar
+    assert Path(avatar.picture) == folder / named
+    assert avatar.fps == 12
+    monkeypatch.chdir(folder)
+    assert Path(load_config(Path("config.toml")).avatar.picture).is_file()
+
+
+@pytest.mark.parametrize("named", ["michi", "absent.png", "folder.png", "x" * 5000 + ".png"])
+def test_picture_that_is_not_beside_the_file_stays_as_it_was_written(
+    tmp_path: Path, named: str
+) -> None:
+    tmp_path.joinpath("michi").write_bytes(b"no picture")
+    tmp_path.joinpath("folder.png").mkdir()
+    path = tmp_path / "config.toml"
+    path.write_text(f"[avatar]\npicture = {named!r}\n")
+    assert load_config(path).avatar.picture == named

@@ -163,3 +163,21 @@ def test_password_shows_in_no_log_message_or_repr(caplog: pytest.LogCaptureFixtu
         connect(fake.port, CANARY)
     shown.append(repr(absent.value))
     assert CANARY not in "\n".join([*shown, caplog.text])
+
+
+def test_json_too_deep_to_read_ends_the_connection_and_no_more(fake: FakeObs) -> None:
+    with connect(fake.port) as client:
+        fake.noise = "[" * 100_000
+        with pytest.raises(ObsUnreachable, match="GetVersion"):
+            client.request("GetVersion")
+
+
+def test_code_that_is_no_whole_number_ends_the_connection_and_no_more(fake: FakeObs) -> None:
+    def refuse(_: object) -> dict[str, object]:
+        refusal = Refuse(0)
+        refusal.code = float("inf")  # type: ignore[assignment]
+        raise refusal
+
+    fake.handlers["Odd"] = refuse
+    with connect(fake.port) as client, pytest.raises(ObsUnreachable, match="Odd"):
+        client.request("Odd")

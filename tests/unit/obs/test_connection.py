@@ -15,6 +15,7 @@ from vtbridge.errors import ConfigError, ObsAuthError, ObsError, ObsUnreachable
 from vtbridge.obs.client import ObsRefused, Requests
 from vtbridge.obs.connection import Backoff, ObsConnection, ObsState, probe_obs
 from vtbridge.obs.password import Password
+from vtbridge.obs.scene import SHARED_MEMORY_KIND, WantedScene, set_up_scene
 from vtbridge.obs.settings import ObsSettings
 from vtbridge.telemetry import Telemetry
 
@@ -141,6 +142,86 @@ def test_refused_password_is_tried_once_until_told_otherwise(connect: Connect) -
         wait_for(lambda: connection.state is ObsState.READY)
 
 
+@pytest.fixture
+def guarded() -> Iterator[FakeObs]:
+    """An OBS whose password is ``right``."""
+    with FakeObs(password="right") as server:
+        yield server
+
+
+class Keeper:
+    """Where a password is kept, and how often it was asked for."""
+
+    def __init__(self, *kept: Password | None) -> None:
+        self.kept = list(kept)
+        self.asked = 0
+
+    def __call__(self) -> Password | None:
+        self.asked += 1
+        return self.kept[self.asked % len(self.kept)]
+
+
+@pytest.fixture
+def keep(guarded: FakeObs) -> Iterator[Callable[[Callable[[], Password | None]], ObsConnection]]:
+    """Start a connection to ``guarded`` that looks for another password all the time."""
+    started: list[ObsConnection] = []
+
+    def start(password: Callable[[], Password | None]) -> ObsConnection:
+        connection = ObsConnection(
+            ObsSettings(port=guarded.port), password, backoff=QUICK, recheck_s=0.001
+        )
+        connection.start()
+        started.append(connection)
+        return connection
+
+    yield start
+    for connection in started:
+        assert connection.stop(timeout_s=5)
+        assert connection.failure is None
+
+
+Keep = Callable[[Callable[[], Password | None]], ObsConnection]
+
+
+def test_password_stored_after_a_refusal_is_found_and_tried(guarded: FakeObs, keep: Keep) -> None:
+    keeper = Keeper(Password("wrong", "a file"))
+    connection = keep(keeper)
+    wait_for(lambda: keeper.asked > 20)
+    assert connection.state is ObsState.REFUSED
+    assert guarded.connections == 1
+    keeper.kept = [Password("wrong", "the keyring")]  # the same one at another place
+    wait_for(lambda: keeper.asked > 40)
+    assert guarded.connections == 1
+    keeper.kept = [Password("right")]
+    wait_for(lambda: connection.state is ObsState.READY)
+    assert guarded.connections == 2
+
+
+def test_sources_that_take_turns_do_not_bring_a_refused_password_back(
+    guarded: FakeObs, keep: Keep
+) -> None:
+    keeper = Keeper(Password("wrong"), None, Password("also wrong"))
+    keep(keeper)
+    wait_for(lambda: guarded.connections == 3)
+    asked = keeper.asked
+    wait_for(lambda: keeper.asked > asked + 30)
+    assert guarded.connections == 3
+
+
+def test_password_file_that_became_unsafe_after_a_refusal_is_told(keep: Keep) -> None:
+    unsafe = False
+
+    def password() -> Password | None:
+        if unsafe:
+            raise ConfigError("mode 0644 lets others read the OBS password")
+        return Password("wrong")
+
+    connection = keep(password)
+    wait_for(lambda: connection.state is ObsState.REFUSED)
+    unsafe = True
+    wait_for(lambda: "0644" in connection.trouble)
+
+
 def test_password_file_that_others_can_read_stops_the_attempts(fake: FakeObs) -> None:
     def refuse() -> Password | None:
         raise ConfigError("mode 0644 lets others read the OBS password")
@@ -163,6 +244,44 @@ def test_failed_set_up_is_logged_and_the_connection_stays(
     connection = connect(fake.port, on_ready=on_ready)
     wait_for(lambda: connection.state is ObsState.READY)
     assert "the source's name is taken" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{}, {"sceneItemId": None}, {"sceneItemId": "first"}, {"sceneItemId": float("inf")}],
+)
+def test_odd_answer_is_told_and_the_set_up_is_tried_again(
+    fake: FakeObs, connect: Connect, caplog: pytest.LogCaptureFixture, odd: dict[str, object]
+) -> None:
+    answers = [odd, odd]
+    kinds = {"inputKinds": [SHARED_MEMORY_KIND]}
+    fake.handlers |= {
+        "CreateScene": lambda _: {},
+        "GetInputSettings": lambda _: {"inputKind": SHARED_MEMORY_KIND, "inputSettings": {}},
+        "GetInputKindList": lambda _: kinds,
+        "SetInputSettings": lambda _: {},
+        "GetSceneItemId": lambda _: answers.pop() if answers else {"sceneItemId": 1},
+    }
+    connection = connect(fake.port, on_ready=lambda obs: set_up_scene(obs, WantedScene()))
+    wait_for(lambda: connection.state is ObsState.READY)
+    assert fake.connections == 3
+    assert "cannot be used" in caplog.text
+
+
+@pytest.mark.parametrize("trouble", [KeyError("x"), TypeError("x"), ValueError("x")])
+def test_set_up_that_trips_over_an_answer_is_tried_again(
+    fake: FakeObs, connect: Connect, caplog: pytest.LogCaptureFixture, trouble: Exception
+) -> None:
+    troubles = [trouble]
+
+    def on_ready(_: Requests) -> None:
+        if troubles:
+            raise troubles.pop()
+
+    connection = connect(fake.port, on_ready=on_ready)
+    wait_for(lambda: connection.state is ObsState.READY)
+    assert fake.connections == 2
+    assert "cannot be used" in caplog.text
 
 
 def test_obs_without_a_password_is_warned_about(

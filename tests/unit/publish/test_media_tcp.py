@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -56,7 +57,11 @@ def server(telemetry: Telemetry) -> Iterator[MediaServer]:
 
 
 def connect(server: MediaServer) -> socket.socket:
-    return socket.create_connection(server.address, timeout=10)
+    """Return one more client that the server knows of: frames are for nobody else."""
+    known = server.clients
+    client = socket.create_connection(server.address, timeout=10)
+    wait_for(lambda: server.clients == known + 1)
+    return client
 
 
 def test_straight_alpha_is_exact_for_every_pair_of_colour_and_alpha() -> None:
@@ -86,30 +91,68 @@ def test_straight_alpha_of_a_premultiplied_picture_is_the_picture_again() -> Non
 
 
 def test_client_that_comes_late_gets_the_newest_frame_at_once(server: MediaServer) -> None:
+    with connect(server):
+        for value in (1, 2, 3):
+            server.offer(frame(value))
+        with connect(server) as late:
+            assert (read_frame(late) == (3, 3, 3, 255)).all()
+
+
+def test_frames_that_nobody_wants_are_not_copied(
+    server: MediaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[object] = []
+    monkeypatch.setattr("vtbridge.publish.media_tcp.np.copyto", lambda *_: copied.append(1))
     for value in (1, 2, 3):
         server.offer(frame(value))
+    assert copied == []
+    with connect(server):
+        server.offer(frame(4))
+        assert copied == [1]
+
+
+def test_client_gets_the_next_frame_and_none_from_before_it_came(server: MediaServer) -> None:
+    for value in (10, 20, 30):
+        server.offer(frame(value))
+        with connect(server) as one, connect(server) as two:
+            server.offer(frame(value + 1))
+            for client in (one, two):
+                assert (read_frame(client)[:, 0] == value + 1).all()
+        wait_for(lambda: server.clients == 0)
+
+
+def test_client_gone_before_it_was_accepted_harms_nobody(
+    server: MediaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EINVAL, "as macOS does after a reset")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket.socket, "setsockopt", refuse)
+        with socket.create_connection(server.address, timeout=10) as gone:
+            assert gone.recv(1) == b""
     with connect(server) as client:
-        assert (read_frame(client) == (3, 3, 3, 255)).all()
+        server.offer(frame(2))
+        assert (read_frame(client)[:, 0] == 2).all()
 
 
 def test_half_transparent_colours_arrive_straight(server: MediaServer) -> None:
     rgba = np.full((SIDE, SIDE, 4), (64, 32, 0, 128), np.uint8)
-    server.offer(Frame(rgba, 1))
     with connect(server) as client:
+        server.offer(Frame(rgba, 1))
         assert (read_frame(client) == (128, 64, 0, 128)).all()
 
 
 def test_frame_is_copied_so_the_poser_may_overwrite_it(server: MediaServer) -> None:
     offered = frame(9)
-    server.offer(offered)
-    offered.rgba[:] = 0
     with connect(server) as client:
+        server.offer(offered)
+        offered.rgba[:] = 0
         assert (read_frame(client) == (9, 9, 9, 255)).all()
 
 
 def test_every_client_sees_each_frame_whole_and_in_order(server: MediaServer) -> None:
     with connect(server) as one, connect(server) as two:
-        wait_for(lambda: server.clients == 2)
         for value in range(1, 20):
             server.offer(frame(value))
             for client in (one, two):
@@ -122,7 +165,6 @@ def test_slow_client_misses_frames_but_never_parts_of_one(telemetry: Telemetry) 
     server.start()
     try:
         with connect(server) as slow, connect(server) as quick:
-            wait_for(lambda: server.clients == 2)
             for value in range(1, 61):
                 server.offer(frame(value, side))
                 assert (read_frame(quick, side * side * 4)[:, 0] == value).all()
@@ -139,23 +181,21 @@ def test_slow_client_misses_frames_but_never_parts_of_one(telemetry: Telemetry) 
 
 def test_offer_does_not_wait_for_a_client_that_never_reads(server: MediaServer) -> None:
     with connect(server):
-        wait_for(lambda: server.clients == 1)
         for value in range(2000):
             server.offer(frame(value % 256))
 
 
 def test_client_that_leaves_makes_room(server: MediaServer) -> None:
     for _ in range(3 * MAX_CLIENTS):
-        server.offer(frame(1))
         with connect(server) as client:
+            server.offer(frame(1))
             read_frame(client)
         wait_for(lambda: server.clients == 0)
 
 
 def test_too_many_clients_are_turned_away(server: MediaServer) -> None:
     accepted = [connect(server) for _ in range(MAX_CLIENTS)]
-    wait_for(lambda: server.clients == MAX_CLIENTS)
-    with connect(server) as refused:
+    with socket.create_connection(server.address, timeout=10) as refused:
         assert refused.recv(1) == b""
     server.offer(frame(5))
     for client in accepted:
@@ -173,10 +213,10 @@ def test_client_that_talks_is_ignored(server: MediaServer) -> None:
 def test_frame_of_another_size_is_dropped_and_counted(
     server: MediaServer, telemetry: Telemetry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.offer(frame(7))
-    for _ in range(3):
-        server.offer(frame(8, SIDE * 2))
     with connect(server) as client:
+        server.offer(frame(7))
+        for _ in range(3):
+            server.offer(frame(8, SIDE * 2))
         assert (read_frame(client)[:, 0] == 7).all()
     assert telemetry.counters()["media.wrong_size"] == 3
     assert caplog.text.count("are not served") == 1
