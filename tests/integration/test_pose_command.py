@@ -115,6 +115,11 @@ def test_openvino_never_loads_torch(tmp_path: Path) -> None:
         (["michi", "--poses", "p.json"], EXIT_CONFIG, "--poses needs --out-dir"),
         (["michi", "--out-dir", "out"], EXIT_CONFIG, "belong to --poses"),
         (["michi", "--poses", "p.json", "--out-dir", "o"], EXIT_CONFIG, "p.json cannot be read"),
+        (["michi", "-o", ""], EXIT_CONFIG, "names no file"),
+        (["michi", "-o", ".."], EXIT_CONFIG, ".. is a folder"),
+        (["michi", "-o", "/"], EXIT_CONFIG, "names no file"),
+        (["michi", "-o", "/proc/version/a.png"], EXIT_CONFIG, "/proc/version is a file"),
+        (["michi", "--float", "-o", "a.npy"], EXIT_CONFIG, "is where --float writes to"),
         (["michi", "--weights", "other"], EXIT_WEIGHTS, "vtbridge weights import"),
     ],
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 from pathlib import Path
 
+import openvino as ov
 import pytest
 
 from vtbridge.errors import RuntimeUnavailable, WeightsError
@@ -13,13 +16,14 @@ from vtbridge.render.runtimes import openvino
 from vtbridge.render.runtimes.openvino import (
     EXPORT_FOLDER,
     EXPORT_RECORD,
+    export,
     export_problem,
     has_bf16,
     ir_paths,
     open_openvino,
 )
-from vtbridge.render.runtimes.runtime import RuntimeRequest
-from vtbridge.render.settings import Precision
+from vtbridge.render.runtimes.runtime import RuntimeRequest, open_runtime
+from vtbridge.render.settings import DeviceName, Precision, RuntimeName
 from vtbridge.render.weights.manifest import DEFAULT_WEIGHTS
 from vtbridge.render.weights.store import WeightStore
 
@@ -99,3 +103,69 @@ def test_the_default_tells_which_precision_it_took(store: WeightStore) -> None:
     expected = "bf16" if has_bf16() else "f32-fast"
     runtime = open_openvino(RuntimeRequest(store, DEFAULT_WEIGHTS))
     assert runtime.describe() == f"openvino {expected} CPU"
+
+
+@pytest.mark.parametrize("step", ["get_property", "read_model", "compile_model"])
+def test_the_default_falls_back_to_pytorch_where_openvino_fails(
+    step: str,
+    store: WeightStore,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no such instruction")
+
+    monkeypatch.setattr(ov.Core, step, fail)
+    request = RuntimeRequest(store, DEFAULT_WEIGHTS, device=DeviceName.CPU)
+    with pytest.raises(RuntimeUnavailable, match=r"no such instruction.*set runtime to pytorch"):
+        open_runtime(RuntimeName.OPENVINO, request)
+    caplog.set_level(logging.INFO)
+    runtime = open_runtime(RuntimeName.AUTO, request)
+    assert runtime.describe() == "pytorch f32 CPU"
+    assert "no such instruction" in caplog.text
+
+
+def test_a_half_made_export_is_cleared_away_and_the_old_one_replaced(
+    store: WeightStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = store.directory(DEFAULT_WEIGHTS)
+    (folder / ".openvino.killed" / "openvino").mkdir(parents=True)
+    (folder / ".openvino.killed" / "openvino" / "edit.bin").write_bytes(bytes(100))
+    (prepared(store) / "old").write_text("of the export before")
+    monkeypatch.setattr(openvino, "run_throwaway", write_stages)
+    export(folder)
+    assert export_problem(store, DEFAULT_WEIGHTS) == ""
+    assert ir_paths(prepared(store), Stage.EDIT)[0].read_bytes() == b"new"
+    assert not (prepared(store) / "old").exists()
+    assert not list(folder.glob(".openvino*"))
+
+
+@pytest.mark.parametrize("step", ["mkdir", "rename"])
+def test_a_folder_that_cannot_be_written_is_a_problem_of_the_weights(
+    step: str, store: WeightStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(openvino, "run_throwaway", write_stages)
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, step, full)
+        with pytest.raises(WeightsError, match=r"No space left on device.*free some space"):
+            export(store.directory(DEFAULT_WEIGHTS))
+    assert export_problem(store, DEFAULT_WEIGHTS) == "", "the old files are gone"
+
+
+def test_no_export_starts_without_room_for_it(
+    store: WeightStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openvino, "_GRAPHS_BYTES", 1 << 60)
+    with pytest.raises(WeightsError, match=r"MiB free and .* are needed"):
+        export(store.directory(DEFAULT_WEIGHTS))
+
+
+def write_stages(_module: str, job: str, **__: object) -> None:
+    """Leave what the real process leaves, but for its content."""
+    _, target = job.splitlines()
+    for stage in Stage:
+        for path in ir_paths(Path(target), stage):
+            path.write_bytes(b"new")

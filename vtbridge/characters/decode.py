@@ -96,7 +96,7 @@ def decode_picture(path: Path) -> DecodedPicture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            return _decode(data, path)
+            return _decode(data, (width, height), path)
     except _DECODER_ERRORS as error:
         raise PictureError(
             f"{path} is damaged and cannot be decoded ({_one_line(error)}). Export it again"
@@ -156,11 +156,17 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _decode(data: bytes, path: Path) -> DecodedPicture:
-    """Decode ``data``, whose size is known to be bounded."""
+def _decode(data: bytes, size: tuple[int, int], path: Path) -> DecodedPicture:
+    """Decode ``data``, whose ``size`` is known to be bounded."""
     from PIL import Image, ImageOps
 
     with Image.open(io.BytesIO(data), formats=("PNG", "WEBP")) as image:
+        # Pillow obeys the last header of a file that has two.
+        if image.size != size:
+            raise PictureError(
+                f"{path} states two sizes, {size[0]}x{size[1]} and {image.width}x{image.height} "
+                "pixels. Export it again"
+            )
         if getattr(image, "n_frames", 1) > 1:
             raise PictureError(f"{path} is animated. Save one frame as a PNG")
         if "A" not in image.getbands() and "transparency" not in image.info:

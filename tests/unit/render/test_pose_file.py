@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,19 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused(
     packed.write_bytes(gzip.compress(b" " * (1 << 21)))
     with pytest.raises(ConfigError, match="holds more than 1 MiB"):
         read_poses(packed)
+
+
+def test_a_plain_file_that_is_too_large_is_never_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vtbridge.render.pose_file._SIZE_LIMIT", 1 << 20)
+    large = tmp_path / "poses.json"
+    with large.open("wb") as file:
+        file.truncate(1 << 28)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigError, match="holds more than 1 MiB"):
+            read_poses(large)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 23
+    finally:
+        tracemalloc.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -127,19 +128,21 @@ class _Worker:
 
 @contextlib.contextmanager
 def _worker(name: str, job: Job) -> Iterator[_Worker]:
-    package = Path(vtbridge.__file__).parents[1]
+    package = str(Path(vtbridge.__file__).parents[1])
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     with subprocess.Popen(
         [sys.executable, "-m", "vtbridge.render.benchmark.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        cwd=package,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
     ) as process:
         try:
             yield _Worker(name, process)
             if process.stdin is not None:
                 process.stdin.close()  # its sign to end
-            process.wait(_END_TIMEOUT_S)
+            with contextlib.suppress(subprocess.TimeoutExpired):  # it has answered everything
+                process.wait(_END_TIMEOUT_S)
         finally:
             process.kill()

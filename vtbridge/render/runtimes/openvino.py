@@ -20,8 +20,9 @@ from vtbridge.datatypes import F32Array
 from vtbridge.errors import InferenceError, RuntimeUnavailable, WeightsError
 from vtbridge.render.models.signatures import Stage
 from vtbridge.render.models.variants import Network
-from vtbridge.render.runtimes.runtime import RuntimeRequest
+from vtbridge.render.runtimes.runtime import NeverPrepared, RuntimeRequest
 from vtbridge.render.settings import DeviceName, Precision
+from vtbridge.render.weights.install import check_free_space
 from vtbridge.render.weights.manifest import Sha256
 from vtbridge.render.weights.record import read_bounded, write_atomically
 from vtbridge.render.weights.store import WeightStore
@@ -38,6 +39,9 @@ EXPORT_FOLDER = "openvino"
 EXPORT_RECORD = "export.json"
 
 EXPORT_TIMEOUT_S = 600.0
+
+_SCRATCH_PREFIX = f".{EXPORT_FOLDER}."
+_GRAPHS_BYTES = 16 << 20
 
 _TILE = 8
 
@@ -123,7 +127,8 @@ def open_openvino(request: RuntimeRequest) -> OpenVinoRuntime:
     load damaged weights without a word.
 
     Raises:
-        RuntimeUnavailable: the device or the precision is not to be had here.
+        RuntimeUnavailable: the device or the precision is not to be had here, or OpenVINO
+            cannot compile the stages.
         WeightsError: the stages are not prepared, or not from these weights.
     """
     if request.device not in (DeviceName.AUTO, DeviceName.CPU):
@@ -131,6 +136,16 @@ def open_openvino(request: RuntimeRequest) -> OpenVinoRuntime:
             f"openvino computes on the CPU here, not on {request.device}; set device to auto or "
             "cpu, or runtime to pytorch"
         )
+    try:
+        return _compiled(request)
+    except RuntimeError as error:  # all that OpenVINO ever raises
+        raise RuntimeUnavailable(
+            f"OpenVINO {ov.__version__} cannot run {request.weights} here ({error}); set runtime "
+            "to pytorch"
+        ) from error
+
+
+def _compiled(request: RuntimeRequest) -> OpenVinoRuntime:
     core = ov.Core()
     precision = _precision(core, request.precision)
     export = _checked_export(request.store, request.weights)
@@ -172,11 +187,28 @@ def export(weights_dir: Path, told: Callable[[str], None] = log.debug) -> None:
         told: called with the name of each stage that is ready.
 
     Raises:
-        WeightsError: the weights are absent or damaged, or the conversion failed.
+        WeightsError: the weights are absent or damaged, the conversion failed, or the
+            folder cannot be written.
     """
     store = WeightStore(weights_dir.parent)
     sources = _sources(store, weights_dir.name)
-    with tempfile.TemporaryDirectory(prefix=f".{EXPORT_FOLDER}.", dir=weights_dir) as scratch:
+    files = store.record(weights_dir.name).files.values()
+    try:
+        for left_behind in weights_dir.glob(f"{_SCRATCH_PREFIX}*"):
+            shutil.rmtree(left_behind)
+        # float16 weights become float32.
+        check_free_space(weights_dir, 2 * sum(file.size for file in files) + _GRAPHS_BYTES)
+        _export(weights_dir, sources, told)
+    except OSError as error:
+        raise WeightsError(
+            f"{weights_dir} cannot be written ({error}): free some space, or give it to yourself"
+        ) from error
+
+
+def _export(weights_dir: Path, sources: dict[Network, str], told: Callable[[str], None]) -> None:
+    with tempfile.TemporaryDirectory(
+        prefix=_SCRATCH_PREFIX, dir=weights_dir, ignore_cleanup_errors=True
+    ) as scratch:
         target = Path(scratch) / EXPORT_FOLDER
         target.mkdir()
         run_throwaway(
@@ -200,7 +232,8 @@ def export(weights_dir: Path, told: Callable[[str], None] = log.debug) -> None:
         )
         write_atomically(target / EXPORT_RECORD, record.model_dump_json(indent=2).encode() + b"\n")
         final = weights_dir / EXPORT_FOLDER
-        shutil.rmtree(final, ignore_errors=True)
+        if final.exists():
+            final.rename(Path(scratch) / "replaced")
         target.rename(final)
 
 
@@ -294,7 +327,7 @@ def _read_record(store: WeightStore, weights: str) -> ExportRecord:
     try:
         record = ExportRecord.model_validate_json(read_bounded(path, _RECORD_LIMIT))
     except FileNotFoundError as error:
-        raise _unprepared(weights, "they were never prepared for it") from error
+        raise _unprepared(weights, "they were never prepared for it", NeverPrepared) from error
     except (OSError, ValueError) as error:
         raise _unprepared(weights, f"{path} is damaged") from error
     if record.graph_revision != GRAPH_REVISION or set(record.stages) != set(Stage):
@@ -304,8 +337,8 @@ def _read_record(store: WeightStore, weights: str) -> ExportRecord:
     return record
 
 
-def _unprepared(weights: str, why: str) -> WeightsError:
-    return WeightsError(
+def _unprepared(weights: str, why: str, kind: type[WeightsError] = WeightsError) -> WeightsError:
+    return kind(
         f"the weights {weights} cannot run on openvino: {why}. Run `vtbridge weights pull "
         f"{weights}`, or set runtime to pytorch"
     )

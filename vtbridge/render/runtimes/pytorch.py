@@ -25,12 +25,19 @@ class PyTorchRuntime:
         stages: with their weights, float32, on the CPU; moved to ``device``.
         device: where to compute.
         precision: ``F32``, or ``F16`` for convolutions alone (autocast): weights, sampling
-            grids and pictures stay float32.
+            grids and pictures stay float32. ``F32`` turns TF32 off for the whole process.
+
+    Raises:
+        RuntimeError: the device cannot hold the stages.
     """
 
     def __init__(self, stages: Tha3Stages, device: torch.device, precision: Precision) -> None:
         self._device = device
         self._precision = precision
+        if precision is Precision.F32:
+            # PyTorch lets cuDNN round float32 to 10 bits unless told otherwise.
+            torch.backends.cudnn.allow_tf32 = False
+            torch.backends.cuda.matmul.allow_tf32 = False
         self._modules = {stage: module.to(device) for stage, module in stages.as_dict().items()}
 
     def describe(self) -> str:
@@ -38,8 +45,15 @@ class PyTorchRuntime:
         return f"pytorch {self._precision} {self._device.type.upper()}"
 
     def upload(self, array: F32Array) -> Tensor:
-        """Copy ``array`` to the device."""
-        return torch.tensor(array, device=self._device)
+        """Copy ``array`` to the device.
+
+        Raises:
+            InferenceError: the device failed, such as for want of memory.
+        """
+        try:
+            return torch.tensor(array, device=self._device)
+        except RuntimeError as error:
+            raise InferenceError(f"upload failed on {self.describe()}: {error}") from error
 
     def run(self, stage: Stage, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Run one stage and wait for it.
@@ -58,8 +72,15 @@ class PyTorchRuntime:
         return outputs if isinstance(outputs, tuple) else (outputs,)
 
     def download(self, array: Tensor) -> F32Array:
-        """Return ``array`` on the host."""
-        host: F32Array = array.float().contiguous().cpu().numpy()
+        """Return ``array`` on the host.
+
+        Raises:
+            InferenceError: the device failed.
+        """
+        try:
+            host: F32Array = array.float().contiguous().cpu().numpy()
+        except RuntimeError as error:
+            raise InferenceError(f"download failed on {self.describe()}: {error}") from error
         return host
 
     def close(self) -> None:
@@ -71,7 +92,8 @@ def open_pytorch(request: RuntimeRequest) -> PyTorchRuntime:
     """Open the runtime that ``request`` asks for.
 
     Raises:
-        RuntimeUnavailable: there is no such device, or it has no such precision.
+        RuntimeUnavailable: there is no such device, it has no such precision, or it cannot
+            hold the networks.
         WeightsError: the weights are absent or damaged.
     """
     device = _device(request.device)
@@ -83,7 +105,14 @@ def open_pytorch(request: RuntimeRequest) -> PyTorchRuntime:
         )
     if request.threads and device.type == "cpu":
         torch.set_num_threads(request.threads)
-    return PyTorchRuntime(load_stages(request.store, request.weights), device, precision)
+    stages = load_stages(request.store, request.weights)
+    try:
+        return PyTorchRuntime(stages, device, precision)
+    except RuntimeError as error:
+        raise RuntimeUnavailable(
+            f"{device.type} does not take the networks of {request.weights} ({error}); free its "
+            "memory, or set device to cpu"
+        ) from error
 
 
 def load_stages(store: WeightStore, weights: str) -> Tha3Stages:

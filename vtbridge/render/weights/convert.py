@@ -20,9 +20,18 @@ _TIMEOUT_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A ``.pt`` file in the staging folder, hashed before anything parses it."""
+    """A ``.pt`` file in the staging folder, hashed before anything parses it.
+
+    Attributes:
+        network: which network it should hold.
+        origin: where the user finds it, such as ``models.zip: standard_float/editor.pt``.
+        path: where its copy lies.
+        sha256: of the copy.
+        size: of the copy, bytes.
+    """
 
     network: Network
+    origin: str
     path: Path
     sha256: str
     size: int
@@ -56,7 +65,8 @@ def convert(
         finished: called with every converted file, in the order of ``sources``.
 
     Raises:
-        WeightsError: a file is refused; those before it were handed on.
+        WeightsError: a file is refused; those before it were handed on. The message names
+            the file's origin and the remedy.
     """
     by_network = {source.network: source for source in sources}
     problems: list[str] = []
@@ -69,18 +79,27 @@ def convert(
         def told(line: str) -> None:
             result = ConversionResult.model_validate_json(line)
             if result.problem:
-                problems.append(result.problem)
+                problems.append(f"{by_network[result.network].origin}: {result.problem}")
             if not problems:
                 source = by_network.pop(result.network)
                 finished(_converted(source, output, staging, result.variant))
 
-        run_throwaway(
-            "vtbridge.render.weights.converter",
-            _job(sources, output).model_dump_json(),
-            what="converting the weights",
-            timeout_s=_TIMEOUT_S,
-            told=told,
-        )
+        try:
+            run_throwaway(
+                "vtbridge.render.weights.converter",
+                _job(sources, output).model_dump_json(),
+                what="converting it",
+                timeout_s=_TIMEOUT_S,
+                told=told,
+            )
+        except WeightsError as error:
+            if problems or not by_network:
+                raise
+            # It answers in order, so it was at the first file without an answer.
+            busy_with = next(iter(by_network.values()))
+            raise WeightsError(
+                f"{busy_with.origin}: {error}. Download it again from its author"
+            ) from error
     if problems:
         raise WeightsError(problems[0])
     if by_network:

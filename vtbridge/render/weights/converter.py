@@ -57,12 +57,18 @@ def _convert(file: ConversionFile, networks: dict[BlockKind, Tha3Networks]) -> C
             raise WeightsError(f"{odd[0]} holds numbers that are not finite")
         packed = {name: tensor.contiguous() for name, tensor in ours.items()}
         file.target.write_bytes(save(packed, {"variant": variant.name}))
-    except (WeightsError, OSError, MemoryError, RuntimeError) as error:
-        problem = str(error).partition("\n")[0] or "out of memory"
-        name = file.source.name.removesuffix(".part")
-        told = problem if problem.startswith(name) else f"{name}: {problem}"
-        return ConversionResult(network=file.network, problem=told)
+    except WeightsError as error:
+        return _refused(file, error, "download it again from its author")
+    except (OSError, MemoryError, RuntimeError) as error:
+        return _refused(file, error, "free some memory and disk space, and try again")
     return ConversionResult(network=file.network, variant=variant.name)
+
+
+def _refused(file: ConversionFile, error: Exception, remedy: str) -> ConversionResult:
+    problem = str(error).partition("\n")[0] or "out of memory"
+    # Who started this knows better where the file comes from.
+    problem = problem.removeprefix(f"{file.source.name.removesuffix('.part')}: ")
+    return ConversionResult(network=file.network, problem=f"{problem}; {remedy}")
 
 
 def _load_state(path: Path) -> dict[str, Tensor]:

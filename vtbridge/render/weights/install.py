@@ -90,7 +90,8 @@ def staging(store: WeightStore, folder: str) -> Iterator[Path]:
         except BaseException:
             for part in path.glob("*.part"):
                 part.unlink(missing_ok=True)
-            _remove_if_empty(path)
+            if _remove_if_empty(path):
+                _remove_if_empty(path.parent)
             raise
         shutil.rmtree(path)
         _remove_if_empty(path.parent)
@@ -115,6 +116,8 @@ def check_free_space(root: Path, wanted: int) -> None:
         )
 
 
-def _remove_if_empty(folder: Path) -> None:
-    if not any(folder.iterdir()):
-        folder.rmdir()
+def _remove_if_empty(folder: Path) -> bool:
+    if any(folder.iterdir()):
+        return False
+    folder.rmdir()
+    return True

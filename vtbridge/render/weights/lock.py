@@ -20,7 +20,7 @@ if sys.platform == "win32":
     def _try_lock(handle: int) -> bool:
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
+        except PermissionError:
             return False
         return True
 else:
@@ -32,6 +32,16 @@ else:
         except BlockingIOError:
             return False
         return True
+
+
+def _locked(handle: int, root: Path) -> bool:
+    try:
+        return _try_lock(handle)
+    except OSError as error:  # such as a network drive without locks
+        raise WeightsError(
+            f"the store {root} cannot be locked ({error}): set VTBRIDGE_WEIGHTS_DIR to a folder "
+            "on a local disk"
+        ) from error
 
 
 @contextmanager
@@ -46,7 +56,8 @@ def writing(
         waiting: called once if another writer has to be waited for.
 
     Raises:
-        WeightsError: another writer did not finish in time, or the folder cannot be made.
+        WeightsError: another writer did not finish in time, or the folder cannot be made or
+            locked.
     """
     path = root / LOCK_FILE
     try:
@@ -60,7 +71,7 @@ def writing(
     try:
         deadline = time.monotonic() + timeout_s
         told = False
-        while not _try_lock(handle):
+        while not _locked(handle, root):
             if time.monotonic() >= deadline:
                 raise WeightsError(
                     f"another vtbridge has been writing to {root} for {timeout_s:.0f} s: "

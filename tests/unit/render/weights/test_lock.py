@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from pathlib import Path
 
 import pytest
 
 from vtbridge.errors import WeightsError
+from vtbridge.render.weights import lock
 from vtbridge.render.weights.lock import LOCK_FILE, writing
 
 
@@ -48,3 +50,14 @@ def test_store_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WeightsError, match="VTBRIDGE_WEIGHTS_DIR"), writing(tmp_path / "file"):
         pytest.fail("a file is no store")
+
+
+def test_store_on_a_drive_without_locks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_handle: int) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock, "_try_lock", refuse)
+    with pytest.raises(WeightsError, match=r"cannot be locked.*local disk"), writing(tmp_path):
+        pytest.fail("nothing is locked")
