@@ -21,8 +21,9 @@ PICTURES = range(RANDOM - 2, RANDOM + 4)
 
 TOLERANCE = 1e-4
 EXACT_LEVELS = 1
-# Measured over all poses: 1.9 levels and 49 dB at worst (bf16 on a CPU that emulates it).
-FAST_LEVELS = 2
+# Measured: at worst 2.0 levels on a CPU without bf16, 49 dB in bf16. Sums are rounded otherwise on
+# other CPUs, hence one more.
+FAST_LEVELS = 3
 BF16_PSNR_DB = 45.0
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.usefixtures("weight_store")]
