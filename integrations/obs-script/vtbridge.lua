@@ -152,7 +152,7 @@ local ZERO, ONE, SRC_ALPHA, INV_SRC_ALPHA = 0, 1, 4, 5
 
 local DIRECTORY = "/dev/shm/"
 local DEFAULT_NAME = "vtbridge"
-local MAX_NAME = 13
+local MAX_NAME = 16
 local DEFAULT_SIDE = 512
 local PROBE_S = 0.25   -- how often the file system and the lock are asked
 local HUNG_NS = 1e9    -- a heartbeat older than this is a daemon that hangs
@@ -316,7 +316,10 @@ local function copy_frame(avatar, number)
     return nil
   end
   if not slot_is_sound(number) then
-    return slot_holds(fd, offset, number) == false and false or nil
+    if slot_holds(fd, offset, number) == false then
+      return false -- the metadata was a mixture of two frames
+    end
+    return nil
   end
   grow(avatar, slot.payload)
   if C.pread(fd, avatar.back, slot.payload, offset + header.slot_header_bytes) ~= slot.payload then

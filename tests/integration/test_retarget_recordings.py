@@ -73,8 +73,10 @@ def film(
 
 
 def closure(values: F64Array) -> F64Array:
-    """Return how far the left eye is closed by either of its winks, 0..1."""
-    closed: F64Array = values[:, PoseParam.EYE_WINK_LEFT] + values[:, PoseParam.EYE_HAPPY_WINK_LEFT]
+    """Return how far the left eye is closed by its lid shapes together, 0..1."""
+    lids = (PoseParam.EYE_WINK_LEFT, PoseParam.EYE_HAPPY_WINK_LEFT, PoseParam.EYE_RELAXED_LEFT)
+    closed: F64Array = values[:, lids].sum(axis=1)
+    assert closed.max() <= 1.0 + 1e-6, "an eye cannot be more than closed"
     return closed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from vtbridge.cli.send import address_from_option, send
+from vtbridge.cli.send import address_from_option, protocol_of_capture, send
 from vtbridge.errors import ConfigError
 from vtbridge.tracking.formats import ProtocolName
 from vtbridge.tracking.ifacialmocap import IFacialMocapProtocol
@@ -95,6 +96,38 @@ def test_missing_capture_is_named(listener: socket.socket) -> None:
     result = CliRunner().invoke(APP, ["missing.udpcap"])
     assert isinstance(result.exception, ConfigError)
     assert "missing.udpcap" in str(result.exception)
+
+
+@pytest.mark.parametrize("name", ["folder", "x" * 300])
+def test_unreadable_capture_is_told_with_the_reason(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    result = CliRunner().invoke(APP, [str(tmp_path / name), "--protocol", "vmc"])
+    assert isinstance(result.exception, ConfigError)
+    assert f"{tmp_path / name} cannot be read: " in str(result.exception)
+
+
+def test_capture_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="is no file"):
+        protocol_of_capture(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(
+    ("capture", "options", "port"),
+    [
+        ("vmc_node-osc", [], 39539),
+        ("vmc_vmcp-pypi", [], 39539),
+        ("ifacialmocap_v1_ExpressionAppBridge", [], 49983),
+        ("ifacialmocap_v1_ExpressionAppBridge", ["--protocol", "vmc"], 39539),
+    ],
+)
+def test_capture_goes_to_the_port_of_its_own_protocol(
+    captures: Path, capture: str, options: list[str], port: int
+) -> None:
+    arguments = [str(captures / f"{capture}.udpcap"), *options, "--seconds", "0", "--json"]
+    result = CliRunner().invoke(APP, arguments)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["to"] == f"127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from vtbridge.clock import NS_PER_S, MonotonicClock
+from vtbridge.clock import NS_PER_S, ManualClock, MonotonicClock
 from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import PortInUse, VtbridgeError
 from vtbridge.flow.slot import LatestSlot
@@ -32,7 +32,7 @@ from vtbridge.tracking.protocol import TrackerProtocol
 from vtbridge.tracking.recording import CaptureWriter, read_capture
 from vtbridge.tracking.settings import TrackingSettings
 from vtbridge.tracking.udp import ANY_ADDRESS, LOOPBACK, UdpReceiver
-from vtbridge.tracking.vmc import VmcProtocol
+from vtbridge.tracking.vmc import QUIET_NS, VmcProtocol
 
 PATIENCE_S = 20.0
 
@@ -139,6 +139,39 @@ def test_sender_without_apply_is_heard_after_quiet(
     for datagram in values:
         sender.sendto(datagram, inlet.address)
     inlet.wait_for(lambda: bool(inlet.frames) and bool(inlet.frames[-1].blendshapes))
+
+
+class SteppingClock(ManualClock):
+    """Two milliseconds pass at each look."""
+
+    def now_ns(self) -> int:
+        self.advance(0.002)
+        return super().now_ns()
+
+
+def test_face_is_complete_although_a_stranger_never_pauses(sender: socket.socket) -> None:
+    clock = SteppingClock(NS_PER_S)
+    waits_ns: list[int] = []
+    receiver = UdpReceiver(
+        VmcProtocol(),
+        lambda face: waits_ns.append(clock.now_ns() - face.t_ns),
+        Telemetry(),
+        clock,
+    )
+    receiver.bind()
+    *_, value, _apply = encode_vmc(face_at(1.0, 0), Packing.SINGLE)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        sender.sendto(value, (LOOPBACK, receiver.port))
+        for _ in range(500):
+            stranger.sendto(b"junk", (LOOPBACK, receiver.port))
+    receiver.start()
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not waits_ns and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    assert receiver.stop()
+    assert receiver.failure is None
+    (wait_ns,) = waits_ns
+    assert wait_ns < 10 * QUIET_NS  # of the 1000 ms that the stranger goes on
 
 
 FLOOD = """

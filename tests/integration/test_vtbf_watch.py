@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.support.vtbf import REPOSITORY, unused_name
+from vtbridge.cli.watch import _health_text
 from vtbridge.datatypes import Frame, FrameFlag
 from vtbridge.errors import FrameTransportError
 from vtbridge.publish.vtbf import FrameWriter, HealthFlag, segment_path
@@ -84,6 +85,20 @@ def test_line_for_people_goes_to_the_terminal(half_green: str) -> None:
     assert "32x24" in result.stderr
     assert "live" in result.stderr
     assert "torn" in result.stderr
+    assert "health tracker_lost" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (["ready"], "fine"),
+        ([], "not ready"),
+        (["ready", "tracker_lost", "slow"], "tracker_lost, slow"),
+        (["inference_failed"], "not ready, inference_failed"),
+    ],
+)
+def test_health_names_what_is_wrong_and_nothing_else(flags: list[str], text: str) -> None:
+    assert _health_text(flags) == text
 
 
 def test_png_has_straight_alpha(half_green: str, tmp_path: Path) -> None:

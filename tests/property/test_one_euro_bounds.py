@@ -35,9 +35,8 @@ def test_output_stays_between_the_samples_so_far(
 def test_held_peaks_never_fall_below_the_sample_nor_exceed_what_was_seen(
     samples: list[float], period_ns: int
 ) -> None:
-    peak_hold, seen = PeakHold((0,), 0.1), 0.0
+    peak_hold, seen = PeakHold(("blink",), 0.1, threshold=0.75), 0.0
     for i, sample in enumerate(samples):
-        values = [sample]
-        peak_hold.hold(values, 10**9 + i * period_ns)
+        held = peak_hold.held({"blink": sample}, 10**9 + i * period_ns)
         seen = max(seen, sample)
-        assert sample <= values[0] <= seen
+        assert sample <= held["blink"] <= seen

@@ -21,10 +21,11 @@ from vtbridge.retarget.settings import (
     RetargetSettings,
     SensitivitySettings,
 )
-from vtbridge.retarget.vrm_to_tha import BLINK_NAMES, EMOTION_NAMES, VOWEL_NAMES
+from vtbridge.retarget.vrm_to_tha import BLINK_NAMES, EMOTION_NAMES
+from vtbridge.retarget.vrm_to_tha import MOUTH_NAMES as PRESET_MOUTH_NAMES
 
 SHAPES = (*BROW_NAMES, *EYELID_NAMES, *MOUTH_NAMES, *ARKIT_LOOK_NAMES, "tongueOut", "nonsense")
-PRESETS = (*VOWEL_NAMES, *BLINK_NAMES, *EMOTION_NAMES, *PRESET_LOOK_NAMES, "neutral")
+PRESETS = (*PRESET_MOUTH_NAMES, *BLINK_NAMES, *EMOTION_NAMES, *PRESET_LOOK_NAMES, "neutral")
 
 any_number = st.floats() | st.floats(0, 1) | st.sampled_from([1e38, -1e38, 2.0, -0.0])
 any_head = st.none() | st.builds(HeadPose, any_number, any_number, any_number)

@@ -31,8 +31,12 @@ def send(
         ),
     ] = None,
     protocol: Annotated[
-        ProtocolName, typer.Option(help="What to send the performance as.")
-    ] = ProtocolName.VMC,
+        ProtocolName | None,
+        typer.Option(
+            help="What to send the performance as, vmc if left out; of a capture it only "
+            "chooses the port, which else its first datagram does."
+        ),
+    ] = None,
     packing: Annotated[
         Packing, typer.Option(help="VMC: one bundle a frame, several, or single messages.")
     ] = Packing.BUNDLE,
@@ -67,13 +71,14 @@ def send(
     from vtbridge.clock import MonotonicClock
     from vtbridge.tracking.playback import bursts_of_capture, play
 
+    found = ProtocolName.VMC if capture is None else protocol_of_capture(capture)
+    protocol = protocol or found
     address = address_from_option(to, protocol)
     bursts: Iterator[Burst]
     if capture is None:
         bursts = _bursts_of_performance(protocol, packing, text_version, fps)
         what = f"the performance as {protocol.value}"
     else:
-        _check_readable(capture)
         bursts = bursts_of_capture(capture, loop=loop)
         what = capture.name
     progress = _Progress(f"{what} to {address[0]}:{address[1]}", seconds)
@@ -130,11 +135,34 @@ def address_from_option(to: str | None, protocol: ProtocolName) -> tuple[str, in
     return str(address[0]), int(address[1])
 
 
-def _check_readable(capture: Path) -> None:
-    from vtbridge.errors import ConfigError
+def protocol_of_capture(capture: Path) -> ProtocolName:
+    """Return what the first datagram of a capture is written in.
 
-    if not capture.is_file():
-        raise ConfigError(f"there is no capture {capture}; leave it out to send the performance")
+    Raises:
+        ConfigError: the file is not there or cannot be read.
+        PacketError: it is no capture.
+        VtbridgeError: it holds no datagram.
+    """
+    from vtbridge.errors import ConfigError, VtbridgeError
+    from vtbridge.tracking.recording import iter_capture
+
+    try:
+        if capture.exists() and not (capture.is_file() or capture.is_dir()):
+            raise ConfigError(f"{capture} is no file; name a .udpcap capture")
+        first = next(iter_capture(capture), None)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"there is no capture {capture}; leave it out to send the performance"
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"the capture {capture} cannot be read: {error.strerror}; check the file and its "
+            "permissions"
+        ) from error
+    if first is None:
+        raise VtbridgeError(f"{capture} holds no datagram; nothing was sent")
+    is_osc = first.data.startswith((b"#bundle", b"/"))
+    return ProtocolName.VMC if is_osc else ProtocolName.IFACIALMOCAP
 
 
 def _bursts_of_performance(

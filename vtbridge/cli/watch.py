@@ -190,6 +190,14 @@ def _flag_names(flags: FrameFlag | HealthFlag) -> list[str]:
     return [str(flag.name).lower() for flag in flags if flag.name]
 
 
+def _health_text(flags: list[str]) -> str:
+    """Return what is wrong; the flag ``ready`` is the only good one, and it may be missing."""
+    troubles = [flag for flag in flags if flag != "ready"]
+    if "ready" not in flags:
+        troubles.insert(0, "not ready")
+    return ", ".join(troubles) or "fine"
+
+
 def _line(report: dict[str, Any]) -> str:
     age = "-" if report["age_ms"] is None else f"{report['age_ms']:.1f} ms"
     parts = [
@@ -199,7 +207,7 @@ def _line(report: dict[str, Any]) -> str:
         f"{report['width']}x{report['height']}",
         f"frames {report['frames']}",
         f"torn {report['torn']}",
-        f"health {', '.join(report['health']) or 'fine'}",
+        f"health {_health_text(report['health'])}",
     ]
     if report["flags"]:
         parts.append(", ".join(report["flags"]))

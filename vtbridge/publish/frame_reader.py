@@ -223,15 +223,22 @@ class FrameReader:
 
     def _sleep(self, seen: int, remaining_ns: int) -> None:
         """Wait for the futex, or a while if the segment is dead and only a new one can help."""
-        status = self.status()
-        if status is None or self._page is None or status.state is not SegmentState.LIVE:
+        # The wake word of before is waited on: a frame that comes after the check changes it. One
+        # reading of both would not do, for a copy of the header is not made at one moment.
+        before, status = self.status(), self.status()
+        if (
+            before is None
+            or status is None
+            or self._page is None
+            or status.state is not SegmentState.LIVE
+        ):
             time.sleep(min(remaining_ns / NS_PER_S, _REOPEN_EVERY_S))
             return
         if status.latest > seen:
             time.sleep(_OVERTAKEN_S)
             return
         slice_ns = min(remaining_ns, round(_CHECK_AFTER_S * NS_PER_S))
-        if _vtbf.wait(self._page, status.wake, slice_ns) == errno.EFAULT:
+        if _vtbf.wait(self._page, before.wake, slice_ns) == errno.EFAULT:
             time.sleep(min(remaining_ns / NS_PER_S, _REOPEN_EVERY_S))
 
 

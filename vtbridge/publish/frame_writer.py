@@ -8,6 +8,7 @@ import mmap
 import os
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,6 +33,17 @@ from vtbridge.publish.segment import (
 log = logging.getLogger(__name__)
 
 _START_PATIENCE_S = 0.5  # longest wait for the winner of a start race to write its pid
+_RETRY_S = 1.0  # between attempts to replace a deleted segment where there is no room
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Segment:
+    """A locked segment that frames can be stored in."""
+
+    fd: int
+    memory: mmap.mmap
+    stores: _vtbf.Writer
+    max_payload: int
 
 
 class FrameWriter:
@@ -45,10 +57,8 @@ class FrameWriter:
         self._path = path
         self._slot_count = slot_count
         self._fps_x1000 = round(nominal_fps * 1000)
-        self._fd = -1
-        self._memory: mmap.mmap | None = None
-        self._stores: _vtbf.Writer | None = None
-        self._max_payload = 0
+        self._segment: _Segment | None = None
+        self._retry_s = 0.0
         self._epoch = 0
         self._health = HealthFlag.NONE
 
@@ -88,7 +98,9 @@ class FrameWriter:
         if not 0 < nominal_fps <= 1000:
             raise ValueError(f"nominal_fps must lie in 0..1000, not {nominal_fps}")
         writer = cls(segment_path(name, directory=directory), slot_count, nominal_fps)
-        writer._acquire(max_width * max_height * _vtbf.BYTES_PER_PIXEL)
+        writer._segment = writer._acquire(max_width * max_height * _vtbf.BYTES_PER_PIXEL)
+        with contextlib.suppress(OSError):
+            writer._unfinished.unlink()  # of a writer that died while its segment moved
         return writer
 
     @property
@@ -107,21 +119,21 @@ class FrameWriter:
         A frame larger than any before moves the segment; readers follow by themselves.
 
         Raises:
-            FrameTransportError: the segment had to move and there was no room.
+            FrameTransportError: the frame needs a larger segment and there is no room for one;
+                smaller frames can still be written.
+            AlreadyRunning: the segment was deleted and its name belongs to another writer.
             ValueError: the frame is not uint8 [H, W, 4], or the writer is closed.
         """
         rgba = frame.rgba
         if rgba.ndim != 3 or rgba.shape[2] != _vtbf.BYTES_PER_PIXEL or rgba.dtype != np.uint8:
             raise ValueError(f"a frame is uint8 [H, W, 4], not {rgba.dtype} {rgba.shape}")
-        stores = self._open_stores()
-        if rgba.nbytes > self._max_payload:
-            stores = self._move(rgba.nbytes)
-        elif os.fstat(self._fd).st_nlink == 0:
-            # Session clean-up (systemd's RemoveIPC) deletes the files of users who log out.
-            log.warning("%s was deleted by another program; making it anew", self._path)
-            stores = self._move(self._max_payload)
+        segment = self._open_segment()
+        if rgba.nbytes > segment.max_payload:
+            segment = self._move(segment, rgba.nbytes)
+        elif os.fstat(segment.fd).st_nlink == 0:
+            segment = self._restore(segment)
         pixels = rgba if rgba.flags.c_contiguous else np.ascontiguousarray(rgba)
-        return stores.publish(
+        return segment.stores.publish(
             pixels,
             rgba.shape[1],
             rgba.shape[0],
@@ -132,18 +144,20 @@ class FrameWriter:
 
     def heartbeat(self) -> None:
         """Tell readers that the render loop lives although it has no new frame."""
-        self._open_stores().beat()
+        self._open_segment().stores.beat()
 
     def set_health(self, flags: HealthFlag) -> None:
         """Tell readers how the daemon fares."""
-        self._open_stores().set_health(int(flags))
-        self._health = flags
+        segment = self._open_segment()
+        self._health = flags  # first, so that a segment that takes over now has it too
+        segment.stores.set_health(int(flags))
 
     def close(self) -> None:
         """Mark the segment closed and delete it; further calls do nothing."""
-        if self._stores is None:
+        if self._segment is None:
             return
-        self._leave(SegmentState.CLOSED)
+        self._leave(self._segment, SegmentState.CLOSED)
+        self._segment = None
 
     def __enter__(self) -> Self:
         return self
@@ -156,19 +170,24 @@ class FrameWriter:
     ) -> None:
         self.close()
 
-    def _open_stores(self) -> _vtbf.Writer:
-        if self._stores is None:
-            raise ValueError(f"the writer of {self._path} is closed")
-        return self._stores
+    @property
+    def _unfinished(self) -> Path:
+        """Where the next segment lies until it is whole; no reader looks there."""
+        return self._path.with_name(f".{self._path.name}.new")
 
-    def _acquire(self, max_payload: int) -> _vtbf.Writer:
+    def _open_segment(self) -> _Segment:
+        if self._segment is None:
+            raise ValueError(f"the writer of {self._path} is closed")
+        return self._segment
+
+    def _acquire(self, max_payload: int) -> _Segment:
         """Create or take over the segment.
 
         The loop ends: each turn more means that another process just made or deleted it.
         """
         while True:
             try:
-                fd = self._create()
+                fd = self._create(self._path)
             except FileExistsError:
                 try:
                     fd = open_segment(self._path, writable=True)
@@ -181,40 +200,40 @@ class FrameWriter:
                 if not same_file(fd, self._path):
                     continue  # its last writer deleted it between our open and our lock
                 if os.fstat(fd).st_size == 0:
-                    self._allocate(fd, max_payload)
-                    stores = self._start(fd, max_payload, latest=0)
+                    self._allocate(fd, self._path, max_payload)
+                    segment = self._start(fd, max_payload, latest=0)
                 else:
                     takeover = self._take_over(fd, max_payload)
                     if takeover is None:
                         continue
-                    stores = takeover
+                    segment = takeover
                 kept = True
-                return stores
+                return segment
             finally:
                 if not kept:
                     os.close(fd)
 
-    def _create(self) -> int:
+    def _create(self, path: Path) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            fd = os.open(self._path, flags, 0o600)
+            fd = os.open(path, flags, 0o600)
         except FileExistsError:
             raise
         except OSError as error:
             raise FrameTransportError(
-                f"{self._path} cannot be created: {error.strerror}; shared memory must be mounted "
-                f"at {self._path.parent} and writable for this user"
+                f"{path} cannot be created: {error.strerror}; shared memory must be mounted "
+                f"at {path.parent} and writable for this user"
             ) from error
         os.fchmod(fd, 0o600)  # whatever the umask took away
         return fd
 
-    def _allocate(self, fd: int, max_payload: int) -> None:
+    def _allocate(self, fd: int, path: Path, max_payload: int) -> None:
         """Reserve every page now: a full file system is an error here and no SIGBUS later."""
         needed = _vtbf.total_bytes(self._slot_count, max_payload)
         try:
             os.posix_fallocate(fd, 0, needed)
         except OSError as error:
-            self._path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             free = os.statvfs(self._path.parent)
             raise FrameTransportError(
                 f"{self._path} needs {needed / 1e6:.1f} MB, and {self._path.parent} has "
@@ -222,7 +241,7 @@ class FrameWriter:
                 f"some or enlarge it: sudo mount -o remount,size=1G {self._path.parent}"
             ) from error
 
-    def _take_over(self, fd: int, max_payload: int) -> _vtbf.Writer | None:
+    def _take_over(self, fd: int, max_payload: int) -> _Segment | None:
         """Go on in a dead writer's segment, or delete one that does not fit and return None.
 
         Raises:
@@ -243,11 +262,11 @@ class FrameWriter:
         self._path.unlink()
         return None
 
-    def _start(self, fd: int, max_payload: int, *, latest: int) -> _vtbf.Writer:
+    def _start(self, fd: int, max_payload: int, *, latest: int) -> _Segment:
         flags = mmap.MAP_SHARED | mmap.MAP_POPULATE
         memory = mmap.mmap(fd, _vtbf.total_bytes(self._slot_count, max_payload), flags)
         self._epoch += 1
-        self._stores = _vtbf.Writer(
+        stores = _vtbf.Writer(
             memory=memory,
             slot_count=self._slot_count,
             max_payload=max_payload,
@@ -257,26 +276,73 @@ class FrameWriter:
             uuid=uuid.uuid4().bytes,
             fps_x1000=self._fps_x1000,
         )
-        self._stores.set_health(int(self._health))
-        self._fd, self._memory, self._max_payload = fd, memory, max_payload
-        return self._stores
+        stores.set_health(int(self._health))
+        return _Segment(fd, memory, stores, max_payload)
 
-    def _move(self, max_payload: int) -> _vtbf.Writer:
-        self._leave(SegmentState.MOVED)
-        return self._acquire(max_payload)
+    def _move(self, old: _Segment, max_payload: int) -> _Segment:
+        """Go on in a new segment; ``old`` stays as it is until the new one is there."""
+        if same_file(old.fd, self._path):
+            new = self._replace(max_payload)
+        else:  # deleted by another program, and another writer may have the name by now
+            new = self._acquire(max_payload)
+        self._segment = new
+        new.stores.set_health(int(self._health))  # which another thread may just have changed
+        self._leave(old, SegmentState.MOVED)
+        return new
 
-    def _leave(self, state: SegmentState) -> None:
+    def _restore(self, old: _Segment) -> _Segment:
+        """Give a deleted segment its name back; without room go on for the readers it has.
+
+        Session clean-up (systemd's RemoveIPC) deletes the files of users who log out.
+        """
+        now_s = time.monotonic()
+        if now_s < self._retry_s:
+            return old
+        try:
+            segment = self._move(old, old.max_payload)
+        except AlreadyRunning:
+            raise
+        except FrameTransportError as error:
+            if not self._retry_s:
+                log.warning("%s was deleted by another program; %s", self._path, error)
+            self._retry_s = now_s + _RETRY_S
+            return old
+        log.warning("%s was deleted by another program; made anew", self._path)
+        self._retry_s = 0.0
+        return segment
+
+    def _replace(self, max_payload: int) -> _Segment:
+        """Finish a new segment beside the present one, then give it the name.
+
+        The present one's lock keeps other writers away from the new one's temporary name.
+        """
+        unfinished = self._unfinished
+        try:
+            unfinished.unlink(missing_ok=True)
+            fd = self._create(unfinished)
+        except OSError as error:
+            raise refusal(unfinished, str(error.strerror)) from error
+        kept = False
+        try:
+            if not _vtbf.try_lock(fd):
+                raise refusal(unfinished, "another program has locked it")
+            self._allocate(fd, unfinished, max_payload)
+            segment = self._start(fd, max_payload, latest=0)
+            unfinished.replace(self._path)
+            kept = True
+            return segment
+        finally:
+            if not kept:
+                unfinished.unlink(missing_ok=True)
+                os.close(fd)
+
+    def _leave(self, segment: _Segment, state: SegmentState) -> None:
         """Say goodbye, delete the name if it is still ours, and only then drop the lock."""
-        stores, memory = self._stores, self._memory
-        if stores is None or memory is None:
-            return
-        stores.release(int(state))
-        self._stores = None
-        if same_file(self._fd, self._path):
+        segment.stores.release(int(state))
+        if same_file(segment.fd, self._path):
             self._path.unlink(missing_ok=True)
-        memory.close()
-        os.close(self._fd)
-        self._fd, self._memory = -1, None
+        segment.memory.close()
+        os.close(segment.fd)
 
     def _already_running(self, fd: int) -> AlreadyRunning:
         """Name the holder; while it starts, the header may still name the writer before it."""

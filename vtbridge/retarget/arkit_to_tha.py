@@ -17,6 +17,7 @@ _SIDES = (("Left", 0), ("Right", 1))
 """Suffix of a blendshape, and how far its pose parameter lies behind that of the left side."""
 
 BROW_NAMES = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight", "browDownLeft", "browDownRight")
+BLINK_NAMES = ("eyeBlinkLeft", "eyeBlinkRight")
 EYELID_NAMES = tuple(
     f"{shape}{side}" for shape in ("eyeBlink", "eyeWide", "cheekSquint") for side, _ in _SIDES
 )

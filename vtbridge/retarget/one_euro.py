@@ -8,6 +8,7 @@ low-pass whose cut-off grows with the value's own speed:
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,32 +87,37 @@ def pose_filter(settings: SmoothingSettings) -> OneEuroFilter:
 
 
 class PeakHold:
-    """Hold the peaks of some elements for a while, so that a slow renderer sees them.
+    """Hold the peaks of some blendshapes for a while, so that a slow renderer sees them.
 
     Only values over ``threshold`` are held: half-closed lids follow at once.
 
     Args:
-        indices: which elements of the vector.
+        names: which blendshapes.
         hold_s: how long a peak is held after its sample, seconds.
         threshold: the least value worth holding.
     """
 
-    def __init__(self, indices: tuple[int, ...], hold_s: float, *, threshold: float = 0.75) -> None:
+    def __init__(self, names: tuple[str, ...], hold_s: float, *, threshold: float) -> None:
         self._hold_ns = round(hold_s * NS_PER_S)
         self._threshold = threshold
-        self._peaks: dict[int, tuple[float, int]] = dict.fromkeys(indices, (0.0, 0))
+        self._peaks: dict[str, tuple[float, int]] = dict.fromkeys(names, (0.0, 0))
 
     def reset(self) -> None:
         """Forget all peaks."""
         self._peaks = dict.fromkeys(self._peaks, (0.0, 0))
 
-    def hold(self, values: list[float], t_ns: int) -> None:
-        """Raise elements of ``values``, taken at ``t_ns``, to their held peaks, in place."""
-        for index, (peak, peak_ns) in self._peaks.items():
-            if values[index] >= peak:
-                self._peaks[index] = values[index], t_ns
+    def held(self, shapes: Mapping[str, float], t_ns: int) -> Mapping[str, float]:
+        """Return ``shapes``, taken at ``t_ns``, with those that were higher just now raised."""
+        raised: dict[str, float] = {}
+        for name, (peak, peak_ns) in self._peaks.items():
+            value = shapes.get(name)
+            if value is None:
+                continue
+            if value >= peak:
+                self._peaks[name] = value, t_ns
             elif t_ns - peak_ns > self._hold_ns:
                 # Keeps the old time: an opening lid is followed down, not held at each step.
-                self._peaks[index] = values[index], peak_ns
+                self._peaks[name] = value, peak_ns
             elif peak >= self._threshold:
-                values[index] = peak
+                raised[name] = peak
+        return {**shapes, **raised} if raised else shapes

@@ -39,7 +39,7 @@ _ARKIT_FACE_NAMES = (
     *arkit_to_tha.MOUTH_NAMES,
 )
 _PRESET_FACE_NAMES = (
-    *vrm_to_tha.VOWEL_NAMES,
+    *vrm_to_tha.MOUTH_NAMES,
     *vrm_to_tha.BLINK_NAMES,
     *vrm_to_tha.BROW_NAMES,
 )
@@ -52,6 +52,9 @@ _LID_PARAMS = (
     PoseParam.EYE_RELAXED_LEFT,
     PoseParam.EYE_RELAXED_RIGHT,
 )
+
+_NEARLY_CLOSED = 0.6
+"""Blink from which a peak is held; ARKit's lids are shut at 0.8."""
 
 F64Array = NDArray[np.float64]
 
@@ -75,7 +78,7 @@ class Retargeter:
         )
         self._presence = Presence(settings.dropout)
         self._filter = pose_filter(settings.smoothing)
-        self._blink_hold = PeakHold(_LID_PARAMS, settings.smoothing.blink_hold_s)
+        self._blink_hold = _blink_hold(settings)
         self._newest_ns: int | None = None
         self._face_ns: int | None = None
         self._shown: F64Array = np.zeros(POSE_SIZE)
@@ -91,7 +94,7 @@ class Retargeter:
         self._presence.settings = settings.dropout
         older, self._filter = self._filter, pose_filter(settings.smoothing)
         self._filter.inherit(older)
-        self._blink_hold = PeakHold(_LID_PARAMS, settings.smoothing.blink_hold_s)
+        self._blink_hold = _blink_hold(settings)
         self._mapping_changed = True
 
     def feed(self, face: FaceFrame) -> None:
@@ -142,7 +145,8 @@ class Retargeter:
                 self._offset = None
         self._shown, self._shown_presence = values, presence
         t_ns = self._face_ns if presence > 0.0 else now_ns
-        return Pose(clamp_pose(values.astype(np.float32)), t_ns, presence)
+        shown = _with_shared_lids(values).astype(np.float32)
+        return Pose(clamp_pose(shown), t_ns, presence)
 
     def tracker_lost(self, now_ns: int) -> bool:
         """Return whether the face is gone, by silence or because the tracker says so."""
@@ -204,6 +208,8 @@ class Retargeter:
         )
         neutral = self._calibration.neutral_at(FaceSample(face.t_ns, head, iris, shapes))
         moved = _amplified(shapes_from_neutral(shapes, neutral.rest), settings.sensitivity)
+        # Held before a smile decides which wink a blink becomes; a held wink would stay beside it.
+        moved = self._blink_hold.held(moved, face.t_ns)
 
         values = [0.0] * POSE_SIZE
         if use_arkit:
@@ -223,7 +229,6 @@ class Retargeter:
             write_head(values, _measured(head, neutral), settings.head)
         if settings.mirror:
             values = mirror_pose(values)
-        self._blink_hold.hold(values, face.t_ns)
         return np.array(values)
 
     def _start_offset(self, filtered: F64Array, t_ns: int) -> None:
@@ -245,7 +250,7 @@ def _amplified(
     factors = (
         (sensitivity.brows, (*arkit_to_tha.BROW_NAMES, *vrm_to_tha.BROW_NAMES)),
         (sensitivity.eyelids, (*arkit_to_tha.EYELID_NAMES, *vrm_to_tha.BLINK_NAMES)),
-        (sensitivity.mouth, (*arkit_to_tha.MOUTH_NAMES, *vrm_to_tha.VOWEL_NAMES)),
+        (sensitivity.mouth, (*arkit_to_tha.MOUTH_NAMES, *vrm_to_tha.MOUTH_NAMES)),
     )
     amplified: dict[str, float] | None = None
     for factor, names in factors:
@@ -257,6 +262,24 @@ def _amplified(
     return shapes if amplified is None else amplified
 
 
+def _blink_hold(settings: RetargetSettings) -> PeakHold:
+    names = (*arkit_to_tha.BLINK_NAMES, *vrm_to_tha.BLINK_NAMES)
+    return PeakHold(names, settings.smoothing.blink_hold_s, threshold=_NEARLY_CLOSED)
+
+
 def _link_lids(values: list[float]) -> None:
     for left, right in zip(_LID_PARAMS[::2], _LID_PARAMS[1::2], strict=True):
         values[left] = values[right] = max(values[left], values[right])
+
+
+def _with_shared_lids(values: F64Array) -> F64Array:
+    """Return ``values`` with the lid shapes of each eye scaled down to a sum of 1: closed.
+
+    Blinks meet emotions, and each shape is smoothed by its own speed.
+    """
+    for side in (list(_LID_PARAMS[::2]), list(_LID_PARAMS[1::2])):
+        closed = float(values[side].sum())
+        if closed > 1.0:
+            values = values.copy()
+            values[side] /= closed
+    return values

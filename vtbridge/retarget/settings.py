@@ -44,7 +44,7 @@ class SensitivitySettings(StageSettings):
     brows: float = Field(default=1.0, ge=0, le=5)
     """Factor on brow blendshapes, 1."""
     eyelids: float = Field(default=1.0, ge=0, le=5)
-    """Factor on eyeBlink, eyeWide, eyeSquint and cheekSquint, 1."""
+    """Factor on eyeBlink, eyeWide and cheekSquint, 1."""
     mouth: float = Field(default=1.0, ge=0, le=5)
     """Factor on jaw and mouth blendshapes, 1; 1.3-1.6 helps trackers whose jawOpen ends early."""
 

@@ -12,16 +12,28 @@ from vtbridge.retarget.arkit_to_tha import LID_PARAMS
 from vtbridge.retarget.settings import RetargetSettings
 
 VOWEL_NAMES = ("aa", "ih", "ou", "ee", "oh")
+VISEME_NAMES = ("sil", "pp", "ff", "th", "dd", "kk", "ch", "ss", "nn", "rr")
+"""Consonants and silence, which some senders give beside the vowels."""
+MOUTH_NAMES = (*VOWEL_NAMES, *VISEME_NAMES)
 BLINK_NAMES = ("blink", "blinkLeft", "blinkRight")
 BROW_NAMES = ("browsUp", "browsDown")
 EMOTION_NAMES = ("happy", "relaxed", "angry", "sad", "surprised")
 
-_VOWEL_PARAMS = (
-    PoseParam.MOUTH_AAA,
-    PoseParam.MOUTH_III,
-    PoseParam.MOUTH_UUU,
-    PoseParam.MOUTH_EEE,
-    PoseParam.MOUTH_OOO,
+# How far each sound moves a vowel's shape; a closed mouth moves none.
+_MOUTH_ROWS = (
+    ("aa", PoseParam.MOUTH_AAA, 1.0),
+    ("ih", PoseParam.MOUTH_III, 1.0),
+    ("ou", PoseParam.MOUTH_UUU, 1.0),
+    ("ee", PoseParam.MOUTH_EEE, 1.0),
+    ("oh", PoseParam.MOUTH_OOO, 1.0),
+    ("ff", PoseParam.MOUTH_III, 0.3),
+    ("th", PoseParam.MOUTH_III, 0.4),
+    ("dd", PoseParam.MOUTH_III, 0.5),
+    ("ss", PoseParam.MOUTH_III, 0.5),
+    ("nn", PoseParam.MOUTH_III, 0.4),
+    ("kk", PoseParam.MOUTH_AAA, 0.4),
+    ("ch", PoseParam.MOUTH_UUU, 0.5),
+    ("rr", PoseParam.MOUTH_OOO, 0.4),
 )
 # Name, left parameter, weight of both sides; where several meet, the largest wins.
 _EMOTION_ROWS = (
@@ -58,10 +70,10 @@ def write_face_from_presets(
     values[lid] = max(get("blinkLeft", 0.0), get("blink", 0.0))
     values[lid + 1] = max(get("blinkRight", 0.0), get("blink", 0.0))
 
-    vowels = [get(name, 0.0) for name in VOWEL_NAMES]
-    scale = 1.0 / max(sum(vowels), 1.0)
-    for param, vowel in zip(_VOWEL_PARAMS, vowels, strict=True):
-        values[param] = vowel * scale
+    shares = [weight * get(name, 0.0) for name, _, weight in _MOUTH_ROWS]
+    scale = 1.0 / max(sum(shares), 1.0)
+    for (_, param, _), share in zip(_MOUTH_ROWS, shares, strict=True):
+        values[param] += share * scale
     _raise_rows(values, presets, _BROW_ROWS)
 
 

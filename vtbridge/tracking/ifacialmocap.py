@@ -12,6 +12,7 @@ Source: ifacialmocap.com/for-developer; signs as in VMagicMirror.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -33,6 +34,8 @@ MAX_BYTES = 8192
 
 _LARGEST_ANGLE_DEG = 360.0
 _PERCENT = 100.0
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_LONGEST_NUMBER = 32
 
 
 @dataclass(slots=True)
@@ -152,7 +155,7 @@ def parse_text(datagram: bytes) -> FaceParts:
 def _take_shape(parts: FaceParts, part: str) -> bool:
     """Take ``name&percent`` or ``name-percent``; return whether it was one."""
     separator = "&" if "&" in part else "-"
-    name, found, percent = part.rpartition(separator)
+    name, found, percent = part.partition(separator)  # the number may have a sign of its own
     number = _number(percent)
     weight = None if number is None else weight_from_number(number / _PERCENT)
     if not found or weight is None:
@@ -200,10 +203,7 @@ _ANGLES: dict[str, Callable[[FaceParts, float, float, float], None]] = {
 
 def _number(text: str) -> float | None:
     """Return the finite number written in ``text``, else None."""
-    if len(text) > 32:
+    if len(text) > _LONGEST_NUMBER or _NUMBER.fullmatch(text) is None:
         return None
-    try:
-        number = float(text)
-    except ValueError:
-        return None
+    number = float(text)
     return number if math.isfinite(number) else None

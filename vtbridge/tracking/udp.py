@@ -193,6 +193,8 @@ class UdpReceiver(ThreadService):
                 continue  # an earlier greeting found nobody; Windows tells it here
             else:
                 t_ns = self._clock.now_ns()
+                if self._protocol.waiting:  # others may send without a pause
+                    self._emit(self._protocol.flush(t_ns))
                 self._take(datagram, sender, t_ns)
             if t_ns >= self._next_chores_ns:
                 self._next_chores_ns = t_ns + _CHORES_INTERVAL_NS

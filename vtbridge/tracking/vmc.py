@@ -1,9 +1,10 @@
 """Receive the VMC protocol 3.1: bones, blendshapes and tracking status over OSC.
 
 Senders pack a frame as one bundle, as several datagrams, or as single messages. A
-face is complete at ``/VMC/Ext/Blend/Apply`` or at the end of the bundle that holds
-it, and otherwise after a few milliseconds of quiet. What a datagram leaves out keeps
-its last value, for not every message comes with every frame.
+face is complete at the end of the datagram that holds ``/VMC/Ext/Blend/Apply``; from a
+sender that never sends it, at the end of each bundle; and otherwise after a few
+milliseconds of quiet. What a datagram leaves out keeps its last value, for not every
+message comes with every frame.
 
 Source: protocol.vmc.info, the specification of sh-akira/VirtualMotionCaptureProtocol.
 """
@@ -43,6 +44,7 @@ _BONES = frozenset({*HEAD_CHAIN, *_EYE_BONES})
 _STILL_EYE_RAD = 1e-3
 _LARGEST_COMPONENT = 1e3
 _NAMESPACE = "/VMC/Ext/"
+_BUNDLE_START = b"#bundle\0"
 
 
 class VmcProtocol:
@@ -71,11 +73,14 @@ class VmcProtocol:
         self._blendshapes: dict[str, float] = {}
         self._presets: dict[str, float] = {}
         self._applied = False
+        self._uses_apply: bool | None = None  # unknown until the first face is complete
         self._open_since_ns: int | None = None
         self._last_value_ns = 0
 
     def feed(self, datagram: bytes, t_ns: int) -> list[FaceFrame]:
-        """Take one datagram and return the face it completes, if any.
+        """Take one datagram and return the faces it completes.
+
+        They are the one that waited for quiet, if there was enough, and the datagram's own.
 
         Raises:
             PacketError: it is not OSC, or holds no message of VMC.
@@ -83,6 +88,7 @@ class VmcProtocol:
         messages = decode_packet(datagram)
         if not any(message.address.startswith(_NAMESPACE) for message in messages):
             raise PacketError("an OSC packet without a VMC message", reason="not vmc")
+        frames = self.flush(t_ns)
         self._applied = False
         for message in messages:
             take = self._messages.get(message.address)
@@ -93,9 +99,14 @@ class VmcProtocol:
         waited_too_long = (
             self._open_since_ns is not None and t_ns - self._open_since_ns >= LONGEST_WAIT_NS
         )
-        if self._applied or waited_too_long:
-            return [self._complete_face(t_ns)]
-        return []
+        bundle_ended = (
+            self._uses_apply is False
+            and self._open_since_ns is not None
+            and datagram.startswith(_BUNDLE_START)
+        )
+        if self._applied or bundle_ended or waited_too_long:
+            frames.append(self._complete_face(t_ns))
+        return frames
 
     def flush(self, t_ns: int) -> list[FaceFrame]:
         """Return the face begun without Apply, once the sender has been quiet."""
@@ -147,7 +158,7 @@ class VmcProtocol:
         return True
 
     def _take_apply(self, arguments: tuple[OscArgument, ...]) -> bool:
-        self._applied = True
+        self._applied = self._uses_apply = True
         return False
 
     def _take_status(self, arguments: tuple[OscArgument, ...]) -> bool:
@@ -160,19 +171,26 @@ class VmcProtocol:
 
     def _complete_face(self, t_ns: int) -> FaceFrame:
         self._open_since_ns = None
+        if self._uses_apply is None:
+            self._uses_apply = False
         presets = dict(self._presets)
         if len(self._blendshapes) >= ARKIT_QUORUM:
             presets = {n: w for n, w in presets.items() if n in EMOTION_PRESETS}
         return FaceFrame(
             t_ns=t_ns,
             source=self._source,
-            tracked=self._tracked,
+            tracked=self._tracked and self._sees_face,
             blendshapes=MappingProxyType(dict(self._blendshapes)),
             presets=MappingProxyType(presets),
             head=head_pose_from_unity(self._head_rotation()) if self._sees_head else None,
             left_eye=self._gaze("LeftEye"),
             right_eye=self._gaze("RightEye"),
         )
+
+    @property
+    def _sees_face(self) -> bool:
+        """True once anything of a face came: hands alone must not hold the avatar."""
+        return self._sees_head or bool(self._blendshapes) or bool(self._presets)
 
     @property
     def _sees_head(self) -> bool:

@@ -276,6 +276,13 @@ def test_hand_made_segment_is_shown(stage: Stage) -> None:
         wait_until(lambda: tuple(stage.shot()[10, 10]) == (200, 100, 50), "it is shown")
 
 
+def test_avatar_of_the_longest_name_is_shown(stage: Stage) -> None:
+    longest = stage.name.ljust(16, "x")
+    with Segment(segment_path(longest), segment_bytes()):
+        stage.add(longest)
+        wait_until(lambda: tuple(stage.shot()[10, 10]) == (200, 100, 50), "it is shown")
+
+
 HOSTILE = {
     "empty": b"",
     "noise": np.random.default_rng(7).bytes(100_000),

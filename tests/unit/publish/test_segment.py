@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.support.vtbf import REPOSITORY
 from vtbridge.errors import FrameTransportError
 from vtbridge.publish import _vtbf
-from vtbridge.publish.segment import SEGMENT_DIRECTORY, list_segments, segment_path
+from vtbridge.publish.segment import NAME_PATTERN, SEGMENT_DIRECTORY, list_segments, segment_path
 from vtbridge.publish.settings import PublishSettings
 from vtbridge.publish.vtbf import FrameReader, FrameWriter
 
@@ -30,6 +32,15 @@ def test_settings_and_transport_agree_on_names() -> None:
         assert segment_path(settings.name).name.endswith(f"-{settings.name}")
     with pytest.raises(ValueError, match="pattern"):
         PublishSettings(name=longest + "x")
+
+
+def test_obs_script_takes_names_as_long_as_the_transport_does() -> None:
+    script = (REPOSITORY / "integrations" / "obs-script" / "vtbridge.lua").read_text()
+    found = re.search(r"^local MAX_NAME = (\d+)$", script, re.MULTILINE)
+    assert found is not None
+    longest = int(found[1])
+    assert re.fullmatch(NAME_PATTERN, "x" * longest)
+    assert not re.fullmatch(NAME_PATTERN, "x" * (longest + 1))
 
 
 def test_list_holds_own_segments_only(tmp_path: Path) -> None:

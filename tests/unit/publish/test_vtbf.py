@@ -18,6 +18,7 @@ from vtbridge.clock import ManualClock
 from vtbridge.datatypes import Frame, FrameFlag
 from vtbridge.errors import AlreadyRunning, FrameTransportError
 from vtbridge.publish import _vtbf
+from vtbridge.publish.frame_writer import _Segment
 from vtbridge.publish.vtbf import (
     AlphaMode,
     FrameReader,
@@ -124,6 +125,39 @@ def test_sleeping_reader_is_woken_by_the_kernel_not_by_its_own_clock(writer: Fra
     assert answers[-1] == 0
 
 
+def test_frame_that_comes_while_the_header_is_read_is_not_slept_over(
+    writer: FrameWriter, reader: FrameReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One reading of the header has the wake word of after the frame, but its number of before."""
+    read_live = _vtbf.read_live
+    torn: list[int] = []
+    waits: list[int] = []
+
+    def read_torn(fd: int) -> _vtbf.Live | None:
+        before = read_live(fd)
+        if torn:
+            return before
+        torn.append(fd)
+        writer.write(SMALL)
+        after = read_live(fd)
+        assert before is not None
+        assert after is not None
+        assert (before[5], before[6]) != (after[5], after[6])
+        return (*before[:6], *after[6:])
+
+    def wait(page: mmap.mmap, wake: int, timeout_ns: int) -> int:
+        waits.append(wake)
+        return 0
+
+    monkeypatch.setattr(_vtbf, "read_live", read_torn)
+    monkeypatch.setattr(_vtbf, "wait", wait)
+    received = reader.read_newer(0, timeout_s=5)
+    assert received is not None
+    assert received.frame_no == 1
+    assert torn
+    assert waits == []
+
+
 def test_every_size_up_to_the_maximum_fits_in_place(
     writer: FrameWriter, reader: FrameReader
 ) -> None:
@@ -181,6 +215,48 @@ def test_larger_frame_moves_the_segment_and_readers_follow(
     assert status is not None
     assert status.health is HealthFlag.READY
     assert reader.liveness() is Liveness.LIVE
+
+
+def test_new_segment_is_whole_before_the_old_one_ends(
+    writer: FrameWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+    leave = FrameWriter._leave
+
+    def look_first(self: FrameWriter, segment: _Segment, state: SegmentState) -> None:
+        old = _vtbf.read_live(segment.fd)
+        with writer.path.open("rb") as file:
+            new = _vtbf.read_live(file.fileno())
+            assert _vtbf.is_locked(file.fileno())
+        assert old is not None
+        assert new is not None
+        seen.append((old[2], new[2]))
+        leave(self, segment, state)
+
+    monkeypatch.setattr(FrameWriter, "_leave", look_first)
+    writer.write(Frame(np.zeros((64, 64, 4), np.uint8), 1))
+    assert seen == [(SegmentState.LIVE, SegmentState.LIVE)]
+
+
+def test_leftover_of_an_unfinished_move_is_cleared_away(name: str) -> None:
+    path = segment_path(name)
+    leftover = path.with_name(f".{path.name}.new")
+    leftover.touch()
+    with FrameWriter.open(name, max_width=8, max_height=8) as writer:
+        assert not leftover.exists()
+        leftover.touch()
+        writer.write(Frame(np.zeros((16, 16, 4), np.uint8), 1))
+        assert not leftover.exists()
+
+
+def test_deleted_segment_whose_name_another_writer_took_is_given_up(name: str) -> None:
+    first = FrameWriter.open(name, max_width=8, max_height=8)
+    first.path.unlink()
+    with FrameWriter.open(name, max_width=8, max_height=8) as second:
+        with pytest.raises(AlreadyRunning):
+            first.write(Frame(np.zeros((4, 4, 4), np.uint8), 1))
+        first.close()
+        assert second.path.exists()
 
 
 def test_moved_segment_says_so_to_who_still_holds_it(writer: FrameWriter, name: str) -> None:

@@ -95,12 +95,13 @@ def test_a_partly_given_table_keeps_the_other_values_of_its_part() -> None:
 
 
 def held(values: list[float], *, fps: int = 60, hold_s: float = 0.1) -> list[float]:
-    peak_hold, shown = PeakHold((0,), hold_s), []
+    peak_hold, shown = PeakHold(("blink", "absent"), hold_s, threshold=0.75), []
     for i, x in enumerate(values):
-        vector = [x, x]
-        peak_hold.hold(vector, NS_PER_S + round(i / fps * NS_PER_S))
-        assert vector[1] == x  # an element that is not held
-        shown.append(vector[0])
+        given = {"blink": x, "other": x}
+        got = peak_hold.held(given, NS_PER_S + round(i / fps * NS_PER_S))
+        assert given == {"blink": x, "other": x}
+        assert got == {"blink": got["blink"], "other": x}
+        shown.append(got["blink"])
     return shown
 
 

@@ -163,6 +163,57 @@ def test_a_blink_between_two_renders_is_still_seen() -> None:
     assert seen > 0.9
 
 
+LIDS = ("eye_wink", "eye_happy_wink", "eye_relaxed")
+
+
+def closed(values: F32Array, side: str) -> float:
+    """Return how far all lid shapes of one eye close it together."""
+    return sum(float(values[PoseParam[f"{lid}_{side}".upper()]]) for lid in LIDS)
+
+
+def test_a_smile_that_begins_in_a_blink_does_not_close_the_eyes_twice() -> None:
+    retargeter = Retargeter(SETTINGS)
+    sums = []
+    for i in range(60):
+        smile = 1.0 if i >= 32 else 0.0
+        shapes = {
+            "mouthSmileLeft": smile,
+            "mouthSmileRight": smile,
+            "eyeBlinkLeft": 1.0 if 28 <= i < 36 else 0.0,
+        }
+        retargeter.feed(FaceFrame(ns(1 + i / 60), blendshapes=shapes))
+        sums.append(closed(retargeter.pose_at(ns(1 + i / 60)).values, "left"))
+    assert 0.99 < max(sums) <= 1.0 + 1e-6
+
+
+@pytest.mark.parametrize(
+    "presets",
+    [{"blink": 1.0, "relaxed": 1.0}, {"blink": 1.0, "happy": 0.5, "relaxed": 1.0}],
+)
+def test_no_eye_is_more_than_closed(presets: dict[str, float]) -> None:
+    values = first_pose(FaceFrame(ns(1), presets=presets))
+    for side in ("left", "right"):
+        assert closed(values, side) == pytest.approx(1.0)
+
+
+def test_a_held_blink_does_not_become_the_neutral_face() -> None:
+    retargeter = Retargeter(SETTINGS)
+    retargeter.calibrate()
+    for i in range(120):
+        blink = 0.9 if i % 6 == 0 else 0.1
+        retargeter.feed(FaceFrame(ns(1 + i / 60), blendshapes={"eyeBlinkLeft": blink}))
+    rest = retargeter.save_calibration()["rest"]
+    assert rest == pytest.approx({"eyeBlinkLeft": 0.1})
+
+
+def test_visemes_make_a_face_of_presets_and_follow_the_mouths_factor() -> None:
+    loud = RetargetSettings(sensitivity=SensitivitySettings(mouth=2.0))
+    once, twice = (
+        first_pose(FaceFrame(ns(1), presets={"ss": 0.4}), settings) for settings in (SETTINGS, loud)
+    )
+    assert 0.0 < 2 * once[PoseParam.MOUTH_III] == pytest.approx(twice[PoseParam.MOUTH_III])
+
+
 def test_bad_numbers_keep_the_last_pose_and_are_counted() -> None:
     telemetry = Telemetry()
     retargeter = Retargeter(SETTINGS, telemetry=telemetry)

@@ -33,6 +33,30 @@ def test_vowels_share_one_mouth() -> None:
     assert pose == pytest.approx({"mouth_aaa": 0.5, "mouth_ooo": 0.25, "mouth_iii": 0.25})
 
 
+@pytest.mark.parametrize(
+    ("viseme", "param"),
+    [
+        *[("ff", "iii"), ("th", "iii"), ("dd", "iii"), ("ss", "iii"), ("nn", "iii")],
+        *[("kk", "aaa"), ("ch", "uuu"), ("rr", "ooo")],
+    ],
+)
+def test_each_consonant_opens_the_mouth_like_a_vowel_but_less(viseme: str, param: str) -> None:
+    pose = face(**{viseme: 1.0})
+    assert list(pose) == [f"mouth_{param}"]
+    assert 0.2 < pose[f"mouth_{param}"] < 0.6
+
+
+@pytest.mark.parametrize("viseme", ["sil", "pp"])
+def test_silence_and_closed_lips_open_nothing(viseme: str) -> None:
+    assert face(**{viseme: 1.0}) == {}
+
+
+def test_vowels_and_consonants_share_one_mouth() -> None:
+    pose = face(aa=1.0, ss=1.0, ih=0.5)
+    assert sum(pose.values()) == pytest.approx(1.0)
+    assert pose["mouth_iii"] == pytest.approx(0.5)
+
+
 def test_blink_closes_both_eyes_and_each_side_its_own() -> None:
     assert face(blink=0.5, blinkLeft=0.9) == {"eye_wink_left": 0.9, "eye_wink_right": 0.5}
     assert face(RetargetSettings(wink_as="relaxed"), blinkRight=0.9) == {"eye_relaxed_right": 0.9}

@@ -45,6 +45,23 @@ def test_v2_text_is_read_and_may_be_negative(phone: IFacialMocapProtocol) -> Non
     assert frame.blendshapes == {"mouthSmileRight": 0.12, "eyeBlinkLeft": 0.0, "jawOpen": 1.0}
 
 
+@pytest.mark.parametrize(
+    ("text", "weight"),
+    [
+        (b"jawOpen--5", 0.0),
+        (b"jawOpen&-5", 0.0),
+        (b"jawOpen-1e+1", 0.1),
+        (b"jawOpen-50e-1", 0.05),
+        (b"jawOpen-.5e1", 0.05),
+        (b"jawOpen&+5.", 0.05),
+    ],
+)
+def test_numbers_may_have_signs_and_exponents(
+    phone: IFacialMocapProtocol, text: bytes, weight: float
+) -> None:
+    assert only(phone.feed(text, T0)).blendshapes == {"jawOpen": weight}
+
+
 def test_angles_have_the_documented_signs(phone: IFacialMocapProtocol) -> None:
     frame = only(phone.feed(V1 + EYES, T0))
     assert frame.head is not None
@@ -62,6 +79,13 @@ def test_angles_have_the_documented_signs(phone: IFacialMocapProtocol) -> None:
         b"jawOpen-many",
         b"jawOpen&nan",
         b"jawOpen&1e38",
+        b"jawOpen-1_0",
+        b"jawOpen&1_0",
+        b"jawOpen- 5",
+        b"jawOpen&1 0",
+        b"jawOpen-0x5",
+        b"=head#1_0,0,0,0,0,0|",
+        b"=head#0,1 0,0,0,0,0|",
         b"-",
         b"=head#1,2|",
         b"=head#a,b,c|",

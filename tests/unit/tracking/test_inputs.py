@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pythonosc.osc_message_builder import OscMessageBuilder
+
 from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import FaceFrame
 from vtbridge.flow.slot import LatestSlot
@@ -9,6 +11,7 @@ from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.inputs import StickyOwner
 from vtbridge.tracking.protocols import PROTOCOLS
 from vtbridge.tracking.settings import TrackingSettings
+from vtbridge.tracking.vmc import VmcProtocol
 
 T0 = NS_PER_S
 TAKEOVER_NS = 3 * NS_PER_S // 2
@@ -62,6 +65,26 @@ def test_tracker_that_lost_the_face_keeps_it_until_another_sees_one() -> None:
     assert not stage.offer("webcam", t_ns, tracked=False)
     assert stage.offer("webcam", t_ns)
     assert stage.shown == "webcam"
+
+
+def test_sender_of_hands_alone_leaves_the_face_to_a_phone() -> None:
+    hand = OscMessageBuilder("/VMC/Ext/Bone/Pos")
+    for argument in ("LeftHand", *(0.0,) * 6, 1.0):
+        hand.add_arg(argument)
+    apply = OscMessageBuilder("/VMC/Ext/Blend/Apply").build().dgram
+    vmc = VmcProtocol()
+    vmc.reset("vmc")
+    stage = Stage()
+    t_ns = TAKEOVER_NS
+    for _ in range(60):
+        t_ns += FRAME_NS
+        for datagram in (hand.build().dgram, apply):
+            for frame in vmc.feed(datagram, t_ns):
+                stage.owner.offer(frame)
+    assert stage.offer("phone", t_ns + 1)
+    for frame in vmc.feed(apply, t_ns + 2):
+        assert not stage.owner.offer(frame)
+    assert stage.shown == "phone"
 
 
 def test_late_frame_does_not_replace_a_newer_one() -> None:

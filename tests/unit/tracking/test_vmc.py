@@ -64,6 +64,31 @@ def test_what_follows_apply_in_its_bundle_belongs_to_the_face(vmc: VmcProtocol) 
     assert not only(vmc.feed(bundle(blend("A", 0.5), APPLY, lost), T0)).tracked
 
 
+def test_bundles_without_apply_are_faces_of_their_own(vmc: VmcProtocol) -> None:
+    first = bundle(blend("A", 1.0))
+    second = bundle(blend("A", 0.0), blend("O", 1.0))
+    frames = vmc.feed(first, T0) + vmc.feed(second, T0 + 15_000_000)
+    assert [frame.t_ns for frame in frames] == [T0, T0 + 15_000_000]
+    assert [dict(frame.presets) for frame in frames] == [{"aa": 1.0}, {"aa": 0.0, "oh": 1.0}]
+    assert not vmc.waiting
+    assert only(vmc.feed(first, T0 + 16_000_000)).presets == {"aa": 1.0, "oh": 1.0}
+
+
+def test_sender_that_uses_apply_may_split_its_face_over_bundles(vmc: VmcProtocol) -> None:
+    for frame in range(3):
+        t_ns = T0 + frame * 16_000_000
+        assert vmc.feed(bundle(bone("Head", *IDENTITY)), t_ns) == []
+        assert vmc.feed(bundle(blend("A", 0.5)), t_ns + 1) == []
+        assert only(vmc.feed(APPLY, t_ns + 2)).presets == {"aa": 0.5}
+
+
+def test_sender_that_takes_up_apply_is_waited_for(vmc: VmcProtocol) -> None:
+    vmc.feed(bundle(blend("A", 1.0)), T0)
+    assert len(vmc.flush(T0 + QUIET_NS)) == 1
+    assert len(vmc.feed(bundle(blend("A", 0.5), APPLY), T0 + 16_000_000)) == 1
+    assert vmc.feed(bundle(blend("A", 0.25)), T0 + 32_000_000) == []
+
+
 def test_single_messages_wait_for_apply(vmc: VmcProtocol) -> None:
     assert vmc.feed(blend("A", 0.5), T0) == []
     assert vmc.waiting
@@ -201,6 +226,19 @@ def test_names_that_are_no_face_are_not_kept(vmc: VmcProtocol) -> None:
         vmc.feed(bundle(blend(f"clip{number}", 0.5), bone(f"bone{number}", *IDENTITY)), T0)
     frame = only(vmc.feed(APPLY, T0))
     assert (frame.presets, frame.blendshapes, frame.head) == ({}, {}, None)
+    assert not frame.tracked
+
+
+@pytest.mark.parametrize(
+    "part",
+    [bone("Neck", *IDENTITY), blend("A", 0.0), blend("JawOpen", 0.0)],
+    ids=["bone", "preset", "blendshape"],
+)
+def test_sender_is_tracked_from_its_first_part_of_a_face_on(vmc: VmcProtocol, part: bytes) -> None:
+    hands = bundle(bone("LeftHand", *IDENTITY), APPLY)
+    assert not only(vmc.feed(hands, T0)).tracked
+    assert only(vmc.feed(bundle(part, APPLY), T0 + 1)).tracked
+    assert only(vmc.feed(hands, T0 + 2)).tracked
 
 
 def test_other_osc_is_not_vmc(vmc: VmcProtocol) -> None:
