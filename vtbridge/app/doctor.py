@@ -179,7 +179,9 @@ def _daemon_pid(config: Config) -> int | None:
     try:
         with FrameReader.attach(config.publish.name) as reader:
             status = reader.status()
-            return status.writer_pid if status and reader.liveness() is Liveness.LIVE else None
+            # A daemon whose frames take over a second looks hung, but it holds its ports.
+            holds = reader.liveness() in {Liveness.LIVE, Liveness.HUNG}
+            return status.writer_pid if status and holds else None
     except FrameTransportError:
         return None
 
@@ -221,12 +223,12 @@ def _shared_memory(config: Config) -> Iterator[Finding]:
             continue
         if liveness is Liveness.LIVE:
             yield Finding("segment", Verdict.OK, f"{path}: a daemon is live")
+        elif liveness is Liveness.HUNG:
+            seen = f"{path}: its daemon has shown no frame for over a second"
+            yield Finding("segment", Verdict.WARNING, seen, "if that lasts, end it and start anew")
         else:
-            yield Finding(
-                "segment",
-                Verdict.WARNING,
-                f"{path}: {liveness.name.lower()}; the next `vtbridge run` takes it over",
-            )
+            seen = f"{path}: {liveness.name.lower()}; the next `vtbridge run` takes it over"
+            yield Finding("segment", Verdict.WARNING, seen)
 
 
 def _transport(_config: Config) -> Iterator[Finding]:
