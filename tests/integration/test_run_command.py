@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -97,10 +96,12 @@ def test_signal_is_heard_while_the_networks_load(tmp_path: Path) -> None:
         env=isolated_environment(tmp_path),
     )
     assert process.stderr is not None
-    time.sleep(1.0)  # somewhere in the start, wherever that is on this machine
+    for line in process.stderr:
+        if "loading the networks" in line:
+            break
     process.send_signal(signal.SIGINT)
     told = process.communicate(timeout=60)[1]
-    assert process.returncode in {0, 130}, told
+    assert process.returncode == 0, told
     assert "Traceback" not in told
 
 

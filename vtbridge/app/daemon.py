@@ -111,7 +111,8 @@ class Daemon:
             _catch_signals(asyncio.get_running_loop(), self._stop.set)
             sinks: list[Sink] = []
             writer = self._open_segment(stack)
-            # In a thread, so that a signal is heard while the networks load.
+            log.info("loading the networks")
+            # In a thread, so that a signal is heard meanwhile.
             self._render = render = await asyncio.to_thread(self._make_render, writer, sinks)
             commands = {"calibrate": self.calibrate}
             server = await self._open_page(stack, render, commands)
