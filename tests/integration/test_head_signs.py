@@ -12,9 +12,9 @@ from vtbridge.datatypes import F32Array
 from vtbridge.pose_params import PoseParam
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.retarget.settings import RetargetSettings
-from vtbridge.tracking.ifacialmocap import IFacialMocapProtocol
-from vtbridge.tracking.protocol import TrackerProtocol
-from vtbridge.tracking.vmc import VmcProtocol
+from vtbridge.tracking.protocols.ifacialmocap import IFacialMocapProtocol
+from vtbridge.tracking.protocols.protocol import TrackerProtocol
+from vtbridge.tracking.protocols.vmc import VmcProtocol
 
 HALF_SIN, HALF_COS = math.sin(math.radians(4)), math.cos(math.radians(4))
 FRAME_NS = NS_PER_S // 60

@@ -23,10 +23,10 @@ from vtbridge.retarget.settings import (
     RetargetSettings,
     SmoothingSettings,
 )
-from vtbridge.tracking.ifacialmocap import IFacialMocapProtocol
-from vtbridge.tracking.protocol import TrackerProtocol
-from vtbridge.tracking.recording import iter_capture
-from vtbridge.tracking.vmc import VmcProtocol
+from vtbridge.tracking.protocols.ifacialmocap import IFacialMocapProtocol
+from vtbridge.tracking.protocols.protocol import TrackerProtocol
+from vtbridge.tracking.protocols.vmc import VmcProtocol
+from vtbridge.tracking.recordings.udpcap import iter_capture
 
 F64Array = NDArray[np.float64]
 

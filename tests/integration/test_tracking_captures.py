@@ -10,10 +10,10 @@ import pytest
 from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import FaceFrame
 from vtbridge.tracking.arkit import ARKIT_NAMES
-from vtbridge.tracking.ifacialmocap import IFacialMocapProtocol
-from vtbridge.tracking.protocol import TrackerProtocol
-from vtbridge.tracking.recording import read_capture
-from vtbridge.tracking.vmc import QUIET_NS, VmcProtocol
+from vtbridge.tracking.protocols.ifacialmocap import IFacialMocapProtocol
+from vtbridge.tracking.protocols.protocol import TrackerProtocol
+from vtbridge.tracking.protocols.vmc import QUIET_NS, VmcProtocol
+from vtbridge.tracking.recordings.udpcap import read_capture
 
 T0 = NS_PER_S
 

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 from vtbridge.cli.send import address_from_option, protocol_of_capture, send
 from vtbridge.errors import ConfigError
 from vtbridge.tracking.formats import ProtocolName
-from vtbridge.tracking.ifacialmocap import IFacialMocapProtocol
-from vtbridge.tracking.protocol import TrackerProtocol
-from vtbridge.tracking.recording import read_capture
-from vtbridge.tracking.vmc import VmcProtocol
+from vtbridge.tracking.protocols.ifacialmocap import IFacialMocapProtocol
+from vtbridge.tracking.protocols.protocol import TrackerProtocol
+from vtbridge.tracking.protocols.vmc import VmcProtocol
+from vtbridge.tracking.recordings.udpcap import read_capture
 
 APP = typer.Typer()
 APP.command()(send)

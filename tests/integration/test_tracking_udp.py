@@ -22,17 +22,18 @@ from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import PortInUse, VtbridgeError
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.telemetry import Telemetry
-from vtbridge.tracking.encode import encode_ifacialmocap, encode_vmc
 from vtbridge.tracking.formats import Packing
-from vtbridge.tracking.ifacialmocap import GREETING, IFacialMocapProtocol
-from vtbridge.tracking.inputs import open_inputs
-from vtbridge.tracking.performance import face_at
-from vtbridge.tracking.playback import Burst, bursts_of_capture, bursts_of_performance, play
-from vtbridge.tracking.protocol import TrackerProtocol
-from vtbridge.tracking.recording import CaptureWriter, read_capture
+from vtbridge.tracking.protocols.ifacialmocap import GREETING, IFacialMocapProtocol
+from vtbridge.tracking.protocols.protocol import TrackerProtocol
+from vtbridge.tracking.protocols.vmc import QUIET_NS, VmcProtocol
+from vtbridge.tracking.receivers.inputs import open_inputs
+from vtbridge.tracking.receivers.udp import ANY_ADDRESS, LOOPBACK, UdpReceiver
+from vtbridge.tracking.recordings.udpcap import CaptureWriter, read_capture
+from vtbridge.tracking.senders.ifacialmocap import encode_ifacialmocap
+from vtbridge.tracking.senders.performance import face_at
+from vtbridge.tracking.senders.playback import Burst, bursts_of_capture, bursts_of_performance, play
+from vtbridge.tracking.senders.vmc import encode_vmc
 from vtbridge.tracking.settings import TrackingSettings
-from vtbridge.tracking.udp import ANY_ADDRESS, LOOPBACK, UdpReceiver
-from vtbridge.tracking.vmc import QUIET_NS, VmcProtocol
 
 PATIENCE_S = 20.0
 
@@ -177,7 +178,7 @@ def test_face_is_complete_although_a_stranger_never_pauses(sender: socket.socket
 FLOOD = """
 import itertools, os, sys
 from vtbridge.clock import MonotonicClock
-from vtbridge.tracking.playback import Burst, play
+from vtbridge.tracking.senders.playback import Burst, play
 
 junk = (b"#bundle\\0" + bytes(8) + b"\\xff\\xff\\xff\\xfc", b"/" + b"*" * 87, os.urandom(400))
 bursts = (Burst(number / 500, junk * 7) for number in itertools.count())

@@ -13,7 +13,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from vtbridge.errors import PacketError
 from vtbridge.osc import OscMessage, decode_packet
-from vtbridge.tracking.recording import read_capture
+from vtbridge.tracking.recordings.udpcap import read_capture
 
 MUTATIONS = 100_000
 SPECIALS = (

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
 from vtbridge.errors import PacketError
 from vtbridge.tracking.arkit import ARKIT_NAMES, PRESET_NAMES
-from vtbridge.tracking.encode import encode_ifacialmocap, encode_vmc
 from vtbridge.tracking.formats import Packing, TextVersion
-from vtbridge.tracking.ifacialmocap import IFacialMocapProtocol
-from vtbridge.tracking.protocol import TrackerProtocol
-from vtbridge.tracking.vmc import VmcProtocol
+from vtbridge.tracking.protocols.ifacialmocap import IFacialMocapProtocol
+from vtbridge.tracking.protocols.protocol import TrackerProtocol
+from vtbridge.tracking.protocols.vmc import VmcProtocol
+from vtbridge.tracking.senders.ifacialmocap import encode_ifacialmocap
+from vtbridge.tracking.senders.vmc import encode_vmc
 
 T0 = 1_000_000_000
 EXAMPLES = settings(max_examples=40)  # whole faces are slow to make

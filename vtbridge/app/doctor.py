@@ -122,7 +122,7 @@ def _picture(config: Config) -> Iterator[Finding]:
 
 def _ports(config: Config) -> Iterator[Finding]:
     """Try every port that the daemon would take; a daemon that runs already has them."""
-    from vtbridge.tracking.protocols import PROTOCOLS
+    from vtbridge.tracking.protocols.table import PROTOCOLS
 
     everywhere = "0.0.0.0" if config.tracking.lan else _LOOPBACK  # noqa: S104 - as the user set it
     wanted = [

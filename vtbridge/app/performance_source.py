@@ -7,7 +7,7 @@ from vtbridge.datatypes import FaceFrame
 from vtbridge.flow.pacer import Pacer
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
-from vtbridge.tracking.performance import face_at
+from vtbridge.tracking.senders.performance import face_at
 
 _FACES_PER_S = 60.0
 

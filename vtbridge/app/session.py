@@ -11,7 +11,7 @@ from vtbridge.datatypes import FaceFrame
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.telemetry import Telemetry
-from vtbridge.tracking.inputs import open_inputs
+from vtbridge.tracking.receivers.inputs import open_inputs
 
 
 def tracked_daemon(config: Config) -> Daemon:

@@ -13,7 +13,7 @@ import typer
 from vtbridge.tracking.formats import Packing, ProtocolName, TextVersion
 
 if TYPE_CHECKING:
-    from vtbridge.tracking.playback import Burst, PlaybackSummary
+    from vtbridge.tracking.senders.playback import Burst, PlaybackSummary
 
 _LOOPBACK = "127.0.0.1"
 _PROGRESS_AFTER_S = 2.0
@@ -69,7 +69,7 @@ def send(
     vtbridge send session.udpcap --to 127.0.0.1:39539 --speed 2 --loop
     """
     from vtbridge.clock import MonotonicClock
-    from vtbridge.tracking.playback import bursts_of_capture, play
+    from vtbridge.tracking.senders.playback import bursts_of_capture, play
 
     found = ProtocolName.VMC if capture is None else protocol_of_capture(capture)
     protocol = protocol or found
@@ -115,7 +115,7 @@ def address_from_option(to: str | None, protocol: ProtocolName) -> tuple[str, in
     import socket
 
     from vtbridge.errors import ConfigError
-    from vtbridge.tracking.protocols import PROTOCOLS
+    from vtbridge.tracking.protocols.table import PROTOCOLS
     from vtbridge.tracking.settings import TrackingSettings
 
     default_port = next(
@@ -144,7 +144,7 @@ def protocol_of_capture(capture: Path) -> ProtocolName:
         VtbridgeError: it holds no datagram.
     """
     from vtbridge.errors import ConfigError, VtbridgeError
-    from vtbridge.tracking.recording import iter_capture
+    from vtbridge.tracking.recordings.udpcap import iter_capture
 
     try:
         if capture.exists() and not (capture.is_file() or capture.is_dir()):
@@ -168,8 +168,9 @@ def protocol_of_capture(capture: Path) -> ProtocolName:
 def _bursts_of_performance(
     protocol: ProtocolName, packing: Packing, text_version: TextVersion, fps: float
 ) -> Iterator[Burst]:
-    from vtbridge.tracking.encode import encode_ifacialmocap, encode_vmc
-    from vtbridge.tracking.playback import bursts_of_performance
+    from vtbridge.tracking.senders.ifacialmocap import encode_ifacialmocap
+    from vtbridge.tracking.senders.playback import bursts_of_performance
+    from vtbridge.tracking.senders.vmc import encode_vmc
 
     if protocol is ProtocolName.VMC:
         return bursts_of_performance(lambda face: encode_vmc(face, packing), fps)
@@ -183,7 +184,7 @@ class _Progress:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        from vtbridge.tracking.playback import PlaybackSummary
+        from vtbridge.tracking.senders.playback import PlaybackSummary
 
         self.sent = PlaybackSummary(0, 0, 0, 0.0)
         self._seconds = seconds

@@ -6,10 +6,21 @@ from enum import StrEnum
 
 
 class ProtocolName(StrEnum):
-    """The protocols of the table in ``protocols``."""
+    """The protocols of the table in ``protocols.table``, for the command line."""
 
     VMC = "vmc"
+    FMV3 = "fmv3"
+    FACEMOTION3D = "facemotion3d"
     IFACIALMOCAP = "ifacialmocap"
+    VTS_PHONE = "vts_phone"
+    LIVELINK = "livelink"
+    OPENSEEFACE = "openseeface"
+    FACE_CAP = "face_cap"
+    VISAGE = "visage"
+    ZIG_SIM = "zig_sim"
+    PHIZ = "phiz"
+    MEDIAPIPE_OSC = "mediapipe_osc"
+    VRCFT = "vrcft"
 
 
 class Packing(StrEnum):

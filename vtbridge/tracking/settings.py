@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
+from typing import Literal
 
 from pydantic import Field
 
@@ -11,13 +13,21 @@ from vtbridge.tracking.formats import TextVersion
 
 
 class InputSettings(StageSettings):
-    """What every input has."""
+    """What every network input has."""
 
     enabled: bool = True
     """Listen for this kind of tracker."""
 
     port: int = Field(default=39539, ge=1, le=65535)
     """UDP port to listen on."""
+
+
+class PhoneSettings(InputSettings):
+    """What every app has that sends only when asked."""
+
+    phone: IPv4Address | None = None
+    """Address that the app shows on the phone, such as 192.168.1.20. vtbridge then asks
+    the phone to send, and this input listens to the local network for that phone only."""
 
 
 class VmcSettings(InputSettings):
@@ -27,18 +37,161 @@ class VmcSettings(InputSettings):
     """UDP port; 39539 is what senders use unless told otherwise."""
 
 
-class IFacialMocapSettings(InputSettings):
+class IFacialMocapSettings(PhoneSettings):
     """iFacialMocap on an iPhone, and programs that send its text format."""
 
     port: int = Field(default=49983, ge=1, le=65535)
     """UDP port; the app always answers to 49983."""
 
-    phone: IPv4Address | None = None
-    """Address that the app shows on the phone, such as 192.168.1.20. vtbridge then asks
-    the phone to send, and this input listens to the local network for that phone only."""
-
     version: TextVersion = TextVersion.V2
     """Text format to ask for; v2 also carries negative values."""
+
+    transport: Literal["udp", "tcp"] = "udp"
+    """How the phone sends: udp, or tcp where the network loses packets."""
+
+    tcp_port: int = Field(default=49986, ge=1, le=65535)
+    """TCP port to which the phone connects, with `transport = "tcp"`."""
+
+
+class Fmv3Settings(PhoneSettings):
+    """FMV3: the binary protocol of iFacialMocap 1.5.3 and Facemotion3d 1.4.6 and later."""
+
+    port: int = Field(default=49983, ge=1, le=65535)
+    """UDP port; shared with iFacialMocap's text, they are told apart."""
+
+    transport: Literal["udp", "tcp"] = "udp"
+    """How the phone sends: udp, or tcp where the network loses packets."""
+
+    tcp_port: int = Field(default=49984, ge=1, le=65535)
+    """TCP port on the phone, with `transport = "tcp"`."""
+
+
+class Facemotion3dSettings(PhoneSettings):
+    """Facemotion3d's text."""
+
+    port: int = Field(default=49983, ge=1, le=65535)
+    """UDP port; shared with iFacialMocap, they are told apart."""
+
+
+class VtsPhoneSettings(PhoneSettings):
+    """VTube Studio on an iPhone, and MeowFace on Android."""
+
+    port: int = Field(default=11125, ge=1, le=65535)
+    """UDP port that the phone is asked to send to."""
+
+
+class LiveLinkSettings(InputSettings):
+    """Live Link Face on an iPhone."""
+
+    port: int = Field(default=11111, ge=1, le=65535)
+    """UDP port; 11111 is what the app uses unless told otherwise."""
+
+
+class OpenSeeFaceSettings(InputSettings):
+    """OpenSeeFace's facetracker, a webcam tracker for the CPU."""
+
+    port: int = Field(default=11573, ge=1, le=65535)
+    """UDP port; 11573 is what facetracker uses unless told otherwise."""
+
+
+class OscFaceSettings(InputSettings):
+    """Apps that send a face as OSC. Every OSC port takes every OSC protocol."""
+
+    port: int = Field(default=8888, ge=1, le=65535)
+    """UDP port for apps in which you choose one."""
+
+
+class PhizSettings(OscFaceSettings):
+    """Phiz on an iPhone."""
+
+    port: int = Field(default=41235, ge=1, le=65535)
+    """UDP port; 41235 is what the app uses unless told otherwise."""
+
+
+class VrcftSettings(OscFaceSettings):
+    """VRCFaceTracking: eye and face trackers of VR headsets."""
+
+    port: int = Field(default=9000, ge=1, le=65535)
+    """UDP port; 9000 is where VRChat listens, which this input stands in for."""
+
+    oscquery: bool = False
+    """Announce this computer as a VRChat with every face parameter (OSCQuery over mDNS),
+    so that VRCFaceTracking sends all it has. It sends little or nothing otherwise."""
+
+
+class WebcamSettings(StageSettings):
+    """Your own face from a webcam or a video file, tracked here, without another program."""
+
+    enabled: bool = False
+    """Track a face from `device`."""
+
+    device: int | str = 0
+    """Number of the webcam (0 is the first), or the path of a video file."""
+
+    fps: float = Field(default=30.0, ge=1, le=120)
+    """Pictures a second to ask the webcam for and to track at most."""
+
+    width: int = Field(default=640, ge=160, le=3840)
+    """Width of the picture to ask the webcam for, pixels; a face needs 9 % of it."""
+
+    loop: bool = True
+    """Start a video file again at its end."""
+
+    threads: int = Field(default=1, ge=1, le=16)
+    """Threads of the face networks; one is faster than two while the avatar renders."""
+
+
+class MouthShapes(StrEnum):
+    """What the microphone says about the mouth."""
+
+    LOUDNESS = "loudness"
+    VOWELS = "vowels"
+
+
+class MicrophoneSettings(StageSettings):
+    """The mouth from your voice, alone or beside a camera."""
+
+    enabled: bool = False
+    """Listen to `device`."""
+
+    device: int | str = ""
+    """Number or name of the microphone ("" is the system's default), or a .wav file's path."""
+
+    shapes: MouthShapes = MouthShapes.LOUDNESS
+    """loudness: louder is wider; vowels: A, I, U, E, O after `vtbridge calibrate --vowels`."""
+
+    quiet_db: float = Field(default=-50.0, ge=-90, le=0)
+    """Loudness at which the mouth is closed, dB below full scale."""
+
+    loud_db: float = Field(default=-20.0, ge=-90, le=0)
+    """Loudness at which the mouth is wide open, dB below full scale."""
+
+    delay_s: float = Field(default=0.0, ge=0, le=2)
+    """Seconds by which the mouth follows the sound later, where the camera is slower."""
+
+
+class FusionSettings(StageSettings):
+    """Which tracker moves which part, where several are at work.
+
+    Each part lists protocol names (vmc, webcam, microphone, ...) or sources
+    (vmc:192.168.1.20), best first: the first that is live moves the part. Empty: the
+    tracker that has the face.
+    """
+
+    brows: tuple[str, ...] = ()
+    """Eyebrows and emotions."""
+    eyes: tuple[str, ...] = ()
+    """Eyelids."""
+    gaze: tuple[str, ...] = ()
+    """Where the eyes look."""
+    mouth: tuple[str, ...] = ()
+    """Jaw, lips and cheeks."""
+    head: tuple[str, ...] = ()
+    """Head, neck and body."""
+
+    microphone: Literal["max", "replace"] = "max"
+    """max: the mouth opens as far as face or voice says, whichever is more;
+    replace: the microphone counts as any other tracker."""
 
 
 class TrackingSettings(StageSettings):
@@ -57,8 +210,51 @@ class TrackingSettings(StageSettings):
     takeover_s: float = Field(default=1.5, ge=0.5, le=60)
     """Seconds of silence after which another kind of tracker may take the face over."""
 
+    fusion: FusionSettings = FusionSettings()
+    """Which tracker moves which part, where several are at work; each list names trackers,
+    best first, and an empty one means the tracker that has the face."""
+
+    webcam: WebcamSettings = WebcamSettings()
+    """A webcam or a video file."""
+
+    microphone: MicrophoneSettings = MicrophoneSettings()
+    """The mouth from your voice."""
+
     vmc: VmcSettings = VmcSettings()
     """VMC protocol."""
 
     ifacialmocap: IFacialMocapSettings = IFacialMocapSettings()
     """iFacialMocap."""
+
+    fmv3: Fmv3Settings = Fmv3Settings()
+    """FMV3, the binary protocol of newer iFacialMocap and Facemotion3d."""
+
+    facemotion3d: Facemotion3dSettings = Facemotion3dSettings()
+    """Facemotion3d."""
+
+    vts_phone: VtsPhoneSettings = VtsPhoneSettings()
+    """VTube Studio on an iPhone, and MeowFace on Android."""
+
+    livelink: LiveLinkSettings = LiveLinkSettings()
+    """Live Link Face."""
+
+    openseeface: OpenSeeFaceSettings = OpenSeeFaceSettings()
+    """OpenSeeFace."""
+
+    face_cap: OscFaceSettings = OscFaceSettings()
+    """Face Cap."""
+
+    visage: OscFaceSettings = OscFaceSettings()
+    """Visage."""
+
+    zig_sim: OscFaceSettings = OscFaceSettings()
+    """ZIG SIM Pro."""
+
+    phiz: PhizSettings = PhizSettings()
+    """Phiz."""
+
+    mediapipe_osc: OscFaceSettings = OscFaceSettings()
+    """MediaPipe-OSC."""
+
+    vrcft: VrcftSettings = VrcftSettings()
+    """VRCFaceTracking."""

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 import pytest
 
 from vtbridge.clock import NS_PER_S
-from vtbridge.tracking.admission import TOKENS_PER_S, Admission, TokenBucket, Verdict
+from vtbridge.tracking.receivers.admission import TOKENS_PER_S, Admission, TokenBucket, Verdict
 
 T0 = NS_PER_S
 ALICE, BOB = ("192.168.1.20", 5000), ("192.168.1.21", 5000)

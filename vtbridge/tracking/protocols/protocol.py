@@ -1,14 +1,15 @@
 """What every tracker protocol looks like: bytes and time in, faces out, no socket.
 
 A new tracker is one file with a class of this shape, and one row in
-``vtbridge.tracking.protocols.PROTOCOLS``.
+``vtbridge.tracking.protocols.table.PROTOCOLS``.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 from vtbridge.datatypes import FaceFrame
 
@@ -25,7 +26,7 @@ class Greeting:
     port: int
 
 
-class TrackerProtocol(Protocol):
+class TrackerProtocol(ABC):
     """Turn one sender's datagrams into faces.
 
     Called from one thread. Times are the receiver's monotonic nanoseconds and never
@@ -36,15 +37,31 @@ class TrackerProtocol(Protocol):
         default_port: UDP port to listen on.
         values_dropped: values refused so far though their datagram was accepted
             (not finite, absurdly large, of a wrong type); the last good one is kept.
+        lost: datagrams that the sender's own numbering says are missing so far; None
+            where the protocol has no numbering.
     """
 
-    name: str
-    default_port: int
-    values_dropped: int
+    name: ClassVar[str]
+    default_port: ClassVar[int]
 
+    def __init__(self) -> None:
+        self.values_dropped = 0
+        self.lost: int | None = None
+
+    @classmethod
+    @abstractmethod
+    def recognises(cls, datagram: bytes) -> bool:
+        """Return whether ``datagram`` looks like this protocol.
+
+        Tells apart the protocols that share a port: a look at the first bytes, cheap and
+        never raising. ``feed`` may still refuse what this lets through.
+        """
+
+    @abstractmethod
     def reset(self, source: str) -> None:
         """Forget everything received; what follows comes from ``source``."""
 
+    @abstractmethod
     def feed(self, datagram: bytes, t_ns: int) -> list[FaceFrame]:
         """Take one datagram and return the faces it completes, usually none or one.
 
@@ -52,15 +69,22 @@ class TrackerProtocol(Protocol):
             PacketError: it is not of this protocol; nothing of it was used.
         """
 
-    def flush(self, t_ns: int) -> list[FaceFrame]:
-        """Return the face that only waited for more, if the wait has been long enough."""
-
     @property
     def waiting(self) -> bool:
         """True while ``flush`` has something to return after about 5 ms of quiet."""
+        return False
+
+    def flush(self, t_ns: int) -> list[FaceFrame]:
+        """Return the face that only waited for more, if the wait has been long enough."""
+        return []
 
     def greeting(self, t_ns: int) -> Greeting | None:
         """Return what must be sent now to keep the tracker talking; asked often."""
+        return None
+
+    def replies(self) -> list[bytes]:
+        """Return, once, what the last ``feed`` owes its sender, such as an acknowledgement."""
+        return []
 
 
 def weight_from_number(value: object) -> float | None:

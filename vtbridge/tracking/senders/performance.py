@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
 from vtbridge.tracking.arkit import ARKIT_NAMES
-from vtbridge.tracking.keyframes import LoopedCurve, LoopedNoise, ease
+from vtbridge.tracking.senders.keyframes import LoopedCurve, LoopedNoise, ease
 
 PERIOD_S = 36.0
 """Length of the loop."""

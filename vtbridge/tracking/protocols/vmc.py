@@ -17,7 +17,11 @@ from vtbridge.datatypes import FaceFrame, Gaze
 from vtbridge.errors import PacketError
 from vtbridge.osc import OscArgument, decode_packet
 from vtbridge.tracking.arkit import EMOTION_PRESETS, ShapeKind, shape_from_spelling
-from vtbridge.tracking.protocol import Greeting, finite_or_none, weight_from_number
+from vtbridge.tracking.protocols.protocol import (
+    TrackerProtocol,
+    finite_or_none,
+    weight_from_number,
+)
 from vtbridge.tracking.rotation import (
     IDENTITY,
     Quaternion,
@@ -44,17 +48,18 @@ _BONES = frozenset({*HEAD_CHAIN, *_EYE_BONES})
 _STILL_EYE_RAD = 1e-3
 _LARGEST_COMPONENT = 1e3
 _NAMESPACE = "/VMC/Ext/"
+_NAMESPACE_BYTES = _NAMESPACE.encode()
 _BUNDLE_START = b"#bundle\0"
 
 
-class VmcProtocol:
+class VmcProtocol(TrackerProtocol):
     """One VMC sender; memory is bounded by the names it knows, not by what arrives."""
 
     name = "vmc"
     default_port = DEFAULT_PORT
 
     def __init__(self) -> None:
-        self.values_dropped = 0
+        super().__init__()
         self._messages = {
             "/VMC/Ext/Bone/Pos": self._take_bone,
             "/VMC/Ext/Blend/Val": self._take_blend,
@@ -62,6 +67,11 @@ class VmcProtocol:
             "/VMC/Ext/OK": self._take_status,
         }
         self.reset("")
+
+    @classmethod
+    def recognises(cls, datagram: bytes) -> bool:
+        """Return whether VMC's name stands in the OSC packet."""
+        return _NAMESPACE_BYTES in datagram
 
     def reset(self, source: str) -> None:
         """Forget everything received; what follows comes from ``source``."""
@@ -118,10 +128,6 @@ class VmcProtocol:
     def waiting(self) -> bool:
         """True while values wait for Apply or quiet."""
         return self._open_since_ns is not None
-
-    def greeting(self, t_ns: int) -> Greeting | None:
-        """Return None: VMC senders need no invitation."""
-        return None
 
     def _take_bone(self, arguments: tuple[OscArgument, ...]) -> bool:
         match arguments:

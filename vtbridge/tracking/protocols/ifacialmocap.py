@@ -20,7 +20,7 @@ from types import MappingProxyType
 from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
 from vtbridge.errors import PacketError
 from vtbridge.tracking.arkit import ShapeKind, shape_from_spelling
-from vtbridge.tracking.protocol import Greeting, weight_from_number
+from vtbridge.tracking.protocols.protocol import Greeting, TrackerProtocol, weight_from_number
 
 DEFAULT_PORT = 49983
 GREETING = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
@@ -49,7 +49,7 @@ class FaceParts:
     dropped: int = 0
 
 
-class IFacialMocapProtocol:
+class IFacialMocapProtocol(TrackerProtocol):
     """One phone, or one program that sends the phone's text.
 
     Args:
@@ -60,17 +60,21 @@ class IFacialMocapProtocol:
 
     name = "ifacialmocap"
     default_port = DEFAULT_PORT
-    waiting = False
 
     def __init__(
         self, phone: str | None = None, *, phone_port: int = DEFAULT_PORT, ask_for_v2: bool = True
     ) -> None:
-        self.values_dropped = 0
+        super().__init__()
         self._phone = phone
         self._phone_port = phone_port
         self._greeting = GREETING + (GREETING_V2_SUFFIX if ask_for_v2 else b"")
         self._last_greeting_ns: int | None = None
         self.reset("")
+
+    @classmethod
+    def recognises(cls, datagram: bytes) -> bool:
+        """Return whether the datagram is a list of parts."""
+        return b"|" in datagram
 
     def reset(self, source: str) -> None:
         """Forget everything received; what follows comes from ``source``."""
@@ -112,10 +116,6 @@ class IFacialMocapProtocol:
                 right_eye=self._right_eye,
             )
         ]
-
-    def flush(self, t_ns: int) -> list[FaceFrame]:
-        """Return nothing: every datagram is complete."""
-        return []
 
     def greeting(self, t_ns: int) -> Greeting | None:
         """Return the greeting when the phone has been silent and not just been greeted."""

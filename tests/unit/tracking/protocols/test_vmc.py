@@ -11,8 +11,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import PacketError
 from vtbridge.tracking.arkit import ARKIT_NAMES
+from vtbridge.tracking.protocols.vmc import LONGEST_WAIT_NS, QUIET_NS, VmcProtocol
 from vtbridge.tracking.rotation import IDENTITY, unity_from_euler
-from vtbridge.tracking.vmc import LONGEST_WAIT_NS, QUIET_NS, VmcProtocol
 
 T0 = 1_000_000_000
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from vtbridge.clock import NS_PER_S, Clock
 from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import VtbridgeError
-from vtbridge.tracking.performance import face_at
-from vtbridge.tracking.recording import iter_capture, read_capture
+from vtbridge.tracking.recordings.udpcap import iter_capture, read_capture
+from vtbridge.tracking.senders.performance import face_at
 
 Address = tuple[str, int]
 

@@ -19,8 +19,8 @@ from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import PacketError, PortInUse
 from vtbridge.flow.service import ThreadService
 from vtbridge.telemetry import Telemetry
-from vtbridge.tracking.admission import Address, Admission, Verdict
-from vtbridge.tracking.protocol import TrackerProtocol
+from vtbridge.tracking.protocols.protocol import TrackerProtocol
+from vtbridge.tracking.receivers.admission import Address, Admission, Verdict
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import PortInUse
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.telemetry import Telemetry
-from vtbridge.tracking.protocols import PROTOCOLS, ProtocolRow
+from vtbridge.tracking.protocols.table import PROTOCOLS, ProtocolRow
+from vtbridge.tracking.receivers.udp import ANY_ADDRESS, LOOPBACK, UdpReceiver
 from vtbridge.tracking.settings import TrackingSettings
-from vtbridge.tracking.udp import ANY_ADDRESS, LOOPBACK, UdpReceiver
 
 log = logging.getLogger(__name__)
 

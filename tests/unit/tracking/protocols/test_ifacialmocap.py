@@ -8,13 +8,13 @@ import pytest
 
 from vtbridge.datatypes import FaceFrame, Gaze
 from vtbridge.errors import PacketError
-from vtbridge.tracking.ifacialmocap import (
+from vtbridge.tracking.protocols.ifacialmocap import (
     DOUBLED_NS,
     GREETING,
     GREETING_INTERVAL_NS,
     IFacialMocapProtocol,
 )
-from vtbridge.tracking.protocol import Greeting
+from vtbridge.tracking.protocols.protocol import Greeting
 
 T0 = 1_000_000_000
 FRAME_NS = 16_666_667

@@ -1,12 +1,10 @@
-"""Write faces as trackers send them: VMC in three packings, iFacialMocap's two texts.
+"""Write faces as VMC senders do, in the three packings that are in use.
 
-For ``vtbridge send``, for tests, and for anybody who wants to try a receiver without
-a tracker. python-osc builds the messages; it is never given what arrives.
+python-osc builds the messages; it is never given what arrives.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
@@ -14,7 +12,7 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from vtbridge.datatypes import FaceFrame, Gaze
-from vtbridge.tracking.formats import Packing, TextVersion
+from vtbridge.tracking.formats import Packing
 from vtbridge.tracking.rotation import Quaternion, unity_from_gaze, unity_from_head_pose
 
 BUNDLE_BYTES = 1400
@@ -48,23 +46,6 @@ def encode_vmc(face: FaceFrame, packing: Packing = Packing.BUNDLE) -> list[bytes
         bundles[-1].append(message)
         room -= size
     return [_bundle(bundle) for bundle in bundles]
-
-
-def encode_ifacialmocap(face: FaceFrame, version: TextVersion = TextVersion.V2) -> bytes:
-    """Return one datagram of iFacialMocap's text; weights are rounded to a percent."""
-    separator = "&" if version is TextVersion.V2 else "-"
-    shapes = [
-        f"{_short_sided(name)}{separator}{round(100 * weight)}"
-        for name, weight in face.blendshapes.items()
-    ]
-    text = "|".join(shapes) + "|="
-    if face.head is not None:
-        head = (-face.head.pitch_rad, -face.head.yaw_rad, face.head.roll_rad)
-        text += f"head#{_degrees(*head)},0.000000,0.000000,0.000000|"
-    for eye, gaze in (("rightEye", face.right_eye), ("leftEye", face.left_eye)):
-        if gaze is not None:
-            text += f"{eye}#{_degrees(-gaze.pitch_rad, -gaze.yaw_rad, 0.0)}|"
-    return text.encode()
 
 
 def _vmc_messages(face: FaceFrame) -> Iterator[OscMessage]:
@@ -101,17 +82,3 @@ def _bundle(messages: list[OscMessage]) -> bytes:
     for message in messages:
         builder.add_content(message)
     return builder.build().dgram
-
-
-def _short_sided(name: str) -> str:
-    """Return ``mouthSmile_L`` for ``mouthSmileLeft``, as the phone spells it."""
-    if name in ("jawLeft", "jawRight", "mouthLeft", "mouthRight"):
-        return name
-    for side in ("Left", "Right"):
-        if name.endswith(side):
-            return f"{name.removesuffix(side)}_{side[0]}"
-    return name
-
-
-def _degrees(*angles_rad: float) -> str:
-    return ",".join(f"{math.degrees(angle):.6f}" for angle in angles_rad)

@@ -9,7 +9,12 @@ import pytest
 
 from vtbridge.clock import NS_PER_S
 from vtbridge.errors import PacketError
-from vtbridge.tracking.recording import CapturedDatagram, CaptureWriter, iter_capture, read_capture
+from vtbridge.tracking.recordings.udpcap import (
+    CapturedDatagram,
+    CaptureWriter,
+    iter_capture,
+    read_capture,
+)
 
 T0 = 12_345 * NS_PER_S
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from vtbridge.tracking.keyframes import LoopedCurve, LoopedNoise
+from vtbridge.tracking.senders.keyframes import LoopedCurve, LoopedNoise
 
 
 def test_curve_passes_through_its_keys_and_eases_between() -> None:

@@ -8,10 +8,10 @@ from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import FaceFrame
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.telemetry import Telemetry
-from vtbridge.tracking.inputs import StickyOwner
-from vtbridge.tracking.protocols import PROTOCOLS
+from vtbridge.tracking.protocols.table import PROTOCOLS
+from vtbridge.tracking.protocols.vmc import VmcProtocol
+from vtbridge.tracking.receivers.inputs import StickyOwner
 from vtbridge.tracking.settings import TrackingSettings
-from vtbridge.tracking.vmc import VmcProtocol
 
 T0 = NS_PER_S
 TAKEOVER_NS = 3 * NS_PER_S // 2

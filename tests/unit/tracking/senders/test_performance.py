@@ -9,7 +9,7 @@ import pytest
 
 from vtbridge.datatypes import FaceFrame
 from vtbridge.tracking.arkit import ARKIT_NAMES
-from vtbridge.tracking.performance import GAZE_RAD_PER_LOOK, PERIOD_S, face_at
+from vtbridge.tracking.senders.performance import GAZE_RAD_PER_LOOK, PERIOD_S, face_at
 
 FPS = 60
 FRAMES = [face_at(number / FPS, number) for number in range(int(FPS * PERIOD_S) + 2)]

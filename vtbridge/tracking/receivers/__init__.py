@@ -1,0 +1,1 @@
+"""Sockets: datagrams and streams in, told apart, admitted and counted; faces out."""

@@ -1,0 +1,1 @@
+"""Faces out, as each tracker would send them: for trying receivers, and for tests."""

@@ -1,0 +1,95 @@
+"""What one source of faces is doing, told the same way by sockets, webcam and microphone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from vtbridge.clock import NS_PER_S
+from vtbridge.datatypes import FaceFrame
+
+_SMOOTHING = 1 / 16
+_SHORTEST_INTERVAL_NS = NS_PER_S // 1000
+
+
+class SourceState(StrEnum):
+    """Where a source stands, from no chance of a face to a face."""
+
+    BLOCKED = "blocked"
+    """Its port or device cannot be had; tried again in the background."""
+    WAITING = "waiting"
+    """Ready, but nothing has come yet."""
+    SILENT = "silent"
+    """Something came, and then no more."""
+    NO_FACE = "no face"
+    """It speaks, and says that it sees no face."""
+    LIVE = "live"
+    """It sends a face."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """What one source of faces is doing.
+
+    Attributes:
+        source: as in ``FaceFrame.source``; the protocol's name while nobody sends.
+        title: what people call it.
+        place: where it comes in: ``127.0.0.1:39539``, ``webcam 0``, ``me.wav``.
+        state: see ``SourceState``.
+        fps: faces a second, smoothed.
+        jitter_ms: mean deviation of the interval between two faces, smoothed.
+        packets: datagrams, pictures or blocks of sound taken in so far.
+        lost: datagrams missing by the sender's own numbering, None where it has none.
+        rejects: what was refused so far, by reason.
+        last_ns: monotonic time of the last face, None before the first.
+        trouble: what keeps it from working, in a sentence with the remedy, None if nothing.
+        face: the newest face, None before the first.
+    """
+
+    source: str
+    title: str
+    place: str
+    state: SourceState
+    fps: float = 0.0
+    jitter_ms: float = 0.0
+    packets: int = 0
+    lost: int | None = None
+    rejects: Mapping[str, int] = field(default_factory=dict)
+    last_ns: int | None = None
+    trouble: str | None = None
+    face: FaceFrame | None = None
+
+
+class RateMeter:
+    """Measure how often and how evenly faces come, by their times of arrival."""
+
+    def __init__(self) -> None:
+        self.last_ns: int | None = None
+        self._interval_ns = 0.0
+        self._deviation_ns = 0.0
+
+    @property
+    def fps(self) -> float:
+        """Faces a second, 0 before the second one."""
+        return NS_PER_S / self._interval_ns if self._interval_ns else 0.0
+
+    @property
+    def jitter_ms(self) -> float:
+        """Mean deviation of the interval, milliseconds."""
+        return self._deviation_ns / 1e6
+
+    def saw(self, t_ns: int) -> None:
+        """Count a face that arrived at ``t_ns``; after a second of silence start anew."""
+        last_ns, self.last_ns = self.last_ns, t_ns
+        if last_ns is None:
+            return
+        interval_ns = max(t_ns - last_ns, _SHORTEST_INTERVAL_NS)
+        if interval_ns > NS_PER_S:
+            self._interval_ns = self._deviation_ns = 0.0
+        elif not self._interval_ns:
+            self._interval_ns = float(interval_ns)
+        else:
+            deviation_ns = abs(interval_ns - self._interval_ns)
+            self._interval_ns += (interval_ns - self._interval_ns) * _SMOOTHING
+            self._deviation_ns += (deviation_ns - self._deviation_ns) * _SMOOTHING
