@@ -23,6 +23,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev .cache/.system-checked
 	$(MAKE) --no-print-directory lint
 	$(BIN)/vtbridge weights pull
+	$(BIN)/vtbridge weights pull face-landmarker
 	$(BIN)/python -m pytest -n auto --dist loadfile $(TEST_ARGS)
 
 ## make lint    ruff and mypy
@@ -67,19 +68,22 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	$(BIN)/pip install --quiet -r requirements-dev.lock
 	@touch $@
 
-# The integration tests run a real OBS and a real browser. On Debian and Ubuntu, as root,
-# they are installed; elsewhere the tests that need them say that they were skipped.
-OBS_PACKAGES := obs-studio obs-plugins xvfb xauth libgl1-mesa-dri libegl-mesa0 libglx-mesa0 xdotool
+# The integration tests run a real OBS and a real browser, synthetic voices and other
+# people's senders. On Debian and Ubuntu, as root, they are installed; elsewhere the tests
+# that need them say that they were skipped.
+TEST_PACKAGES := obs-studio obs-plugins xvfb xauth libgl1-mesa-dri libegl-mesa0 libglx-mesa0 xdotool \
+  espeak-ng libportaudio2 liblo-tools
 APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
-.cache/.system-checked:
+.cache/.system-checked: Makefile
 	@mkdir -p .cache
-	@if command -v obs >/dev/null && command -v Xvfb >/dev/null && command -v chromium >/dev/null; then \
+	@if command -v obs >/dev/null && command -v Xvfb >/dev/null && command -v chromium >/dev/null && \
+	    command -v espeak-ng >/dev/null && command -v oscsend >/dev/null; then \
 	  touch $@; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	  apt-get update -qq && $(APT_INSTALL) $(OBS_PACKAGES) && touch $@; \
+	  apt-get update -qq && $(APT_INSTALL) $(TEST_PACKAGES) && touch $@; \
 	  $(APT_INSTALL) chromium || echo "No package called chromium here: its tests will be skipped."; \
 	else \
-	  echo "OBS, Xvfb or Chromium is missing: the tests that need them will be skipped."; \
-	  echo "On Debian or Ubuntu: sudo apt-get install $(OBS_PACKAGES) chromium"; \
+	  echo "OBS, Xvfb, Chromium, espeak-ng or oscsend is missing: the tests that need them will be skipped."; \
+	  echo "On Debian or Ubuntu: sudo apt-get install $(TEST_PACKAGES) chromium"; \
 	fi

@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vtbridge.pose_params import POSE_MAX, POSE_MIN, POSE_SIZE
+from vtbridge.pose_schema import THA3, PoseSchema
 
 U8Array = NDArray[np.uint8]
 F32Array = NDArray[np.float32]
@@ -79,41 +79,48 @@ class FaceFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:
-    """The 45 THA3 pose parameters at one moment.
+    """The pose parameters of a character system at one moment.
 
     Attributes:
-        values: float32 [45], in the ranges of ``PoseParam``, read-only.
+        values: float32 [schema.size], in the ranges of ``schema``, read-only.
         t_ns: arrival of the face data behind it, or when it was made.
         presence: how far a tracker vouches for it: 1 = live face, 0 = none (idle).
+        coverage: float32 [schema.size], read-only: how far the face data drives each parameter,
+            1 = wholly, 0 = not at all (a microphone moves no eyelid); None = all of them wholly.
+        schema: which parameters these are.
     """
 
     values: F32Array
     t_ns: int = 0
     presence: float = 1.0
+    coverage: F32Array | None = None
+    schema: PoseSchema = THA3
 
     def __post_init__(self) -> None:
         """Refuse what no poser can show.
 
         Raises:
-            ValueError: wrong shape, or a value that is not finite.
+            ValueError: wrong shape, a value that is not finite, or a coverage beyond 0..1.
         """
-        if self.values.shape != (POSE_SIZE,) or self.values.dtype != np.float32:
-            raise ValueError(
-                f"a pose is float32 [{POSE_SIZE}], not {self.values.dtype} {self.values.shape}"
-            )
+        self._require_vector("a pose", self.values)
         if not np.isfinite(self.values).all():
             raise ValueError("a pose holds a value that is not finite")
         read_only(self.values)
+        if self.coverage is not None:
+            self._require_vector("a pose's coverage", self.coverage)
+            if not ((self.coverage >= 0.0) & (self.coverage <= 1.0)).all():
+                raise ValueError("a pose's coverage lies beyond 0..1")
+            read_only(self.coverage)
+
+    def _require_vector(self, what: str, vector: F32Array) -> None:
+        size = self.schema.size
+        if vector.shape != (size,) or vector.dtype != np.float32:
+            raise ValueError(f"{what} is float32 [{size}], not {vector.dtype} {vector.shape}")
 
 
-def clamp_pose(values: F32Array) -> F32Array:
-    """Return a copy of float32 [45] ``values`` clamped to each parameter's range."""
-    clamped: F32Array = np.clip(values, _POSE_MIN, _POSE_MAX)
-    return clamped
-
-
-_POSE_MIN: F32Array = np.array(POSE_MIN, np.float32)
-_POSE_MAX: F32Array = np.array(POSE_MAX, np.float32)
+def clamp_pose(values: F32Array, schema: PoseSchema = THA3) -> F32Array:
+    """Return a copy of float32 [schema.size] ``values`` clamped to each parameter's range."""
+    return schema.clamp(values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,10 +7,10 @@ import json
 import logging
 from pathlib import Path
 
-import openvino as ov
 import pytest
 
 from vtbridge.errors import RuntimeUnavailable, WeightsError
+from vtbridge.quiet_openvino import ov
 from vtbridge.render.models.signatures import Stage
 from vtbridge.render.runtimes import openvino
 from vtbridge.render.runtimes.openvino import (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
+import itertools
 import json
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ import pytest
 from numpy.typing import NDArray
 
 from vtbridge.clock import NS_PER_S
-from vtbridge.datatypes import FaceFrame, Gaze
+from vtbridge.datatypes import FaceFrame
 from vtbridge.pose_params import POSE_MAX, POSE_MIN, POSE_SIZE, PoseParam
+from vtbridge.pose_schema import THA3
 from vtbridge.retarget.gaze import iris_from_face
 from vtbridge.retarget.one_euro import pose_filter
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.retarget.settings import (
+    EyeSettings,
     FilterSettings,
     GazeSettings,
     RetargetSettings,
@@ -26,6 +29,7 @@ from vtbridge.retarget.settings import (
 from vtbridge.tracking.protocols.ifacialmocap import IFacialMocapProtocol
 from vtbridge.tracking.protocols.protocol import TrackerProtocol
 from vtbridge.tracking.protocols.vmc import VmcProtocol
+from vtbridge.tracking.recordings.livelink_csv import iter_livelink_csv
 from vtbridge.tracking.recordings.udpcap import iter_capture
 
 F64Array = NDArray[np.float64]
@@ -33,30 +37,20 @@ F64Array = NDArray[np.float64]
 FPS = 30
 """Samples a second of the iPhone's recording: its time codes count 60, it has every other."""
 
-_TRANSPARENT = FilterSettings(min_cutoff_hz=1000, beta=0, speed_cutoff_hz=1)
+_TRANSPARENT = FilterSettings(min_cutoff_hz=1000, beta=0, speed_cutoff_hz=1, max_speed=1000)
 UNSMOOTHED = RetargetSettings(
     smoothing=SmoothingSettings(
         **dict.fromkeys(("brows", "eyes", "mouth", "gaze", "head", "body"), _TRANSPARENT),
         blink_hold_s=0,
     )
 )
+REFERENCE = RetargetSettings(preset="reference")
 
 
 @pytest.fixture(scope="module")
 def iphone(captures: Path) -> list[FaceFrame]:
     """Return 40 s of a face as Live Link Face recorded it, its head still."""
-    with gzip.open(captures / "livelinkface_iphone_40s.csv.gz", "rt") as file:
-        rows = list(csv.DictReader(file))
-    names = list(rows[0])[2:54]
-    return [
-        FaceFrame(
-            t_ns=NS_PER_S + i * NS_PER_S // FPS,
-            blendshapes={name[0].lower() + name[1:]: float(row[name]) for name in names},
-            left_eye=Gaze(-float(row["LeftEyePitch"]), float(row["LeftEyeYaw"])),
-            right_eye=Gaze(-float(row["RightEyePitch"]), float(row["RightEyeYaw"])),
-        )
-        for i, row in enumerate(rows)
-    ]
+    return list(iter_livelink_csv(captures / "livelinkface_iphone_40s.csv.gz"))
 
 
 def film(
@@ -125,7 +119,7 @@ def test_every_blink_of_the_recording_closes_the_eye(iphone: list[FaceFrame]) ->
 @pytest.mark.parametrize(
     ("param", "at_most_s"),
     [
-        (PoseParam.EYE_WINK_LEFT, 0.01),
+        (PoseParam.EYE_WINK_LEFT, 0.02),  # a closing that takes 50 ms is given 110
         (PoseParam.MOUTH_AAA, 0.02),
         (PoseParam.MOUTH_UUU, 0.03),
         (PoseParam.IRIS_ROTATION_Y, 0.03),
@@ -167,13 +161,92 @@ def test_a_noisy_tracker_is_calmed_where_the_face_rests(iphone: list[FaceFrame])
 
 def test_calibration_opens_eyes_that_look_down_at_a_phone(iphone: list[FaceFrame]) -> None:
     # From 20 s on the face rests, looking down: its lids are a third closed.
-    before = np.median(closure(film(iphone))[660:])
-    calibrated = film(iphone, calibrate_at=600)
+    unaware = RetargetSettings(eyes=EyeSettings(look_down_compensation=0))
+    before = np.median(closure(film(iphone, unaware))[660:])
+    calibrated = film(iphone, unaware, calibrate_at=600)
     after = np.median(closure(calibrated)[660:])
     assert before > 0.3
     assert after < 0.15
     assert closure(calibrated)[660:].max() > 0.9  # it still blinks
     assert abs(np.median(calibrated[660:, PoseParam.IRIS_ROTATION_X])) < 0.15
+
+
+def test_looking_down_at_a_phone_does_not_close_the_eyes(iphone: list[FaceFrame]) -> None:
+    closed = closure(film(iphone))[660:]
+    assert np.median(closed) < 0.12
+    assert closed.max() > 0.99  # it still blinks
+
+
+def test_a_jaw_dropped_behind_closed_lips_does_not_open_the_mouth(iphone: list[FaceFrame]) -> None:
+    """From 22 to 24 s jawOpen goes up to 0.4 while mouthClose keeps the lips shut."""
+    vowels = slice(PoseParam.MOUTH_AAA, PoseParam.MOUTH_DELTA + 1)
+    ours = film(iphone)[22 * FPS : 24 * FPS, vowels].sum(axis=1)
+    reference = film(iphone, REFERENCE)[22 * FPS : 24 * FPS, vowels].sum(axis=1)
+    assert reference.max() > 0.5
+    assert ours.max() < 0.2
+
+
+def at_60_fps(faces: list[FaceFrame]) -> list[FaceFrame]:
+    """Return ``faces``, 30 a second, with one interpolated between each two."""
+    doubled = []
+    for face, after in itertools.pairwise(faces):
+        shapes = {n: (v + after.blendshapes[n]) / 2 for n, v in face.blendshapes.items()}
+        doubled += [face, FaceFrame((face.t_ns + after.t_ns) // 2, "livelink:x", True, shapes)]
+    return doubled
+
+
+def shown_at_60_fps(faces: list[FaceFrame], settings: RetargetSettings) -> F64Array:
+    """Return what a renderer shows that asks 60 times a second, [beats, 45]."""
+    retargeter, upcoming, values = Retargeter(settings), deque(faces), []
+    for beat in range((faces[-1].t_ns - faces[0].t_ns) * 60 // NS_PER_S):
+        now_ns = faces[0].t_ns + beat * NS_PER_S // 60
+        while upcoming and upcoming[0].t_ns <= now_ns:
+            retargeter.feed(upcoming.popleft())
+        values.append(retargeter.pose_at(now_ns).values)
+    return np.array(values, np.float64)
+
+
+def ifacialmocap(captures: Path) -> list[FaceFrame]:
+    protocol = IFacialMocapProtocol(None)
+    protocol.reset("test")
+    return [
+        face
+        for datagram in iter_capture(captures / "ifacialmocap_v1_ExpressionAppBridge.udpcap")
+        for face in protocol.feed(datagram.data, NS_PER_S + round(datagram.t_s * NS_PER_S))
+    ]
+
+
+def test_no_parameter_jumps_where_the_reference_does(
+    iphone: list[FaceFrame], captures: Path
+) -> None:
+    """At 60 fps: a phone's face at 60 and at 30 samples a second, and a head that turns."""
+    for faces, reference_jump in (
+        (at_60_fps(iphone), 0.9),
+        (iphone, 0.9),
+        (ifacialmocap(captures), 0.7),
+    ):
+        jumps = np.abs(np.diff(shown_at_60_fps(faces, RetargetSettings()), axis=0))
+        assert jumps.max() <= 0.15, PoseParam(int(jumps.max(axis=0).argmax())).name
+        there = np.abs(np.diff(shown_at_60_fps(faces, REFERENCE), axis=0))
+        assert there.max() > reference_jump
+
+
+def test_shown_between_the_samples_every_blink_still_closes_the_eye(
+    iphone: list[FaceFrame],
+) -> None:
+    closed = closure(shown_at_60_fps(iphone, RetargetSettings()))
+    shut = closed > 0.99
+    starts = np.flatnonzero(shut[1:] & ~shut[:-1])
+    assert len(starts) >= 8
+    for start in starts:
+        assert shut[start + 1 : start + 5].all()  # held for 0.08 s at least
+
+
+def test_half_closed_scowling_eyes_look_unimpressed(iphone: list[FaceFrame]) -> None:
+    """From 11 to 12 s the brows are lowered and the lids half closed."""
+    unimpressed = film(iphone)[11 * FPS : 12 * FPS, PoseParam.EYE_UNIMPRESSED_LEFT]
+    assert np.median(unimpressed) > 0.4
+    assert not film(iphone, REFERENCE)[:, PoseParam.EYE_UNIMPRESSED_LEFT].any()
 
 
 def test_eye_angles_and_look_blendshapes_agree(iphone: list[FaceFrame]) -> None:
@@ -198,19 +271,29 @@ def params_that_move(values: F64Array) -> set[PoseParam]:
     return {param for param in PoseParam if np.ptp(values[:, param]) > 0}
 
 
-def test_the_default_mapping_moves_what_the_reference_moves(
+def test_the_default_mapping_moves_all_that_the_reference_moves_and_more(
     iphone: list[FaceFrame], shared_data: Path
 ) -> None:
     moved_there = params_that_move(recorded_poses(shared_data))
-    moved_here = params_that_move(film(iphone))
     head_and_breath = {p for p in PoseParam if p >= PoseParam.HEAD_X}  # still in this recording
+    moved_by_reference = params_that_move(film(iphone, REFERENCE))
+    assert moved_there - moved_by_reference <= head_and_breath
+    assert moved_by_reference - moved_there <= {PoseParam.MOUTH_OOO}  # that person never said o
+    moved_here = params_that_move(film(iphone))
     assert moved_there - moved_here <= head_and_breath
-    assert moved_here - moved_there <= {PoseParam.MOUTH_OOO}  # that person never said o
+    beyond = {
+        PoseParam.EYEBROW_TROUBLED_LEFT,
+        PoseParam.EYE_RELAXED_LEFT,
+        PoseParam.EYE_UNIMPRESSED_LEFT,
+        PoseParam.MOUTH_EEE,
+        PoseParam.MOUTH_DELTA,
+    }
+    assert beyond <= moved_here - moved_by_reference
 
 
 def test_a_recorded_performance_keeps_its_extremes_through_the_filter(shared_data: Path) -> None:
     poses = recorded_poses(shared_data)
-    smooth = pose_filter(SmoothingSettings())
+    smooth = pose_filter(THA3, SmoothingSettings())
     values = np.array(
         [smooth.filter(pose, NS_PER_S + i * NS_PER_S // 20) for i, pose in enumerate(poses)]
     )

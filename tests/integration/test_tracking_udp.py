@@ -6,17 +6,19 @@ import itertools
 import logging
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from tests.support.daemon import network_inputs
+from tests.support.flood import finish_flood, start_flood
 from vtbridge.clock import NS_PER_S, ManualClock, MonotonicClock
 from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import PortInUse, VtbridgeError
@@ -26,7 +28,9 @@ from vtbridge.tracking.formats import Packing
 from vtbridge.tracking.protocols.ifacialmocap import GREETING, IFacialMocapProtocol
 from vtbridge.tracking.protocols.protocol import TrackerProtocol
 from vtbridge.tracking.protocols.vmc import QUIET_NS, VmcProtocol
-from vtbridge.tracking.receivers.inputs import open_inputs
+from vtbridge.tracking.receivers.admission import Admission
+from vtbridge.tracking.receivers.channel import Channel
+from vtbridge.tracking.receivers.inputs import Inputs, open_inputs
 from vtbridge.tracking.receivers.udp import ANY_ADDRESS, LOOPBACK, UdpReceiver
 from vtbridge.tracking.recordings.udpcap import CaptureWriter, read_capture
 from vtbridge.tracking.senders.ifacialmocap import encode_ifacialmocap
@@ -34,6 +38,8 @@ from vtbridge.tracking.senders.performance import face_at
 from vtbridge.tracking.senders.playback import Burst, bursts_of_capture, bursts_of_performance, play
 from vtbridge.tracking.senders.vmc import encode_vmc
 from vtbridge.tracking.settings import TrackingSettings
+from vtbridge.tracking.source_status import SourceState, SourceStatus
+from vtbridge.tracking.tap import Tap
 
 PATIENCE_S = 20.0
 
@@ -41,22 +47,39 @@ PATIENCE_S = 20.0
 class Inlet:
     """A started receiver, what it gave, and what it counted."""
 
-    def __init__(self, protocol: TrackerProtocol, **options: object) -> None:
+    def __init__(
+        self,
+        *protocols: TrackerProtocol,
+        allow: Sequence[IPv4Network] = (),
+        release_s: float = 2.0,
+        tap: Tap | None = None,
+        port: int = 0,
+    ) -> None:
         self.frames: list[FaceFrame] = []
         self.telemetry = Telemetry()
-        self.receiver = UdpReceiver(
-            protocol,
-            self.frames.append,
-            self.telemetry,
-            MonotonicClock(),
-            **options,  # type: ignore[arg-type]
-        )
+        channels = [
+            Channel(
+                protocol,
+                Admission(allow, round(release_s * NS_PER_S)),
+                self.frames.append,
+                self.telemetry,
+                MonotonicClock(),
+                tap=tap,
+            )
+            for protocol in protocols
+        ]
+        self.receiver = UdpReceiver(channels, self.telemetry, MonotonicClock(), port=port)
         self.receiver.bind()
         self.receiver.start()
 
     @property
     def address(self) -> tuple[str, int]:
         return LOOPBACK, self.receiver.port
+
+    @property
+    def status(self) -> SourceStatus:
+        """Of the first channel."""
+        return self.receiver.status()[0]
 
     def count(self, name: str) -> int:
         return self.telemetry.counters().get(f"tracking.{name}", 0)
@@ -77,8 +100,8 @@ Opener = Callable[..., Inlet]
 def open_inlet() -> Iterator[Opener]:
     inlets: list[Inlet] = []
 
-    def open_one(protocol: TrackerProtocol | None = None, **options: object) -> Inlet:
-        inlets.append(Inlet(protocol or VmcProtocol(), **options))
+    def open_one(*protocols: TrackerProtocol, **options: Any) -> Inlet:
+        inlets.append(Inlet(*(protocols or (VmcProtocol(),)), **options))
         return inlets[-1]
 
     yield open_one
@@ -105,6 +128,21 @@ def test_single_messages_at_60_fps_lose_nothing(open_inlet: Opener) -> None:
     assert inlet.frames[-1].blendshapes == pytest.approx(last.blendshapes, abs=1e-6)
 
 
+class Recorder:
+    """A tap that keeps the datagrams of one sender."""
+
+    def __init__(self, writer: CaptureWriter) -> None:
+        self._writer = writer
+        self.sources: set[str] = set()
+
+    def datagram(self, source: str, data: bytes, t_ns: int, *, fresh: bool = False) -> None:
+        self.sources.add(source)
+        self._writer.write(data, t_ns)
+
+    def face(self, face: FaceFrame) -> None:
+        raise AssertionError("no camera looks here")
+
+
 @pytest.mark.parametrize(
     ("name", "protocol"),
     [
@@ -120,7 +158,7 @@ def test_capture_arrives_whole_at_four_times_its_pace(
     original = captures / f"{name}.udpcap"
     recorded = tmp_path / "recorded.udpcap"
     with CaptureWriter(recorded) as writer:
-        inlet = open_inlet(protocol(), tap=writer.write)
+        inlet = open_inlet(protocol(), tap=Recorder(writer))
         sent = play(bursts_of_capture(original), inlet.address, MonotonicClock(), speed=4.0)
         inlet.wait_for(lambda: inlet.count("packets") >= sent.datagrams)
         assert inlet.receiver.stop()
@@ -153,12 +191,14 @@ class SteppingClock(ManualClock):
 def test_face_is_complete_although_a_stranger_never_pauses(sender: socket.socket) -> None:
     clock = SteppingClock(NS_PER_S)
     waits_ns: list[int] = []
-    receiver = UdpReceiver(
+    channel = Channel(
         VmcProtocol(),
+        Admission((), NS_PER_S),
         lambda face: waits_ns.append(clock.now_ns() - face.t_ns),
         Telemetry(),
         clock,
     )
+    receiver = UdpReceiver([channel], Telemetry(), clock)
     receiver.bind()
     *_, value, _apply = encode_vmc(face_at(1.0, 0), Packing.SINGLE)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
@@ -175,18 +215,6 @@ def test_face_is_complete_although_a_stranger_never_pauses(sender: socket.socket
     assert wait_ns < 10 * QUIET_NS  # of the 1000 ms that the stranger goes on
 
 
-FLOOD = """
-import itertools, os, sys
-from vtbridge.clock import MonotonicClock
-from vtbridge.tracking.senders.playback import Burst, play
-
-junk = (b"#bundle\\0" + bytes(8) + b"\\xff\\xff\\xff\\xfc", b"/" + b"*" * 87, os.urandom(400))
-bursts = (Burst(number / 500, junk * 7) for number in itertools.count())
-sent = play(bursts, ("127.0.0.1", int(sys.argv[1])), MonotonicClock(), seconds=2.0)
-sys.stdout.write(str(sent.datagrams))
-"""
-
-
 @pytest.mark.timeout(60)
 def test_flood_neither_kills_nor_grows_nor_starves_the_receiver(open_inlet: Opener) -> None:
     inlet = open_inlet()
@@ -194,27 +222,20 @@ def test_flood_neither_kills_nor_grows_nor_starves_the_receiver(open_inlet: Open
     honest = threading.Thread(target=play, args=(bursts, inlet.address, MonotonicClock()))
     honest.start()
     inlet.wait_for(lambda: len(inlet.frames) > 10)
-    owner = inlet.receiver.status().sender
+    owner = inlet.status.source
     process = psutil.Process()
     before = process.memory_info().rss
-    flood = subprocess.run(
-        [sys.executable, "-c", FLOOD, str(inlet.receiver.port)],
-        cwd=Path(__file__).parents[2],
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=PATIENCE_S,
-    )
+    sent = finish_flood(start_flood(inlet.receiver.port, 2.0), PATIENCE_S) + len(bursts)
     honest.join()
-    inlet.wait_for(lambda: inlet.frames[-1].blendshapes == pytest.approx(_shapes_at(239), abs=1e-6))
-    assert int(flood.stdout) >= 20_000
-    assert inlet.count("turned_away.other_sender") > 10_000
-    assert len(inlet.frames) >= 0.9 * len(bursts)
-    assert inlet.receiver.status().sender == owner
+    inlet.wait_for(lambda: inlet.frames[-1].t_ns < time.monotonic_ns() - NS_PER_S // 4)
+    packets = inlet.count("packets")
+    assert sent >= 20_000
+    assert packets > 0.1 * sent, "a busy machine's kernel may drop many, but not nearly all"
+    assert inlet.count("turned_away.other_sender") == packets - len(inlet.frames)
+    assert len(inlet.frames) >= 0.5 * len(bursts) * min(packets / sent, 1.0)
+    assert inlet.status.source == owner == "vmc:127.0.0.1"
+    assert inlet.status.rejects["other sender"] == packets - len(inlet.frames)
     assert process.memory_info().rss - before < 16 << 20
-
-
-def _shapes_at(frame: int) -> dict[str, float]:
-    return dict(face_at(frame / 60, 0).blendshapes)
 
 
 def test_flood_from_the_chosen_sender_itself_is_survived(
@@ -248,19 +269,34 @@ def test_first_sender_keeps_the_port_until_it_falls_silent(
     inlet = open_inlet(release_s=0.5)
     (datagram,) = encode_vmc(face_at(0.0, 0))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second:
+        second.bind(("127.0.0.2", 0))  # another computer, as far as anyone here can tell
         sender.sendto(datagram, inlet.address)
         second.sendto(datagram, inlet.address)
         inlet.wait_for(lambda: inlet.count("turned_away.other_sender") == 1)
-        first_source = inlet.frames[0].source
-        assert first_source == f"vmc:127.0.0.1:{sender.getsockname()[1]}"
+        assert inlet.frames[0].source == inlet.status.source == "vmc:127.0.0.1"
 
         def second_is_heard() -> bool:
             second.sendto(datagram, inlet.address)
-            return inlet.frames[-1].source != first_source
+            return inlet.frames[-1].source == "vmc:127.0.0.2"
 
         inlet.wait_for(second_is_heard)
     silence_ns = inlet.frames[-1].t_ns - inlet.frames[0].t_ns
     assert silence_ns >= NS_PER_S // 2
+
+
+def test_sender_with_a_new_port_for_each_message_makes_one_face(open_inlet: Opener) -> None:
+    inlet = open_inlet()
+    face = face_at(1.0, 0)
+    for datagram in encode_vmc(face, Packing.SINGLE):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(datagram, inlet.address)
+    inlet.wait_for(
+        lambda: (
+            bool(inlet.frames)
+            and inlet.frames[-1].blendshapes == pytest.approx(face.blendshapes, abs=1e-6)
+        )
+    )
+    assert inlet.status.rejects == {}
 
 
 def test_junk_during_silence_does_not_confuse_the_owner(
@@ -321,20 +357,23 @@ def test_taken_port_is_had_once_it_is_free(sender: socket.socket) -> None:
     sender.bind((LOOPBACK, 0))
     telemetry = Telemetry()
     frames: list[FaceFrame] = []
-    receiver = UdpReceiver(
-        VmcProtocol(), frames.append, telemetry, MonotonicClock(), port=sender.getsockname()[1]
-    )
+    clock = MonotonicClock()
+    channel = Channel(VmcProtocol(), Admission((), NS_PER_S), frames.append, telemetry, clock)
+    receiver = UdpReceiver([channel], telemetry, clock, port=sender.getsockname()[1])
     receiver.start()
     try:
         deadline_s = time.monotonic() + PATIENCE_S
         while not telemetry.counters().get("tracking.socket_errors"):
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
-        assert not receiver.status().listening
+        (blocked,) = receiver.status()
+        assert blocked.state is SourceState.BLOCKED
+        assert "is taken" in str(blocked.trouble)
         sender.close()
-        while not receiver.status().listening:
+        while not receiver.listening:
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
+        assert receiver.status()[0].state is SourceState.WAITING
     finally:
         assert receiver.stop()
     assert receiver.failure is None
@@ -346,7 +385,7 @@ def test_socket_that_fails_is_opened_again(open_inlet: Opener, sender: socket.so
     assert broken is not None
     os.close(broken.detach())  # as if the network stack took it away
     inlet.wait_for(lambda: inlet.count("socket_errors") == 1)
-    inlet.wait_for(lambda: inlet.receiver.status().listening)
+    inlet.wait_for(lambda: inlet.receiver.listening)
     sender.sendto(encode_vmc(face_at(0.0, 0))[0], inlet.address)
     inlet.wait_for(lambda: len(inlet.frames) == 1)
 
@@ -361,47 +400,98 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def settings_for(ports: list[int], **others: object) -> TrackingSettings:
-    return TrackingSettings.model_validate(
-        {"vmc": {"port": ports[0]}, "ifacialmocap": {"port": ports[1]}, **others}
-    )
+def settings_for(ports: list[int], **others: Any) -> TrackingSettings:
+    tables: dict[str, Any] = {name: {"enabled": False} for name in network_inputs()}
+    tables |= {"vmc": {"port": ports[0]}, "ifacialmocap": {"port": ports[1]}}
+    return TrackingSettings.model_validate(tables | others)
+
+
+@contextmanager
+def started(inputs: Inputs) -> Iterator[Inputs]:
+    for service in inputs.services:
+        service.start()
+    try:
+        yield inputs
+    finally:
+        stopped = [service.stop() for service in inputs.services]
+    assert all(stopped)
+    assert all(service.failure is None for service in inputs.services)
+
+
+def states(inputs: Inputs) -> dict[str, SourceState]:
+    return {status.source.partition(":")[0]: status.state for status in inputs.status()}
 
 
 def test_inputs_share_one_slot_and_stop_cleanly(sender: socket.socket) -> None:
     ports = free_ports(2)
     slot: LatestSlot[FaceFrame] = LatestSlot()
-    inputs = open_inputs(settings_for(ports), slot, Telemetry(), MonotonicClock())
-    for receiver in inputs:
-        receiver.start()
-    try:
+    with started(open_inputs(settings_for(ports), slot, Telemetry(), MonotonicClock())) as inputs:
         sender.sendto(encode_ifacialmocap(face_at(1.0, 0)), (LOOPBACK, ports[1]))
         first = slot.wait_newer(0, timeout_s=PATIENCE_S)
         assert first is not None
-        assert first.value.source.startswith("ifacialmocap:127.0.0.1:")
+        assert first.value.source == "ifacialmocap:127.0.0.1"
+        assert states(inputs) == {"vmc": SourceState.WAITING, "ifacialmocap": SourceState.LIVE}
         sender.sendto(encode_vmc(face_at(1.0, 0))[0], (LOOPBACK, ports[0]))
         assert slot.wait_newer(first.seq, timeout_s=0.3) is None  # the phone has the face
-    finally:
-        stopped = [receiver.stop() for receiver in inputs]
-    assert stopped == [True, True]
-    assert [receiver.status().listening for receiver in inputs] == [False, False]
+        phone = inputs.status()[1]
+        assert phone.place == f"127.0.0.1:{ports[1]}"
+        assert phone.packets == 1
+        assert phone.face == first.value
+    for port in ports:  # free again
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((LOOPBACK, port))
+
+
+def test_protocols_that_share_a_port_are_told_apart(
+    sender: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    (port,) = free_ports(1)
+    settings = settings_for([port, port], fusion={"mouth": ["ifacialmocap"]})
+    slot: LatestSlot[FaceFrame] = LatestSlot()
+    telemetry = Telemetry()
+    inputs = open_inputs(settings, slot, telemetry, MonotonicClock())
+    assert len(inputs.services) == 1
+    with caplog.at_level(logging.WARNING), started(inputs):
+        for _ in range(3):
+            sender.sendto(encode_vmc(face_at(1.0, 0))[0], (LOOPBACK, port))
+            sender.sendto(encode_ifacialmocap(face_at(2.0, 0)), (LOOPBACK, port))
+            sender.sendto(b"neither", (LOOPBACK, port))
+        deadline_s = time.monotonic() + PATIENCE_S
+        while telemetry.counters().get("tracking.packets", 0) < 9:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+        newest = slot.peek()
+        assert newest is not None
+        assert newest.value.source == "ifacialmocap:127.0.0.1+vmc:127.0.0.1"
+        vmc, phone = inputs.status()
+        assert (vmc.packets, phone.packets) == (3, 3)
+        assert (vmc.rejects, phone.rejects) == ({"not recognised": 3}, {})
+        assert inputs.movers()["mouth"] == "ifacialmocap:127.0.0.1"
+        assert inputs.movers()["head"] == "vmc:127.0.0.1"
+    warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warnings) == 1
 
 
 def test_taken_port_leaves_the_other_inputs_working(sender: socket.socket) -> None:
     sender.bind((LOOPBACK, 0))
     ports = [sender.getsockname()[1], *free_ports(1)]
     inputs = open_inputs(settings_for(ports), LatestSlot(), Telemetry(), MonotonicClock())
-    assert [receiver.status().listening for receiver in inputs] == [False, True]
-    assert all(receiver.stop() for receiver in inputs)
+    assert states(inputs) == {"vmc": SourceState.BLOCKED, "ifacialmocap": SourceState.WAITING}
+    trouble = inputs.status()[0].trouble
+    assert trouble is not None
+    assert str(ports[0]) in trouble
+    assert all(service.stop() for service in inputs.services)
 
 
-def test_all_ports_taken_is_an_error(sender: socket.socket) -> None:
+def test_all_ports_taken_is_an_error_unless_there_is_a_camera(sender: socket.socket) -> None:
     sender.bind((LOOPBACK, 0))
-    settings = settings_for(
-        [sender.getsockname()[1], 1],
-        ifacialmocap={"enabled": False},
-    )
+    ports = [sender.getsockname()[1], 1]
+    settings = settings_for(ports, ifacialmocap={"enabled": False})
     with pytest.raises(PortInUse, match="is taken"):
         open_inputs(settings, LatestSlot(), Telemetry(), MonotonicClock())
+    filmed = settings_for(ports, ifacialmocap={"enabled": False}, webcam={"enabled": True})
+    inputs = open_inputs(filmed, LatestSlot(), Telemetry(), MonotonicClock())
+    assert states(inputs) == {"vmc": SourceState.BLOCKED}
 
 
 @pytest.mark.parametrize(
@@ -414,32 +504,24 @@ def test_all_ports_taken_is_an_error(sender: socket.socket) -> None:
 def test_only_the_settings_open_the_lan(options: dict[str, object], hosts: list[str]) -> None:
     settings = settings_for(free_ports(2), **options)
     inputs = open_inputs(settings, LatestSlot(), Telemetry(), MonotonicClock())
-    assert [receiver.status().host for receiver in inputs] == hosts
-    assert all(receiver.stop() for receiver in inputs)
+    assert [status.place.partition(":")[0] for status in inputs.status()] == hosts
+    assert all(service.stop() for service in inputs.services)
 
 
 def test_naming_the_phone_opens_the_lan_for_it_alone(sender: socket.socket) -> None:
     ports = free_ports(2)
     telemetry = Telemetry()
-    settings = settings_for(ports).model_copy(
-        update={
-            "ifacialmocap": settings_for(ports).ifacialmocap.model_copy(
-                update={"phone": IPv4Address("192.0.2.20")}
-            )
-        }
-    )
-    vmc, phone = open_inputs(settings, LatestSlot(), telemetry, MonotonicClock())
-    assert (vmc.status().host, phone.status().host) == (LOOPBACK, ANY_ADDRESS)
-    phone.start()
-    try:
+    settings = settings_for(ports, ifacialmocap={"port": ports[1], "phone": "192.0.2.20"})
+    inputs = open_inputs(settings, LatestSlot(), telemetry, MonotonicClock())
+    vmc, phone = inputs.status()
+    assert vmc.place.startswith(LOOPBACK)
+    assert phone.place.startswith(ANY_ADDRESS)
+    with started(inputs):
         sender.sendto(encode_ifacialmocap(face_at(1.0, 0)), (LOOPBACK, ports[1]))
         deadline_s = time.monotonic() + PATIENCE_S
         while not telemetry.counters().get("tracking.turned_away.not_allowed"):
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
-    finally:
-        assert phone.stop()
-        assert vmc.stop()
 
 
 def test_empty_capture_is_an_error(tmp_path: Path) -> None:

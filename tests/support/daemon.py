@@ -13,9 +13,11 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from vtbridge.tracking.settings import InputSettings, TrackingSettings
 
 START_TIMEOUT_S = 60.0
 _URL = re.compile(r"preview: (http://\S+)")
@@ -49,19 +51,32 @@ class DaemonProcess:
         self.process.wait(10)
 
 
-def write_config(folder: Path, name: str, *, fps: float = 30.0, extra: str = "") -> dict[str, int]:
-    """Write ``folder/config.toml`` with free ports for the avatar ``name`` and return the ports."""
-    ports = {"vmc": free_udp_port(), "ifacialmocap": free_udp_port(), "osc": free_udp_port()}
+def write_config(
+    folder: Path,
+    name: str,
+    *,
+    fps: float = 30.0,
+    inputs: Sequence[str] = ("vmc", "ifacialmocap"),
+    extra: str = "",
+) -> dict[str, int]:
+    """Write ``folder/config.toml`` with free ports for the avatar ``name`` and return the ports.
+
+    Only ``inputs`` are enabled, and those whose table stands in ``extra``.
+    """
+    ports = {protocol: free_udp_port() for protocol in (*inputs, "osc")}
+    tables = "".join(
+        f"[tracking.{protocol}]\n"
+        + (f"port = {ports[protocol]}\n" if protocol in ports else "enabled = false\n")
+        for protocol in network_inputs()
+        if f"[tracking.{protocol}]" not in extra
+    )
     folder.joinpath("config.toml").write_text(
         f"""
 [avatar]
 fps = {fps}
 [publish]
 name = "{name}"
-[tracking.vmc]
-port = {ports["vmc"]}
-[tracking.ifacialmocap]
-port = {ports["ifacialmocap"]}
+{tables}
 [control]
 http_port = 0
 osc_port = {ports["osc"]}
@@ -70,6 +85,16 @@ osc_port = {ports["osc"]}
         encoding="utf-8",
     )
     return ports
+
+
+def network_inputs() -> list[str]:
+    """Return the name of every input that takes a port; the defaults of two would collide."""
+    settings = TrackingSettings()
+    return [
+        name
+        for name in TrackingSettings.model_fields
+        if isinstance(getattr(settings, name), InputSettings)
+    ]
 
 
 def isolated_environment(folder: Path) -> dict[str, str]:
@@ -95,13 +120,14 @@ def running(
     *arguments: str,
     name: str | None = None,
     fps: float = 30.0,
+    inputs: Sequence[str] = ("vmc", "ifacialmocap"),
     extra: str = "",
     ports: dict[str, int] | None = None,
 ) -> Iterator[DaemonProcess]:
     """Start ``vtbridge ARGUMENTS --config folder/config.toml`` and wait until frames flow."""
     name = name or unique_name()
     if ports is None:
-        ports = write_config(folder, name, fps=fps, extra=extra)
+        ports = write_config(folder, name, fps=fps, inputs=inputs, extra=extra)
     process = subprocess.Popen(
         [sys.executable, "-m", "vtbridge", *arguments, "--config", str(folder / "config.toml")],
         stdin=subprocess.DEVNULL,

@@ -15,6 +15,8 @@ VOCABULARY = {
     "flow",
     "osc",
     "pose_params",
+    "pose_schema",
+    "quiet_openvino",
     "resources",
     "settings",
     "telemetry",
@@ -96,3 +98,15 @@ def test_module_imports_only_what_its_stage_may(module: str) -> None:
 )
 def test_rule_catches_a_breach(module: str, source: str) -> None:
     assert breaches(module, source)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_openvino_is_imported_in_the_one_place_where_it_tells_nobody(module: str) -> None:
+    source = PACKAGE.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").split(".")[0])
+    assert ("openvino" in names) == (module == "quiet_openvino")

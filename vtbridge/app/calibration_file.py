@@ -1,4 +1,4 @@
-"""The neutral face, kept from one run to the next."""
+"""The neutral faces of each person, kept from one run to the next."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from vtbridge.retarget.retargeter import Retargeter
 log = logging.getLogger(__name__)
 
 
-def calibration_path(name: str) -> Path:
-    """Return the file that holds the neutral face of who plays the avatar ``name``."""
-    folder = Path(platformdirs.user_state_dir("vtbridge", appauthor=False))
-    return folder / f"{name}.calibration.json"
+def calibration_path(person: str) -> Path:
+    """Return the file that holds the neutral faces of ``person``, one for each tracker."""
+    return _state_folder() / "people" / f"{person}.calibration.json"
 
 
-def load_calibration(retargeter: Retargeter, name: str) -> None:
-    """Give ``retargeter`` the neutral face saved last; a file it cannot use is ignored, loudly."""
-    path = calibration_path(name)
+def load_calibration(retargeter: Retargeter, person: str, *, avatar: str | None = None) -> None:
+    """Give ``retargeter`` the neutral faces of ``person``; a file it cannot use is ignored, loudly.
+
+    Whoever has no file yet gets the one neutral face that was once kept for ``avatar``.
+    """
+    path = calibration_path(person)
+    if avatar is not None and not path.exists():
+        path = _state_folder() / f"{avatar}.calibration.json"
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
         retargeter.load_calibration(saved)
@@ -34,11 +38,11 @@ def load_calibration(retargeter: Retargeter, name: str) -> None:
     log.info("your neutral face is the one of last time")
 
 
-def save_calibration(retargeter: Retargeter, name: str) -> None:
-    """Keep the neutral face of ``retargeter``, if it was calibrated."""
+def save_calibration(retargeter: Retargeter, person: str) -> None:
+    """Keep the neutral faces of ``retargeter`` as those of ``person``, if there are any."""
     if not retargeter.calibrated:
         return
-    path = calibration_path(name)
+    path = calibration_path(person)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
@@ -46,3 +50,7 @@ def save_calibration(retargeter: Retargeter, name: str) -> None:
         fresh.replace(path)
     except OSError as error:
         log.warning("%s: the calibration could not be kept (%s)", path, error)
+
+
+def _state_folder() -> Path:
+    return Path(platformdirs.user_state_dir("vtbridge", appauthor=False))

@@ -35,6 +35,8 @@ from vtbridge.publish.vtbf import FrameWriter
 from vtbridge.render.tha3 import open_poser
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.telemetry import Telemetry
+from vtbridge.tracking.receivers.inputs import Inputs
+from vtbridge.tracking.source_status import plain_face, plain_status
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ _WATCH_PERIOD_S = 0.1
 _FACES_KEPT = 64
 """About a second of a phone's faces, should one frame take that long."""
 
-OpenSources = Callable[[LatestSlot[FaceFrame], Telemetry, Clock], list[ThreadService]]
+OpenSources = Callable[[LatestSlot[FaceFrame], Telemetry, Clock], Inputs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,11 @@ class Daemon:
     Args:
         config: all settings.
         picture: the character.
-        open_sources: makes the services that put faces into the slot.
+        open_sources: opens the inputs that put faces into the slot.
         keep_calibration: take up the neutral face of the last run and keep this one's.
+        idle_seed: of the character's own motion, None = different each time.
+        prepare: told of the retargeter before the first face.
+        on_calibrate: told when a calibration begins, monotonic nanoseconds.
     """
 
     def __init__(
@@ -79,16 +84,23 @@ class Daemon:
         open_sources: OpenSources,
         *,
         keep_calibration: bool = True,
+        idle_seed: int | None = None,
+        prepare: Callable[[Retargeter], None] = lambda retargeter: None,
+        on_calibrate: Callable[[int], object] = lambda t_ns: None,
     ) -> None:
         self._config = config
         self._picture = picture
         self._open_sources = open_sources
         self._keep_calibration = keep_calibration
+        self._idle_seed = idle_seed
+        self._prepare = prepare
+        self._on_calibrate = on_calibrate
         self._clock: Clock = MonotonicClock()
         self._telemetry = Telemetry(self._clock)
         self._faces: LatestSlot[FaceFrame] = LatestSlot(history=_FACES_KEPT)
         self._retargeter = Retargeter(config.retarget, telemetry=self._telemetry)
         self._render: RenderLoop | None = None
+        self._inputs = Inputs()
         self._obs: ObsConnection | None = None
         self._lost: set[str] = set()
         self._calibration_asked = False
@@ -126,11 +138,14 @@ class Daemon:
             if config.obs.enabled:
                 self._obs = keep_scene(config, self._telemetry)
                 services.append(self._obs)
-            services += self._open_sources(self._faces, self._telemetry, clock)
+            self._inputs = self._open_sources(self._faces, self._telemetry, clock)
+            services += self._inputs.services
             services.append(render)
             if self._keep_calibration:
-                load_calibration(self._retargeter, config.publish.name)
-                stack.callback(save_calibration, self._retargeter, config.publish.name)
+                person = config.retarget.calibration.person
+                load_calibration(self._retargeter, person, avatar=config.publish.name)
+                stack.callback(save_calibration, self._retargeter, person)
+            self._prepare(self._retargeter)
             for service in services:
                 service.start()
                 stack.callback(_stop_service, service)
@@ -154,7 +169,7 @@ class Daemon:
             open_poser=lambda: open_poser(config.render, self._telemetry),
             picture=self._picture,
             retargeter=self._retargeter,
-            idle=IdleMotion(config.idle),
+            idle=IdleMotion(config.idle, seed=self._idle_seed),
             faces=self._faces,
             writer=writer,
             sinks=sinks,
@@ -170,7 +185,13 @@ class Daemon:
         token = new_token()
 
         def serve(port: int) -> ControlServer:
-            return ControlServer(port, token, lambda: self._status(render), commands)
+            return ControlServer(
+                port,
+                token,
+                lambda: self._status(render),
+                commands,
+                views={"trackers": self._trackers},
+            )
 
         server = serve(self._config.control.http_port)
         try:
@@ -239,7 +260,7 @@ class Daemon:
         self._calibration_asked = False
         log.info("calibrated")
         if self._keep_calibration:
-            save_calibration(self._retargeter, self._config.publish.name)
+            save_calibration(self._retargeter, self._config.retarget.calibration.person)
 
     def calibrate(self) -> None:
         """Take the face of the next second as neutral; safe from any thread, returns at once."""
@@ -250,6 +271,7 @@ class Daemon:
     def _begin_calibration(self) -> None:
         self._retargeter.calibrate()
         self._calibration_asked = True
+        self._on_calibrate(self._clock.now_ns())
 
     def _open_segment(self, stack: contextlib.AsyncExitStack) -> Segment:
         """Return the shared-memory segment, or on a system without any a stand-in, loudly."""
@@ -291,10 +313,27 @@ class Daemon:
             "dropped": render.dropped,
             "tracked": render.tracked,
             "tracker": self._source() if render.tracked else "waiting for a face",
+            "sources": self._sources(),
             "obs": self._obs_state(),
             "stopped": sorted(self._lost),
             "latency_ms": _latency_ms(self._telemetry),
             "counters": self._telemetry.counters(),
+        }
+
+    def _sources(self, *, with_face: bool = False) -> list[dict[str, object]]:
+        now_ns = self._clock.now_ns()
+        return [
+            plain_status(status, now_ns, with_face=with_face) for status in self._inputs.status()
+        ]
+
+    def _trackers(self) -> dict[str, object]:
+        """Return what `vtbridge trackers` shows: every source with its face, and the one shown."""
+        newest = self._faces.peek()
+        return {
+            "name": self._config.publish.name,
+            "sources": self._sources(with_face=True),
+            "movers": self._inputs.movers(),
+            "face": None if newest is None else plain_face(newest.value, self._clock.now_ns()),
         }
 
     def _obs_state(self) -> str:

@@ -26,6 +26,7 @@ from vtbridge.errors import (
     VtbridgeError,
 )
 from vtbridge.publish.vtbf import FrameReader, FrameWriter, Liveness, list_segments, segment_path
+from vtbridge.tracking.receivers.port_holder import process_of_port
 
 _SHM_WANTED_BYTES = 64 << 20
 _SELF_TEST_FRAMES = 60
@@ -122,14 +123,15 @@ def _picture(config: Config) -> Iterator[Finding]:
 
 def _ports(config: Config) -> Iterator[Finding]:
     """Try every port that the daemon would take; a daemon that runs already has them."""
-    from vtbridge.tracking.protocols.table import PROTOCOLS
+    from vtbridge.tracking.receivers.ports import listeners
+    from vtbridge.tracking.receivers.streams import accepting_ports
 
-    everywhere = "0.0.0.0" if config.tracking.lan else _LOOPBACK  # noqa: S104 - as the user set it
-    wanted = [
-        (f"{row.name} port", socket.SOCK_DGRAM, everywhere, row.settings(config.tracking).port)
-        for row in PROTOCOLS
-        if row.settings(config.tracking).enabled
-    ]
+    wanted: list[tuple[str, socket.SocketKind, str, int]] = []
+    for listener in listeners(config.tracking):
+        names = ", ".join(row.name for row in listener.homes)
+        wanted.append((f"{names} port", socket.SOCK_DGRAM, listener.host, listener.port))
+    for name, (host, port) in accepting_ports(config.tracking).items():
+        wanted.append((f"{name} port", socket.SOCK_STREAM, host, port))
     if config.control.osc_enabled:
         wanted.append(("osc port", socket.SOCK_DGRAM, _LOOPBACK, config.control.osc_port))
     wanted.append(("page port", socket.SOCK_STREAM, _LOOPBACK, config.control.http_port))
@@ -151,7 +153,7 @@ def _port(
         try:
             probe.bind((address, port))
         except OSError as error:
-            holder = _port_holder(kind, port)
+            holder = process_of_port(port, kind)
             if holder is not None and holder.pid == own_pid:
                 return Finding(check, Verdict.OK, f"{seen} is held by the running daemon")
             by = f" (held by {holder.name()}, pid {holder.pid})" if holder else ""
@@ -162,16 +164,6 @@ def _port(
                 "close that program, or set another port in config.toml",
             )
     return Finding(check, Verdict.OK, f"{seen} is free")
-
-
-def _port_holder(kind: socket.SocketKind, port: int) -> psutil.Process | None:
-    try:
-        for connection in psutil.net_connections("udp" if kind is socket.SOCK_DGRAM else "tcp"):
-            if connection.laddr and connection.laddr.port == port and connection.pid:
-                return psutil.Process(connection.pid)
-    except psutil.Error:
-        pass
-    return None
 
 
 def _daemon_pid(config: Config) -> int | None:

@@ -7,7 +7,8 @@ from vtbridge.datatypes import FaceFrame
 from vtbridge.flow.pacer import Pacer
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
-from vtbridge.tracking.senders.performance import face_at
+from vtbridge.tracking.senders.performance import SOURCE, face_at
+from vtbridge.tracking.source_status import RateMeter, SourceState, SourceStatus
 
 _FACES_PER_S = 60.0
 
@@ -19,6 +20,9 @@ class PerformanceSource(ThreadService):
         super().__init__("performance")
         self._faces = faces
         self._clock = clock
+        self._rate = RateMeter()
+        self._count = 0
+        self._face: FaceFrame | None = None
 
     def serve(self) -> None:
         """Perform until stopped."""
@@ -26,4 +30,21 @@ class PerformanceSource(ThreadService):
         start_ns = self._clock.now_ns()
         while not self.stopping.is_set():
             t_ns = pacer.wait()
-            self._faces.put(face_at((t_ns - start_ns) / NS_PER_S, t_ns))
+            self._face = face_at((t_ns - start_ns) / NS_PER_S, t_ns)
+            self._rate.saw(t_ns)
+            self._count += 1
+            self._faces.put(self._face)
+
+    def status(self) -> SourceStatus:
+        """Return how the performance goes; safe to call from any thread."""
+        return SourceStatus(
+            source=SOURCE,
+            title="Built-in performance",
+            place="vtbridge demo",
+            state=SourceState.WAITING if self._face is None else SourceState.LIVE,
+            fps=self._rate.fps,
+            jitter_ms=self._rate.jitter_ms,
+            packets=self._count,
+            last_ns=self._rate.last_ns,
+            face=self._face,
+        )

@@ -1,4 +1,4 @@
-"""``vtbridge bench``: milliseconds a frame of every runtime, beside the reference."""
+"""``vtbridge bench``: milliseconds a frame of every runtime and every tracker's protocol."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from vtbridge.cli.pose import ThreadsOption, WeightsOption
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
+
     from vtbridge.render.benchmark.measure import Contender, Result
 
 REFERENCE = "reference"
+_TRACKED_FRAMES = 600
 
 
 def bench(
@@ -42,13 +45,16 @@ def bench(
     ] = False,
     weights: WeightsOption = "tha3-separable-float",
     threads: ThreadsOption = 0,
+    tracking: Annotated[
+        bool, typer.Option("--tracking", help="Measure the trackers' side alone; needs no weights.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Measure how long each runtime needs for a frame on this machine.
+    """Measure how long each runtime, and each tracker's protocol, needs for a frame here.
 
     All runtimes take turns, frame by frame, so that they stay comparable on a busy machine.
     A frame counts from the pose to the 8-bit picture. What cannot run is listed with its
-    reason.
+    reason. Of a tracker a frame counts from its datagrams to the pose.
 
     [bold]Examples[/bold]
 
@@ -57,16 +63,52 @@ def bench(
       vtbridge bench --poses recorded.json.gz --frames 100 --json
 
       vtbridge bench --no-reference --threads 1
+
+      vtbridge bench --tracking
     """
     import json as json_format
+
+    from rich.console import Console
+
+    from vtbridge.errors import ConfigError
+    from vtbridge.render.benchmark.machine import describe_machine
+
+    if tracking and (poses is not None or reference is not None or no_reference):
+        raise ConfigError(
+            "--tracking renders nothing: leave out --poses, --reference and --no-reference"
+        )
+    err = Console(stderr=True)
+    report: dict[str, Any] = {"machine": describe_machine()}
+    if not tracking:
+        report |= _measure_runtimes(
+            frames, poses, picture, reference, weights, threads, err, wanted=not no_reference
+        )
+    report["tracking"] = _measure_tracking(err)
+    if json:
+        typer.echo(json_format.dumps(report))
+        return
+    if not tracking:
+        _print_table(report)
+    _print_tracking(report["tracking"])
+
+
+def _measure_runtimes(
+    frames: int,
+    poses: Path | None,
+    picture: str,
+    reference: Path | None,
+    weights: str,
+    threads: int,
+    err: Console,
+    *,
+    wanted: bool,
+) -> dict[str, Any]:
     import tempfile
 
     import numpy as np
-    from rich.console import Console
     from rich.progress import Progress
 
     from vtbridge.app.characters import open_picture
-    from vtbridge.render.benchmark.machine import describe_machine
     from vtbridge.render.benchmark.measure import WARM_UP, measure
     from vtbridge.render.benchmark.pose_path import excerpts, smooth_pose_path
     from vtbridge.render.pose_file import read_poses
@@ -74,8 +116,6 @@ def bench(
     count = frames + WARM_UP
     chosen = smooth_pose_path(count) if poses is None else excerpts(read_poses(poses), count)
     character = open_picture(picture)
-    machine = describe_machine()
-    err = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="vtbridge-bench-") as scratch:
         folder = Path(scratch)
         inputs = folder / "inputs.npz"
@@ -85,17 +125,45 @@ def bench(
             contenders = _contenders(inputs, weights, threads)
             contenders.insert(
                 0,
-                _reference(inputs, weights, threads, reference, folder, wanted=not no_reference),
+                _reference(inputs, weights, threads, reference, folder, wanted=wanted),
             )
             progress.update(task, description="rendering")
             results = measure(
                 contenders, frames, lambda done: progress.update(task, completed=done)
             )
-    report = _report(results, machine, frames, str(poses or "made-up performance"), character.name)
-    if json:
-        typer.echo(json_format.dumps(report))
-    else:
-        _print_table(report)
+    return _report(results, frames, str(poses or "made-up performance"), character.name)
+
+
+def _measure_tracking(err: Console) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from rich.progress import Progress
+
+    from vtbridge.app.tracking_bench import FPS, LIMIT_MS, measure_tracking
+    from vtbridge.clock import MonotonicClock
+    from vtbridge.tracking.protocols.table import PROTOCOLS
+
+    with Progress(console=err, transient=True) as progress:
+        task = progress.add_task("tracking", total=len(PROTOCOLS))
+        results = measure_tracking(
+            _TRACKED_FRAMES,
+            MonotonicClock(),
+            advanced=lambda done: progress.update(task, completed=done),
+        )
+    return {
+        "fps": FPS,
+        "limit_ms": LIMIT_MS,
+        "kept": all(result.kept for result in results),
+        "results": [
+            {
+                **asdict(result),
+                "p50_ms": round(result.p50_ms, 4),
+                "p99_ms": round(result.p99_ms, 4),
+                "kept": result.kept,
+            }
+            for result in results
+        ],
+    }
 
 
 def _contenders(inputs: Path, weights: str, threads: int) -> list[Contender]:
@@ -154,9 +222,7 @@ def _reference(
     return Contender(REFERENCE, Job(inputs=inputs, settings=settings, reference=folder / REFERENCE))
 
 
-def _report(
-    results: Sequence[Result], machine: dict[str, Any], frames: int, poses: str, picture: str
-) -> dict[str, Any]:
+def _report(results: Sequence[Result], frames: int, poses: str, picture: str) -> dict[str, Any]:
     reference = next((r for r in results if r.name == REFERENCE and r.turns), None)
     rows: list[dict[str, Any]] = []
     for result in results:
@@ -176,7 +242,6 @@ def _report(
             row["reason"] = result.problem
         rows.append(row)
     return {
-        "machine": machine,
         "poses": poses,
         "picture": picture,
         "frames": frames,
@@ -222,3 +287,30 @@ def _print_table(report: dict[str, Any]) -> None:
     for row in report["results"]:
         if not row["ran"]:
             console.print(f"{row['name']} not run: {row['reason']}", highlight=False, markup=False)
+
+
+def _print_tracking(report: dict[str, Any]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(box=box.SIMPLE, padding=0, pad_edge=False)
+    table.add_column("protocol", no_wrap=True)
+    for header in ("p50", "p99", "faces"):
+        table.add_column(f" {header}", justify="right", no_wrap=True)
+    table.add_column(" promise")
+    for row in report["results"]:
+        table.add_row(
+            row["name"],
+            f"{row['p50_ms']:.3f}",
+            f"{row['p99_ms']:.3f}",
+            f"{row['faces']} of {row['frames']}",
+            " kept" if row["kept"] else " broken",
+        )
+    console.print(
+        "Trackers: milliseconds from a frame's datagrams to the pose (parse, fuse, smooth, "
+        f"retarget, idle); promised: p99 below {report['limit_ms']} ms",
+        highlight=False,
+    )
+    console.print(table)

@@ -11,6 +11,7 @@ import typer
 
 from vtbridge import __version__
 from vtbridge.cli import (
+    animate,
     bench,
     calibrate,
     config,
@@ -18,8 +19,11 @@ from vtbridge.cli import (
     doctor,
     obs,
     pose,
+    record,
+    replay,
     run,
     send,
+    trackers,
     watch,
     weights,
 )
@@ -38,7 +42,11 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(demo.demo)
 app.command(epilog="Parameters: " + ", ".join(param.label for param in PoseParam) + ".")(pose.pose)
+app.command()(animate.animate)
 app.command()(calibrate.calibrate)
+app.command()(record.record)
+app.command()(replay.replay)
+app.command()(trackers.trackers)
 app.command()(send.send)
 app.command()(watch.watch)
 app.command()(bench.bench)

@@ -22,6 +22,10 @@ PictureOption = Annotated[
     str | None, typer.Option("--picture", "-p", help="A picture's path, or a built-in name.")
 ]
 NameOption = Annotated[str | None, typer.Option("--name", "-n", help="Name of the avatar in OBS.")]
+PersonOption = Annotated[
+    str | None,
+    typer.Option("--person", help="Who plays: whose neutral faces are used and kept."),
+]
 FpsOption = Annotated[float | None, typer.Option(min=1, max=240, help="Frames a second wanted.")]
 
 
@@ -30,8 +34,15 @@ def run(
     picture: PictureOption = None,
     name: NameOption = None,
     fps: FpsOption = None,
+    person: PersonOption = None,
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Stop by itself after this long.")
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Keep what the trackers send, for `vtbridge replay`: bug.vtbrec."
+        ),
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
@@ -46,6 +57,8 @@ def run(
       vtbridge run --picture me.png            your own picture
 
       vtbridge run -c stream.toml -n stream    other settings, another avatar
+
+      vtbridge run --person Ann                Ann's neutral faces, one for each tracker
     """
     import asyncio
 
@@ -54,7 +67,8 @@ def run(
     from vtbridge.config.load import load_config
 
     set_up_logging(verbose=verbose)
-    daemon = tracked_daemon(with_options(load_config(config), picture=picture, name=name, fps=fps))
+    settings = with_options(load_config(config), picture=picture, name=name, fps=fps, person=person)
+    daemon = tracked_daemon(settings, record_to=record)
 
     def greet(url: str) -> None:
         typer.echo(f"preview: {url}", err=True)
@@ -66,7 +80,12 @@ def run(
 
 
 def with_options(
-    config: Config, *, picture: str | None, name: str | None, fps: float | None
+    config: Config,
+    *,
+    picture: str | None,
+    name: str | None,
+    fps: float | None,
+    person: str | None = None,
 ) -> Config:
     """Return ``config`` with the options that were given on the command line.
 
@@ -85,6 +104,8 @@ def with_options(
         tables["avatar"]["fps"] = fps
     if name is not None:
         tables["publish"]["name"] = name
+    if person is not None:
+        tables["retarget"]["calibration"]["person"] = person
     try:
         return Config.model_validate(tables)
     except ValidationError as error:

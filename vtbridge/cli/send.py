@@ -1,9 +1,9 @@
-"""``vtbridge send``: be a tracker, from a capture or the built-in performance."""
+"""``vtbridge send``: be a tracker, from a recording or the built-in performance."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +13,8 @@ import typer
 from vtbridge.tracking.formats import Packing, ProtocolName, TextVersion
 
 if TYPE_CHECKING:
+    from vtbridge.datatypes import FaceFrame
+    from vtbridge.tracking.recordings.open import Recording
     from vtbridge.tracking.senders.playback import Burst, PlaybackSummary
 
 _LOOPBACK = "127.0.0.1"
@@ -20,21 +22,25 @@ _PROGRESS_AFTER_S = 2.0
 
 
 def send(
-    capture: Annotated[
+    recording: Annotated[
         Path | None,
-        typer.Argument(help="A .udpcap capture; the built-in performance if left out."),
+        typer.Argument(
+            help="A recording (.vtbrec, .udpcap, Live Link .csv, each also as .gz); the "
+            "built-in performance if left out."
+        ),
     ] = None,
     to: Annotated[
         str | None,
         typer.Option(
-            metavar="HOST[:PORT]", help="Where to send; this computer and the protocol's own port."
+            metavar="HOST[:PORT]",
+            help="Where to send; this computer, and each protocol's own port.",
         ),
     ] = None,
     protocol: Annotated[
         ProtocolName | None,
         typer.Option(
-            help="What to send the performance as, vmc if left out; of a capture it only "
-            "chooses the port, which else its first datagram does."
+            help="What to send the performance as, vmc if left out; of a recording it only "
+            "chooses the port, which else each datagram's own protocol does."
         ),
     ] = None,
     packing: Annotated[
@@ -49,14 +55,21 @@ def send(
     seconds: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Stop after this long; else at the capture's end, or never (Ctrl-C)."
+            min=0, help="Stop after this long; else at the recording's end, or never (Ctrl-C)."
         ),
     ] = None,
     speed: Annotated[float, typer.Option(min=0.01, max=100, help="2 = twice as fast.")] = 1.0,
-    loop: Annotated[bool, typer.Option("--loop", help="Play the capture again and again.")] = False,
+    loop: Annotated[
+        bool, typer.Option("--loop", help="Play the recording again and again.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was sent as JSON.")] = False,
 ) -> None:
     """Send face data like a tracker, to try vtbridge (or any receiver) without one.
+
+    Of a recording the datagrams are sent, bit for bit, and not what webcam or microphone
+    saw; a Live Link CSV is sent as Live Link's datagrams. As fmv3 it acts as the phone:
+    it begins a stream, waits until that is acknowledged, answers, and also sends to whoever
+    asks at its port (49983, where that is free).
 
     [bold]Examples[/bold]
 
@@ -66,44 +79,82 @@ def send(
 
     vtbridge send --packing single --to 192.168.1.5:39539
 
-    vtbridge send session.udpcap --to 127.0.0.1:39539 --speed 2 --loop
+    vtbridge send session.vtbrec --to 192.168.1.5 --speed 2 --loop
     """
     from vtbridge.clock import MonotonicClock
-    from vtbridge.tracking.senders.playback import bursts_of_capture, play
+    from vtbridge.tracking.recordings.open import open_recording
+    from vtbridge.tracking.senders.fmv3 import Fmv3Phone
+    from vtbridge.tracking.senders.phone import play_as_phone
+    from vtbridge.tracking.senders.playback import RecordingBursts, bursts_of_performance, play
 
-    found = ProtocolName.VMC if capture is None else protocol_of_capture(capture)
-    protocol = protocol or found
-    address = address_from_option(to, protocol)
-    bursts: Iterator[Burst]
-    if capture is None:
-        bursts = _bursts_of_performance(protocol, packing, text_version, fps)
+    played: RecordingBursts | None = None
+    phone = Fmv3Phone()
+    if recording is None:
+        protocol = protocol or ProtocolName.VMC
         what = f"the performance as {protocol.value}"
+        encode = encoder_of(protocol, packing, text_version)
+        bursts: Iterable[Burst] = bursts_of_performance(encode, fps)
     else:
-        bursts = bursts_of_capture(capture, loop=loop)
-        what = capture.name
-    progress = _Progress(f"{what} to {address[0]}:{address[1]}", seconds)
-    interrupted = False
+        opened = open_recording(recording)
+        every_port = protocol is None and ":" not in (to or "")
+        protocol = protocol or first_protocol(opened)
+        bursts = played = RecordingBursts(
+            opened,
+            ports=default_ports() if every_port else {},
+            loop=loop,
+            encode=encoder_of(ProtocolName(opened.faces_are)) if opened.faces_are else None,
+        )
+        what = recording.name
+    is_phone = recording is None and protocol is ProtocolName.FMV3
+    address = address_from_option(to, protocol)
+    progress = _Progress(f"{what} to {address[0]}", seconds)
+    clock, interrupted = MonotonicClock(), False
     try:
         with progress:
-            play(
-                bursts,
-                address,
-                MonotonicClock(),
-                speed=speed,
-                seconds=seconds,
-                on_sent=progress.update,
-            )
+            if is_phone:
+                play_as_phone(
+                    phone,
+                    address,
+                    clock,
+                    fps=fps,
+                    speed=speed,
+                    seconds=seconds,
+                    on_sent=progress.update,
+                )
+            else:
+                play(bursts, address, clock, speed=speed, seconds=seconds, on_sent=progress.update)
     except KeyboardInterrupt:
         interrupted = True  # the usual end of an endless performance
     sent = progress.sent
+    where = ", ".join(f"{address[0]}:{port}" for port in sent.ports or address[1:])
+    left_out = 0 if played is None else played.faces_left_out
     if as_json:
-        typer.echo(json.dumps({**asdict(sent), "to": f"{address[0]}:{address[1]}"}))
+        typer.echo(json.dumps({**asdict(sent), "to": where, "faces_left_out": left_out}))
         return
     typer.echo(
         f"sent {sent.datagrams} datagrams ({sent.bytes / 1024:.0f} KiB) of {what} "
-        f"to {address[0]}:{address[1]} in {sent.seconds:.1f} s"
+        f"to {where} in {sent.seconds:.1f} s"
         f"{' until interrupted' if interrupted else ''}"
     )
+    if is_phone and not phone.sending:
+        typer.echo(
+            f"nobody at {where} acknowledged the stream, so that no face was sent; does an FMV3 "
+            "receiver listen there?",
+            err=True,
+        )
+    if left_out:
+        typer.echo(
+            f"{left_out} faces of webcam or microphone were not sent: no datagram carried them",
+            err=True,
+        )
+
+
+def default_ports() -> dict[str, int]:
+    """Return the port of each protocol."""
+    from vtbridge.tracking.protocols.table import PROTOCOLS
+    from vtbridge.tracking.settings import TrackingSettings
+
+    return {row.name: row.settings(TrackingSettings()).port for row in PROTOCOLS}
 
 
 def address_from_option(to: str | None, protocol: ProtocolName) -> tuple[str, int]:
@@ -115,12 +166,8 @@ def address_from_option(to: str | None, protocol: ProtocolName) -> tuple[str, in
     import socket
 
     from vtbridge.errors import ConfigError
-    from vtbridge.tracking.protocols.table import PROTOCOLS
-    from vtbridge.tracking.settings import TrackingSettings
 
-    default_port = next(
-        row.settings(TrackingSettings()).port for row in PROTOCOLS if row.name == protocol.value
-    )
+    default_port = default_ports()[protocol.value]
     host, colon, port_text = (to or _LOOPBACK).partition(":")
     port = int(port_text) if port_text.isascii() and port_text.isdigit() else 0
     if not colon:
@@ -135,46 +182,45 @@ def address_from_option(to: str | None, protocol: ProtocolName) -> tuple[str, in
     return str(address[0]), int(address[1])
 
 
-def protocol_of_capture(capture: Path) -> ProtocolName:
-    """Return what the first datagram of a capture is written in.
+def first_protocol(recording: Recording) -> ProtocolName:
+    """Return what the first datagram of a recording is written in.
 
     Raises:
-        ConfigError: the file is not there or cannot be read.
-        PacketError: it is no capture.
-        VtbridgeError: it holds no datagram.
+        VtbridgeError: it holds no datagram, or one that this vtbridge does not know.
     """
-    from vtbridge.errors import ConfigError, VtbridgeError
-    from vtbridge.tracking.recordings.udpcap import iter_capture
+    from vtbridge.errors import VtbridgeError
+    from vtbridge.tracking.recordings.session import RecordedDatagram
 
+    name = recording.faces_are
+    if name is None:
+        records = recording.records()
+        name = next((r.protocol for r in records if isinstance(r, RecordedDatagram)), None)
+    if name is None:
+        raise VtbridgeError(f"{recording.path} holds no datagram; nothing was sent")
     try:
-        if capture.exists() and not (capture.is_file() or capture.is_dir()):
-            raise ConfigError(f"{capture} is no file; name a .udpcap capture")
-        first = next(iter_capture(capture), None)
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"there is no capture {capture}; leave it out to send the performance"
+        return ProtocolName(name)
+    except ValueError as error:
+        raise VtbridgeError(
+            f"{recording.path} holds {name!r:.40}, which this vtbridge does not know; name a "
+            "port: --to HOST:PORT --protocol vmc"
         ) from error
-    except OSError as error:
-        raise ConfigError(
-            f"the capture {capture} cannot be read: {error.strerror}; check the file and its "
-            "permissions"
-        ) from error
-    if first is None:
-        raise VtbridgeError(f"{capture} holds no datagram; nothing was sent")
-    is_osc = first.data.startswith((b"#bundle", b"/"))
-    return ProtocolName.VMC if is_osc else ProtocolName.IFACIALMOCAP
 
 
-def _bursts_of_performance(
-    protocol: ProtocolName, packing: Packing, text_version: TextVersion, fps: float
-) -> Iterator[Burst]:
+def encoder_of(
+    protocol: ProtocolName,
+    packing: Packing = Packing.BUNDLE,
+    text_version: TextVersion = TextVersion.V2,
+) -> Callable[[FaceFrame], list[bytes]]:
+    """Return what writes a face as the datagrams of ``protocol``."""
+    from vtbridge.tracking.protocols.table import PROTOCOLS
     from vtbridge.tracking.senders.ifacialmocap import encode_ifacialmocap
-    from vtbridge.tracking.senders.playback import bursts_of_performance
     from vtbridge.tracking.senders.vmc import encode_vmc
 
     if protocol is ProtocolName.VMC:
-        return bursts_of_performance(lambda face: encode_vmc(face, packing), fps)
-    return bursts_of_performance(lambda face: [encode_ifacialmocap(face, text_version)], fps)
+        return lambda face: encode_vmc(face, packing)
+    if protocol is ProtocolName.IFACIALMOCAP:
+        return lambda face: [encode_ifacialmocap(face, text_version)]
+    return next(row for row in PROTOCOLS if row.name == protocol.value).encoder()
 
 
 class _Progress:

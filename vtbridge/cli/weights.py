@@ -59,6 +59,7 @@ def pull(
     Examples:
       vtbridge weights pull
       vtbridge weights pull character-lambda
+      vtbridge weights pull face-landmarker
     """
     from vtbridge.render.weights.pull import pull as pull_weights
 

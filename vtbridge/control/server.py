@@ -11,7 +11,7 @@ from pathlib import Path
 from aiohttp import WSMsgType, web
 
 from vtbridge.clock import Clock, MonotonicClock
-from vtbridge.control.http_guard import WEBSOCKET_PROTOCOL, Guard
+from vtbridge.control.http_guard import WEBSOCKET_PROTOCOL, Guard, Handler
 from vtbridge.control.preview import PreviewHub
 from vtbridge.datatypes import Frame
 from vtbridge.errors import PortInUse
@@ -35,6 +35,8 @@ class ControlServer:
         status: called on the event loop; a JSON object of the daemon's state.
         commands: name to what ``POST /api/NAME`` does; must return at once.
         clock: for the rate limit.
+        views: name to what ``GET /api/NAME`` answers, as ``status``: more of the state than
+            a page wants twice a second.
     """
 
     def __init__(
@@ -44,6 +46,8 @@ class ControlServer:
         status: Status,
         commands: Commands,
         clock: Clock | None = None,
+        *,
+        views: Mapping[str, Status] | None = None,
     ) -> None:
         self._wanted_port = port
         self._token = token
@@ -58,6 +62,8 @@ class ControlServer:
         app.router.add_get("/", self._get_page)
         app.router.add_get("/api/status", self._get_status)
         app.router.add_get("/api/preview", self._get_preview)
+        for name, view in (views or {}).items():
+            app.router.add_get(f"/api/{name}", _get_view(view))
         app.router.add_post("/api/{command}", self._post_command)
         app.router.add_static("/studio/", _STUDIO)
         app.on_shutdown.append(self._close_sockets)
@@ -153,3 +159,10 @@ class ControlServer:
         while not socket.closed:
             await socket.send_str(json.dumps(dict(self._status())))
             await asyncio.sleep(_STATUS_PERIOD_S)
+
+
+def _get_view(view: Status) -> Handler:
+    async def get(_request: web.Request) -> web.StreamResponse:
+        return web.json_response(dict(view()))
+
+    return get

@@ -11,11 +11,14 @@ import random
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vtbridge.clock import NS_PER_S
-from vtbridge.datatypes import F32Array, Pose, clamp_pose
+from vtbridge.datatypes import Pose
 from vtbridge.expressions.settings import IdleSettings
 from vtbridge.pose_params import POSE_SIZE, PoseParam
+
+F64Array = NDArray[np.float64]
 
 _CLOSING_SHARE, _CLOSED_SHARE = 0.35, 0.1
 """Parts of a blink: lids fall in a third of it, rest, and rise in the remaining half."""
@@ -55,7 +58,7 @@ class _Saccade:
 
 
 class IdleMotion:
-    """Add breathing to every pose and fill in where ``presence`` is below 1.
+    """Add breathing to every pose and fill in what no tracker drives.
 
     Args:
         settings: the table ``[idle]``.
@@ -81,20 +84,40 @@ class IdleMotion:
         self._settings = settings
 
     def apply(self, pose: Pose, now_ns: int) -> Pose:
-        """Return ``pose`` breathing, and blended towards idle by 1 - ``presence``.
+        """Return ``pose`` breathing, and alive where nobody drives it.
 
-        ``now_ns`` must not run backwards. What nobody drives is dated ``now_ns``.
+        What no tracker covers is idle motion, whatever ``when_lost`` says; what a tracker
+        covers and lost becomes what ``when_lost`` says. ``now_ns`` must not run backwards.
+        What nobody drives is dated ``now_ns``.
         """
         self._advance(now_ns)
-        values: F32Array = pose.values.copy()
-        missing = 1.0 - min(max(pose.presence, 0.0), 1.0)
-        if missing > 0.0 and self._settings.when_lost != "freeze":
-            idle = self._idle_values()
-            values += (idle - values) * np.float32(missing)
-        breath = (1.0 - math.cos(math.tau * self._breath_turns)) / 2
-        values[PoseParam.BREATHING] = breath * self._settings.breathing_depth
-        t_ns = now_ns if missing >= 1.0 else pose.t_ns
-        return Pose(clamp_pose(values), t_ns, pose.presence)
+        schema = pose.schema
+        presence = min(max(pose.presence, 0.0), 1.0)
+        values = pose.values.astype(np.float64)
+        if presence < 1.0 or pose.coverage is not None:
+            values = self._filled(values, presence, pose)
+        if (breathing := schema.index.get(PoseParam.BREATHING.label)) is not None:
+            breath = (1.0 - math.cos(math.tau * self._breath_turns)) / 2
+            values[breathing] = breath * self._settings.breathing_depth
+        t_ns = now_ns if presence <= 0.0 else pose.t_ns
+        shown = schema.clamp(values.astype(np.float32))
+        return Pose(shown, t_ns, pose.presence, pose.coverage, schema)
+
+    def _filled(self, values: F64Array, presence: float, pose: Pose) -> F64Array:
+        """Return ``values`` with what nobody drives filled in, float64 [size]."""
+        when_lost = self._settings.when_lost
+        coverage = 1.0 if pose.coverage is None else pose.coverage.astype(np.float64)
+        alive = 1.0 - coverage
+        lost = (1.0 - presence) * coverage
+        filled = values * (1.0 - alive - lost)
+        if when_lost == "freeze":
+            filled += values * lost
+        elif when_lost == "idle":
+            alive = alive + lost
+        if pose.coverage is not None or when_lost == "idle":
+            filled += pose.schema.project(self._idle_face()) * alive
+        # A lid that idles may meet one that an emotion closes.
+        return filled if pose.coverage is None else pose.schema.share_lids(filled)
 
     def _advance(self, now_ns: int) -> None:
         if self._epoch_ns is None:
@@ -131,12 +154,10 @@ class IdleMotion:
         self._saccade = _Saccade(t_s, length_s, from_x, from_y, to_x, to_y)
         self._next_look_s = t_s + length_s + self._random.uniform(0.8, 3.5)
 
-    def _idle_values(self) -> F32Array:
-        """Return the pose of a character left alone at the present moment, float32 [45]."""
-        values = np.zeros(POSE_SIZE, np.float32)
+    def _idle_face(self) -> list[float]:
+        """Return the 45 parameters of a character left alone at the present moment."""
+        values = [0.0] * POSE_SIZE
         settings = self._settings
-        if settings.when_lost == "neutral":
-            return values
         lid = lid_closure((self._t_s - self._blink_start_s) / settings.blink_length_s)
         values[PoseParam.EYE_WINK_LEFT] = values[PoseParam.EYE_WINK_RIGHT] = lid
         values[PoseParam.MOUTH_RAISED_CORNER_LEFT] = settings.smile

@@ -1,8 +1,13 @@
-"""ARKit's blendshapes to THA3's brows, eyes and mouth.
+"""ARKit's blendshapes to the 45 parameters: smooth, and with all the shapes there are.
 
-The formulas are those of the talking-head-anime-3-demo's iFacialMocap puppeteer, so that a
-face looks as it does there. Additions: a soft border between closed and open mouth
-(``mouth.open_seam``), and mouth_smirk and mouth_eee, which are off by default.
+It follows talking-head-anime-3-demo's mapping (``arkit_reference``) where that one is good,
+and differs on purpose:
+
+- every seam is a ramp, and ramps are as long as faces really move, so that nothing jumps;
+- lips count, not the jaw: a jaw dropped behind closed lips leaves the mouth closed;
+- each side of brows and mouth moves by itself;
+- half-closed lids look unimpressed or relaxed where brows or mouth say so;
+- mouth_smirk, mouth_eee, mouth_delta and a pout are shown.
 """
 
 from __future__ import annotations
@@ -13,111 +18,22 @@ from vtbridge.pose_params import PoseParam
 from vtbridge.retarget.mouth import vowels_from_lips
 from vtbridge.retarget.settings import MouthSettings, RetargetSettings
 
-_SIDES = (("Left", 0), ("Right", 1))
+SIDES = (("Left", 0), ("Right", 1))
 """Suffix of a blendshape, and how far its pose parameter lies behind that of the left side."""
 
 BROW_NAMES = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight", "browDownLeft", "browDownRight")
 BLINK_NAMES = ("eyeBlinkLeft", "eyeBlinkRight")
 EYELID_NAMES = tuple(
-    f"{shape}{side}" for shape in ("eyeBlink", "eyeWide", "cheekSquint") for side, _ in _SIDES
+    f"{shape}{side}"
+    for shape in ("eyeBlink", "eyeWide", "eyeSquint", "cheekSquint")
+    for side, _ in SIDES
 )
+SMILE_NAMES = tuple(f"mouth{shape}{side}" for shape in ("Smile", "Dimple") for side, _ in SIDES)
 MOUTH_NAMES = (
-    *("jawOpen", "jawLeft", "jawRight", "mouthFunnel", "mouthPucker", "mouthLeft", "mouthRight"),
-    "mouthShrugUpper",
-    *(
-        f"mouth{shape}{side}"
-        for shape in ("Smile", "Frown", "LowerDown", "Stretch")
-        for side, _ in _SIDES
-    ),
+    *("jawOpen", "jawLeft", "jawRight", "mouthClose", "mouthFunnel", "mouthPucker"),
+    *("mouthLeft", "mouthRight", "mouthShrugLower", "mouthShrugUpper", "tongueOut"),
+    *(f"mouth{shape}{side}" for shape in ("Frown", "LowerDown", "Stretch") for side, _ in SIDES),
 )
-
-# Where the reference's ramps begin and how long they are, in units of the blendshape.
-_SMILE_FROM, _SMILE_RAMP = 0.4, 0.2
-_BROW_DOWN_FULL = 0.4
-_EYE_WIDE_FULL = 0.5
-_BLINK_FULL = 0.8
-_SQUINT_FROM, _SQUINT_RAMP = 0.1, 0.6
-_FROWN_FULL = 0.6
-_JAW_FROM, _JAW_RAMP = 0.1, 0.3
-_SIDEWAYS_FROM = 0.15
-_STRETCH_FROM = 0.25
-
-
-def write_face_from_arkit(
-    values: list[float], shapes: Mapping[str, float], settings: RetargetSettings
-) -> None:
-    """Set brows, eyelids and mouth in the 45 ``values``.
-
-    Args:
-        values: pose in the making, zeros for what is written here.
-        shapes: ARKit name to 0..1, measured from the neutral face; absent = 0.
-        settings: how brows and lids are shown.
-    """
-    get = shapes.get
-    smile = (get("mouthSmileLeft", 0.0) + get("mouthSmileRight", 0.0)) / 2 + get(
-        "mouthShrugUpper", 0.0
-    )
-    smiling = _unit((smile - _SMILE_FROM) / _SMILE_RAMP)
-    serious = 1.0 - smiling
-
-    brow_down = BROW_DOWN_PARAMS[settings.eyebrow_down_as]
-    lid = LID_PARAMS[settings.wink_as]
-    brow_inner_up = get("browInnerUp", 0.0)
-    brow_happy = _unit(smile) * smiling
-    for side, offset in _SIDES:
-        brow_up = _unit(brow_inner_up + get(f"browOuterUp{side}", 0.0))
-        closed = _unit(get(f"eyeBlink{side}", 0.0) / _BLINK_FULL)
-        squint = get(f"cheekSquint{side}", 0.0)
-        values[PoseParam.EYEBROW_RAISED_LEFT + offset] = brow_up
-        values[brow_down + offset] = serious * _unit(get(f"browDown{side}", 0.0) / _BROW_DOWN_FULL)
-        values[PoseParam.EYEBROW_HAPPY_LEFT + offset] = brow_happy
-        values[PoseParam.EYE_SURPRISED_LEFT + offset] = _unit(
-            get(f"eyeWide{side}", 0.0) / _EYE_WIDE_FULL
-        )
-        values[lid + offset] = serious * closed
-        values[PoseParam.EYE_HAPPY_WINK_LEFT + offset] = smiling * closed
-        values[PoseParam.EYE_RAISED_LOWER_EYELID_LEFT + offset] = _unit(
-            (squint - _SQUINT_FROM) / _SQUINT_RAMP
-        )
-    _write_mouth(values, shapes, _unit(smile), settings.mouth)
-
-
-def _write_mouth(
-    values: list[float], shapes: Mapping[str, float], smile: float, settings: MouthSettings
-) -> None:
-    get = shapes.get
-    values[PoseParam.MOUTH_RAISED_CORNER_LEFT] = smile
-    values[PoseParam.MOUTH_RAISED_CORNER_RIGHT] = smile
-    if settings.smirk_gain:
-        sideways = max(
-            abs(get("jawLeft", 0.0) - get("jawRight", 0.0)),
-            abs(get("mouthLeft", 0.0) - get("mouthRight", 0.0)),
-        )
-        values[PoseParam.MOUTH_SMIRK] = _unit((sideways - _SIDEWAYS_FROM) * settings.smirk_gain)
-
-    opening = _unit((get("jawOpen", 0.0) - _JAW_FROM) / _JAW_RAMP)
-    # The reference switches between a closed and an open mouth, which flickers on the border.
-    openness = min(opening / settings.open_seam, 1.0) if settings.open_seam else float(opening > 0)
-    frown = get("mouthFrownLeft", 0.0) + get("mouthFrownRight", 0.0)
-    lowered = (1.0 - openness) * _unit(frown / _FROWN_FULL)
-    values[PoseParam.MOUTH_LOWERED_CORNER_LEFT] = lowered
-    values[PoseParam.MOUTH_LOWERED_CORNER_RIGHT] = lowered
-    if openness == 0.0:
-        return
-    vowels = vowels_from_lips(
-        opening,
-        _unit(get("mouthLowerDownLeft", 0.0) + get("mouthLowerDownRight", 0.0)),
-        _unit(get("mouthFunnel", 0.0)),
-        _unit(get("mouthPucker", 0.0)),
-    )
-    stretch = (get("mouthStretchLeft", 0.0) + get("mouthStretchRight", 0.0)) / 2
-    eee_share = _unit((stretch - _STRETCH_FROM) * settings.eee_gain)
-    values[PoseParam.MOUTH_AAA] = openness * vowels.aaa
-    values[PoseParam.MOUTH_III] = openness * vowels.iii * (1.0 - eee_share)
-    values[PoseParam.MOUTH_EEE] = openness * vowels.iii * eee_share
-    values[PoseParam.MOUTH_UUU] = openness * vowels.uuu
-    values[PoseParam.MOUTH_OOO] = openness * vowels.ooo
-
 
 BROW_DOWN_PARAMS = {
     "angry": PoseParam.EYEBROW_ANGRY_LEFT,
@@ -130,6 +46,161 @@ BROW_DOWN_PARAMS = {
 LID_PARAMS = {"wink": PoseParam.EYE_WINK_LEFT, "relaxed": PoseParam.EYE_RELAXED_LEFT}
 """Left parameter that a closing lid moves, by ``wink_as``; the right one follows it."""
 
+_OWN_SIDE = 0.75
+"""Share of its own side in a corner of the mouth; the rest comes from the other side."""
+_UNIMPRESSED_CLOSES = 0.35
+"""How far eye_unimpressed = 1 closes the eye; seen in what the networks draw."""
+
+
+def write_face_from_arkit(
+    values: list[float], shapes: Mapping[str, float], settings: RetargetSettings
+) -> None:
+    """Set brows, eyelids and mouth in the 45 ``values``.
+
+    Args:
+        values: pose in the making, zeros for what is written here.
+        shapes: ARKit name to 0..1, measured from the neutral face; absent = 0.
+        settings: how brows and lids are shown, and how strongly the rarer shapes.
+    """
+    get = shapes.get
+    smiles = get("mouthSmileLeft", 0.0), get("mouthSmileRight", 0.0)
+    smile = (smiles[0] + smiles[1]) / 2
+    smiling = _gate(smile, 0.3, 0.7)
+    _write_brows(values, shapes, smile, smiling, settings)
+    _write_eyes(values, shapes, smile, smiling, settings)
+    _write_mouth(values, shapes, smiles, settings.mouth)
+
+
+def _write_brows(
+    values: list[float],
+    shapes: Mapping[str, float],
+    smile: float,
+    smiling: float,
+    settings: RetargetSettings,
+) -> None:
+    get = shapes.get
+    inner_up = get("browInnerUp", 0.0)
+    happy = smiling * _ramp(smile, 0.05, 0.7)
+    down_as = BROW_DOWN_PARAMS[settings.eyebrow_down_as]
+    for side, offset in SIDES:
+        outer_up = get(f"browOuterUp{side}", 0.0)
+        # Inner ends up alone is worry; together with the outer ends it is surprise.
+        troubled = (1.0 - smiling) * _ramp(inner_up - outer_up, 0.15, 0.6)
+        raised = _ramp(0.4 * inner_up + 0.6 * outer_up, 0.06, 0.6)
+        values[PoseParam.EYEBROW_HAPPY_LEFT + offset] = happy
+        values[PoseParam.EYEBROW_RAISED_LEFT + offset] = raised * (1.0 - 0.5 * happy)
+        values[PoseParam.EYEBROW_TROUBLED_LEFT + offset] = troubled
+        down = (1.0 - smiling) * _ramp(get(f"browDown{side}", 0.0), 0.05, 0.7)
+        values[down_as + offset] = max(values[down_as + offset], down)
+
+
+def _write_eyes(
+    values: list[float],
+    shapes: Mapping[str, float],
+    smile: float,
+    smiling: float,
+    settings: RetargetSettings,
+) -> None:
+    get, eyes = shapes.get, settings.eyes
+    lid = LID_PARAMS[settings.wink_as]
+    faint_smile = _gate(smile, 0.08, 0.3)
+    for side, offset in SIDES:
+        # Eyes that laugh are shut in a drawing before they are in a face.
+        closed = _ramp(get(f"eyeBlink{side}", 0.0), 0.04, 0.8 - 0.15 * smiling)
+        eye_squint = get(f"eyeSquint{side}", 0.0)
+        half = _gate(closed, 0.12, 0.35) * (1.0 - _gate(closed, 0.6, 0.9))
+        scowl = _gate(max(get(f"browDown{side}", 0.0), eye_squint), 0.2, 0.6) * (1.0 - faint_smile)
+        unimpressed = _unit(half * scowl * eyes.unimpressed_gain)
+        relaxed = closed * _unit(half * faint_smile * eyes.relaxed_gain) * (1.0 - smiling)
+        rest = max(closed - relaxed - _UNIMPRESSED_CLOSES * unimpressed, 0.0)
+        values[PoseParam.EYE_UNIMPRESSED_LEFT + offset] = unimpressed
+        values[PoseParam.EYE_RELAXED_LEFT + offset] = relaxed
+        values[PoseParam.EYE_HAPPY_WINK_LEFT + offset] = smiling * rest
+        values[lid + offset] += (1.0 - smiling) * rest
+        values[PoseParam.EYE_SURPRISED_LEFT + offset] = (1.0 - closed) * _ramp(
+            get(f"eyeWide{side}", 0.0), 0.06, 0.5
+        )
+        values[PoseParam.EYE_RAISED_LOWER_EYELID_LEFT + offset] = _ramp(
+            max(get(f"cheekSquint{side}", 0.0), 0.8 * eye_squint), 0.1, 0.7
+        )
+
+
+def _write_mouth(
+    values: list[float],
+    shapes: Mapping[str, float],
+    smiles: tuple[float, float],
+    settings: MouthSettings,
+) -> None:
+    get = shapes.get
+    lips_apart = max(
+        get("jawOpen", 0.0) - get("mouthClose", 0.0), 0.5 * get("tongueOut", 0.0) - 0.1
+    )
+    opening = _ramp(lips_apart, 0.04, 0.5)
+    openness = min(opening / settings.open_seam, 1.0)
+    frowns = get("mouthFrownLeft", 0.0), get("mouthFrownRight", 0.0)
+    chin_up = 0.3 * max(get("mouthShrugLower", 0.0) - 0.2, 0.0)
+    for _, offset in SIDES:
+        smile = _OWN_SIDE * smiles[offset] + (1.0 - _OWN_SIDE) * smiles[1 - offset]
+        frown = _OWN_SIDE * frowns[offset] + (1.0 - _OWN_SIDE) * frowns[1 - offset]
+        values[PoseParam.MOUTH_RAISED_CORNER_LEFT + offset] = _ramp(smile, 0.04, 0.65)
+        values[PoseParam.MOUTH_LOWERED_CORNER_LEFT + offset] = (1.0 - openness) * _ramp(
+            frown + chin_up, 0.1, 0.55
+        )
+    _write_closed_mouth(values, shapes, smiles, 1.0 - openness, settings)
+    if openness == 0.0:
+        return
+    vowels = vowels_from_lips(
+        opening,
+        _ramp((get("mouthLowerDownLeft", 0.0) + get("mouthLowerDownRight", 0.0)) / 2, 0.03, 0.6),
+        _unit(get("mouthFunnel", 0.0)),
+        _unit(get("mouthPucker", 0.0)),
+    )
+    stretch = (get("mouthStretchLeft", 0.0) + get("mouthStretchRight", 0.0)) / 2
+    eee_share = _unit(settings.eee_gain * _ramp(stretch, 0.2, 0.6))
+    delta_share = _unit(settings.delta_gain * _ramp((frowns[0] + frowns[1]) / 2, 0.2, 0.6))
+    values[PoseParam.MOUTH_AAA] = openness * vowels.aaa * (1.0 - delta_share)
+    values[PoseParam.MOUTH_DELTA] = openness * vowels.aaa * delta_share
+    values[PoseParam.MOUTH_III] = openness * vowels.iii * (1.0 - eee_share)
+    values[PoseParam.MOUTH_EEE] = openness * vowels.iii * eee_share
+    values[PoseParam.MOUTH_UUU] += openness * vowels.uuu
+    values[PoseParam.MOUTH_OOO] = openness * vowels.ooo
+
+
+def _write_closed_mouth(
+    values: list[float],
+    shapes: Mapping[str, float],
+    smiles: tuple[float, float],
+    closedness: float,
+    settings: MouthSettings,
+) -> None:
+    get = shapes.get
+    # The networks draw mouth_smirk as a sly grin, not lopsided: a one-sided smile is one most.
+    mouth_aside = abs(get("mouthLeft", 0.0) - get("mouthRight", 0.0))
+    jaw_aside = abs(get("jawLeft", 0.0) - get("jawRight", 0.0))
+    dimple_aside = abs(get("mouthDimpleLeft", 0.0) - get("mouthDimpleRight", 0.0))
+    smirk = max(
+        _ramp(abs(smiles[0] - smiles[1]), 0.12, 0.45),
+        _ramp(dimple_aside, 0.15, 0.5),
+        0.6 * _ramp(max(mouth_aside, jaw_aside), 0.2, 0.7),
+    )
+    values[PoseParam.MOUTH_SMIRK] = closedness * _unit(settings.smirk_gain * smirk)
+    pout = _ramp(get("mouthPucker", 0.0), 0.4, 0.9)
+    values[PoseParam.MOUTH_UUU] = closedness * _unit(settings.pout_gain * pout)
+
 
 def _unit(value: float) -> float:
-    return min(max(value, 0.0), 1.0)
+    # Comparisons cost a third of min and max, and a face is a hundred of these.
+    return 0.0 if value <= 0.0 else min(value, 1.0)
+
+
+def _ramp(value: float, start: float, full: float) -> float:
+    """Return 0 below ``start``, 1 above ``full``, linear between."""
+    if value <= start:
+        return 0.0
+    return 1.0 if value >= full else (value - start) / (full - start)
+
+
+def _gate(value: float, start: float, full: float) -> float:
+    """Return ``_ramp`` with level ends."""
+    share = _ramp(value, start, full)
+    return share * share * (3.0 - 2.0 * share)

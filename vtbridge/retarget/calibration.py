@@ -1,8 +1,9 @@
-"""The neutral face: taken as a median, subtracted from what follows, kept as a plain dict."""
+"""Neutral faces: taken as a median, subtracted from what follows, kept as a plain dict."""
 
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,13 @@ _FEWEST_SAMPLES = 3
 _RESTART_AFTER_S = 1.0
 """Samples this far apart do not show one and the same resting face."""
 _MAX_NAMES = 200
+_MAX_TRACKERS = 100
+_SOURCE_NAME = re.compile(r"(?:^|\+)([a-z0-9_-]+)(?=:)")
+"""A tracker in a source such as ``vmc:127.0.0.1+webcam:0``; a webcam's may be a path."""
+
+FILE_VERSION = 2
+ANY_TRACKER = "*"
+"""Stands for every tracker without a neutral face of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +55,15 @@ class FaceSample:
     head: HeadPose | None
     iris: IrisTarget
     shapes: Mapping[str, float]
+    source: str = ""
 
 
 class Calibration:
-    """Hold the neutral face, take a new one when asked, and blend it in.
+    """Hold one person's neutral face for each tracker, take new ones, and blend those in.
+
+    Two trackers see the same resting face differently, so each has its own. A face made of
+    several trackers' parts without a neutral face of its own takes that of the first of them
+    that has one.
 
     Args:
         settings: lengths of the window and of the blend.
@@ -61,15 +74,20 @@ class Calibration:
         self.settings = settings
         self._eyelid_names = frozenset(eyelid_names)
         self._with_eyelids = settings.eyelids
-        self._neutral: NeutralFace | None = None
+        self._profiles: dict[str, NeutralFace] = {}
+        self._source: str | None = None
+        self._tracker = ""
+        self._target = NeutralFace()
         self._before = NeutralFace()
         self._blend_start_ns: int | None = None
         self._window: list[FaceSample] | None = None
+        self.takeovers = 0
+        """How often the faces began to come from other trackers than before."""
 
     @property
     def calibrated(self) -> bool:
-        """True once a neutral face was taken or loaded."""
-        return self._neutral is not None
+        """True once a neutral face was taken or loaded, of whatever tracker."""
+        return bool(self._profiles)
 
     @property
     def pending(self) -> bool:
@@ -82,36 +100,29 @@ class Calibration:
         self._with_eyelids = self.settings.eyelids if eyelids is None else eyelids
 
     def clear(self) -> None:
-        """Forget the neutral face: the tracker's own zero counts, at once."""
-        self._neutral, self._window, self._blend_start_ns = None, None, None
-        self._before = NeutralFace()
+        """Forget the neutral faces of all trackers: their own zero counts, at once."""
+        self._profiles, self._window = {}, None
+        self._settle()
 
     def neutral_at(self, sample: FaceSample) -> NeutralFace:
         """Return the neutral face to subtract from ``sample``, after learning from it."""
+        if sample.source != self._source:
+            self._follow(sample.source)
         if self._window is not None:
             self._collect(self._window, sample)
-        target = self._neutral or self._before
-        if self._blend_start_ns is None:
-            return target
-        elapsed_s = (sample.t_ns - self._blend_start_ns) / NS_PER_S
-        if elapsed_s >= self.settings.blend_s:
-            self._blend_start_ns, self._before = None, target
-            return target
-        return _blend(self._before, target, ease(elapsed_s / self.settings.blend_s))
+        return self._blended(sample.t_ns)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the neutral face as numbers and names for a file; empty if there is none."""
-        if self._neutral is None:
+        """Return the neutral faces as numbers and names for a file; empty if there is none."""
+        if not self._profiles:
             return {}
-        head, iris = self._neutral.head, self._neutral.iris
-        return {
-            "head_rad": [head.pitch_rad, head.yaw_rad, head.roll_rad],
-            "iris": [iris.up, iris.own_right],
-            "rest": dict(self._neutral.rest),
-        }
+        trackers = {name: _saved(neutral) for name, neutral in sorted(self._profiles.items())}
+        return {"version": FILE_VERSION, "trackers": trackers}
 
     def load_dict(self, saved: object) -> None:
         """Take over what ``to_dict`` gave, at once; an empty mapping clears.
+
+        A single neutral face, as version 1 saved it, serves every tracker that has none.
 
         Raises:
             ConfigError: not such a mapping, or numbers that no face can have; nothing changes.
@@ -121,16 +132,48 @@ class Calibration:
         if not saved:
             self.clear()
             return
-        unknown = [key for key in saved if key not in ("head_rad", "iris", "rest")]
-        if unknown:
-            raise ConfigError(f"calibration: unknown key {unknown[0]!r:.80}; calibrate again")
-        pitch_rad, yaw_rad, roll_rad = _numbers(saved, "head_rad", 3, math.tau)
-        up, own_right = _numbers(saved, "iris", 2, _MAX_IRIS)
-        neutral = NeutralFace(
-            HeadPose(pitch_rad, yaw_rad, roll_rad), IrisTarget(up, own_right), _rest(saved)
-        )
+        old = "version" not in saved
+        profiles = {ANY_TRACKER: _neutral(saved)} if old else _profiles(saved)
         self.clear()
-        self._neutral = self._before = neutral
+        self._profiles = profiles
+        self._settle()
+
+    def _follow(self, source: str) -> None:
+        """Turn to the neutral face of the trackers that ``source`` names, at once.
+
+        What they see of the same face differs as much as the neutral faces do, so that a
+        blend of the two would fit neither; whoever shows the pose eases over.
+        """
+        first = self._source is None
+        older, self._source = self._tracker, source
+        self._tracker = tracker_from_source(source)
+        if self._tracker == older and not first:
+            return
+        before = self._target
+        self._settle()
+        if self._window:
+            self._window.clear()
+        strangers = set(older.split("+")).isdisjoint(self._tracker.split("+"))
+        if not first and (strangers or before != self._target):
+            self.takeovers += 1
+
+    def _settle(self) -> None:
+        """Let the neutral face of the present tracker count, at once."""
+        self._target = self._before = self._profile() or NeutralFace()
+        self._blend_start_ns = None
+
+    def _profile(self) -> NeutralFace | None:
+        names = (self._tracker, *self._tracker.split("+"), ANY_TRACKER)
+        return next((self._profiles[name] for name in names if name in self._profiles), None)
+
+    def _blended(self, t_ns: int) -> NeutralFace:
+        if self._blend_start_ns is None:
+            return self._target
+        elapsed_s = (t_ns - self._blend_start_ns) / NS_PER_S
+        if elapsed_s >= self.settings.blend_s:
+            self._blend_start_ns, self._before = None, self._target
+            return self._target
+        return _blend(self._before, self._target, ease(elapsed_s / self.settings.blend_s))
 
     def _collect(self, window: list[FaceSample], sample: FaceSample) -> None:
         if window and sample.t_ns - window[-1].t_ns > _RESTART_AFTER_S * NS_PER_S:
@@ -141,27 +184,32 @@ class Calibration:
             return
         # A calibration during the blend of another starts where that one stands.
         self._window = None
-        self._before = self.neutral_at(sample)
+        self._before = self._blended(sample.t_ns)
         neutral = _median(window)
         if not self._with_eyelids:
-            kept = self._neutral.rest if self._neutral else {}
+            kept = self._target.rest
             rest = {n: v for n, v in neutral.rest.items() if n not in self._eyelid_names}
             rest |= {n: v for n, v in kept.items() if n in self._eyelid_names}
             neutral = NeutralFace(neutral.head, neutral.iris, rest)
-        self._neutral = neutral
+        self._profiles[self._tracker] = self._target = neutral
         self._blend_start_ns = sample.t_ns
 
 
-def shapes_from_neutral(
-    shapes: Mapping[str, float], rest: Mapping[str, float]
-) -> Mapping[str, float]:
+def tracker_from_source(source: str) -> str:
+    """Return which trackers a face's ``source`` names, without hosts: ``livelink+microphone``."""
+    names = _SOURCE_NAME.findall(source)
+    return "+".join(sorted(set(names))) if names else source
+
+
+def shapes_from_neutral(shapes: dict[str, float], rest: Mapping[str, float]) -> dict[str, float]:
     """Return ``shapes`` 0..1 measured from ``rest``: 0 at rest and below, still 1 at 1."""
     if not rest:
         return shapes
     moved = dict(shapes)
     for name, at_rest in rest.items():
         if name in moved:
-            moved[name] = max((moved[name] - at_rest) / (1.0 - at_rest), 0.0)
+            value = moved[name]
+            moved[name] = (value - at_rest) / (1.0 - at_rest) if value > at_rest else 0.0
     return moved
 
 
@@ -204,6 +252,51 @@ def _blend(before: NeutralFace, after: NeutralFace, share: float) -> NeutralFace
             for name in before.rest.keys() | after.rest.keys()
         },
     )
+
+
+def _saved(neutral: NeutralFace) -> dict[str, object]:
+    head, iris = neutral.head, neutral.iris
+    return {
+        "head_rad": [head.pitch_rad, head.yaw_rad, head.roll_rad],
+        "iris": [iris.up, iris.own_right],
+        "rest": dict(neutral.rest),
+    }
+
+
+def _profiles(saved: Mapping[object, object]) -> dict[str, NeutralFace]:
+    _refuse_unknown(saved, ("version", "trackers"))
+    if saved["version"] != FILE_VERSION:
+        raise ConfigError(
+            f"calibration: version {saved['version']!r:.20} is not {FILE_VERSION}, as this "
+            "vtbridge writes it; update vtbridge or calibrate again"
+        )
+    trackers = saved.get("trackers")
+    if not isinstance(trackers, Mapping) or len(trackers) > _MAX_TRACKERS:
+        raise ConfigError("calibration: trackers must be a table of tables; calibrate again")
+    profiles = {}
+    for name, neutral in trackers.items():
+        if not isinstance(name, str) or not isinstance(neutral, Mapping):
+            raise ConfigError(
+                f"calibration: tracker {name!r:.80} must be a table, not {neutral!r:.80}; "
+                "calibrate again"
+            )
+        profiles[name] = _neutral(neutral)
+    return profiles
+
+
+def _neutral(saved: Mapping[object, object]) -> NeutralFace:
+    _refuse_unknown(saved, ("head_rad", "iris", "rest"))
+    pitch_rad, yaw_rad, roll_rad = _numbers(saved, "head_rad", 3, math.tau)
+    up, own_right = _numbers(saved, "iris", 2, _MAX_IRIS)
+    return NeutralFace(
+        HeadPose(pitch_rad, yaw_rad, roll_rad), IrisTarget(up, own_right), _rest(saved)
+    )
+
+
+def _refuse_unknown(saved: Mapping[object, object], known: tuple[str, ...]) -> None:
+    unknown = [key for key in saved if key not in known]
+    if unknown:
+        raise ConfigError(f"calibration: unknown key {unknown[0]!r:.80}; calibrate again")
 
 
 def _numbers(saved: Mapping[object, object], key: str, count: int, limit: float) -> list[float]:

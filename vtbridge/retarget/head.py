@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from vtbridge.datatypes import HeadPose
 from vtbridge.pose_params import PoseParam
-from vtbridge.retarget.settings import HeadSettings
+from vtbridge.retarget.curves import bent_both_ways
+from vtbridge.retarget.settings import CurveSettings, HeadSettings
 
 
 class Quaternion(NamedTuple):
@@ -61,14 +62,23 @@ def head_from_neutral(head: HeadPose, neutral: HeadPose) -> HeadPose:
     )
 
 
-def write_head(values: list[float], head: HeadPose, settings: HeadSettings) -> None:
-    """Set head, neck and body in the 45 ``values`` from ``head``, radians from neutral."""
-    values[PoseParam.HEAD_X] = _unit(head.pitch_rad, settings.pitch_full_deg)
-    values[PoseParam.HEAD_Y] = _unit(head.yaw_rad, settings.yaw_full_deg)
-    values[PoseParam.NECK_Z] = _unit(head.roll_rad, settings.roll_full_deg)
+def write_head(
+    values: list[float],
+    head: HeadPose,
+    settings: HeadSettings,
+    curve: CurveSettings | None = None,
+) -> None:
+    """Set head, neck and body in the 45 ``values`` from ``head``, radians from neutral.
+
+    ``curve`` bends each of the three turns, None leaves them as they are.
+    """
+    values[PoseParam.HEAD_X] = _unit(head.pitch_rad, settings.pitch_full_deg, curve)
+    values[PoseParam.HEAD_Y] = _unit(head.yaw_rad, settings.yaw_full_deg, curve)
+    values[PoseParam.NECK_Z] = _unit(head.roll_rad, settings.roll_full_deg, curve)
     values[PoseParam.BODY_Y] = values[PoseParam.HEAD_Y] * settings.body_yaw_follow
     values[PoseParam.BODY_Z] = values[PoseParam.NECK_Z] * settings.body_roll_follow
 
 
-def _unit(angle_rad: float, full_deg: float) -> float:
-    return min(max(math.degrees(angle_rad) / full_deg, -1.0), 1.0)
+def _unit(angle_rad: float, full_deg: float, curve: CurveSettings | None) -> float:
+    turned = bent_both_ways(math.degrees(angle_rad) / full_deg, curve)
+    return min(max(turned, -1.0), 1.0)

@@ -8,13 +8,12 @@ low-pass whose cut-off grows with the value's own speed:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vtbridge.clock import NS_PER_S
-from vtbridge.pose_params import GROUP_RANGES, POSE_SIZE
+from vtbridge.pose_schema import PoseSchema
 from vtbridge.retarget.settings import FilterSettings, SmoothingSettings
 
 F64Array = NDArray[np.float64]
@@ -53,11 +52,14 @@ class OneEuroFilter:
         """Go on where ``older``, a filter of the same size, stands."""
         self._value, self._speed, self._t_ns = older._value, older._speed, older._t_ns
 
-    def filter(self, sample: F64Array, t_ns: int) -> F64Array:
+    def filter(
+        self, sample: F64Array, t_ns: int, *, fresh: NDArray[np.bool_] | None = None
+    ) -> F64Array:
         """Return the filtered vector after ``sample``, finite [n], taken at ``t_ns``.
 
         A sample that is not newer than the last changes nothing. After a gap of more than
-        ``RESTART_AFTER_S`` the filter starts at the sample.
+        ``RESTART_AFTER_S`` the filter starts at the sample; elements that are ``fresh``, bool
+        [n], do so now.
         """
         elapsed_s = (t_ns - self._t_ns) / NS_PER_S
         if self._value is None or elapsed_s > RESTART_AFTER_S:
@@ -72,52 +74,23 @@ class OneEuroFilter:
         cutoff_hz = self._min_cutoff_hz + self._beta * np.abs(self._speed)
         self._value = self._value + change / (1.0 + 1.0 / (math.tau * elapsed_s * cutoff_hz))
         self._t_ns = t_ns
+        if fresh is not None:
+            self._value = np.where(fresh, sample, self._value)
+            self._speed = np.where(fresh, 0.0, self._speed)
         return self._value
 
 
-def pose_filter(settings: SmoothingSettings) -> OneEuroFilter:
-    """Return a filter for the 45 pose parameters, each with the strength of its group."""
-    strengths = np.empty((3, POSE_SIZE))
-    for group, members in GROUP_RANGES.items():
-        strength: FilterSettings = getattr(settings, group.value)
-        strengths[:, members.start : members.stop] = np.array(
-            [[strength.min_cutoff_hz], [strength.beta], [strength.speed_cutoff_hz]]
-        )
-    return OneEuroFilter(strengths[0], strengths[1], strengths[2])
+def pose_filter(schema: PoseSchema, smoothing: SmoothingSettings | None) -> OneEuroFilter:
+    """Return a filter for poses of ``schema``, each parameter with the strength of its group.
 
-
-class PeakHold:
-    """Hold the peaks of some blendshapes for a while, so that a slow renderer sees them.
-
-    Only values over ``threshold`` are held: half-closed lids follow at once.
-
-    Args:
-        names: which blendshapes.
-        hold_s: how long a peak is held after its sample, seconds.
-        threshold: the least value worth holding.
+    Without ``smoothing`` every sample passes unchanged.
     """
-
-    def __init__(self, names: tuple[str, ...], hold_s: float, *, threshold: float) -> None:
-        self._hold_ns = round(hold_s * NS_PER_S)
-        self._threshold = threshold
-        self._peaks: dict[str, tuple[float, int]] = dict.fromkeys(names, (0.0, 0))
-
-    def reset(self) -> None:
-        """Forget all peaks."""
-        self._peaks = dict.fromkeys(self._peaks, (0.0, 0))
-
-    def held(self, shapes: Mapping[str, float], t_ns: int) -> Mapping[str, float]:
-        """Return ``shapes``, taken at ``t_ns``, with those that were higher just now raised."""
-        raised: dict[str, float] = {}
-        for name, (peak, peak_ns) in self._peaks.items():
-            value = shapes.get(name)
-            if value is None:
-                continue
-            if value >= peak:
-                self._peaks[name] = value, t_ns
-            elif t_ns - peak_ns > self._hold_ns:
-                # Keeps the old time: an opening lid is followed down, not held at each step.
-                self._peaks[name] = value, peak_ns
-            elif peak >= self._threshold:
-                raised[name] = peak
-        return {**shapes, **raised} if raised else shapes
+    strengths = np.empty((3, schema.size))
+    strengths[:] = [[np.inf], [0.0], [1.0]]
+    if smoothing is not None:
+        for group, members in schema.groups.items():
+            strength: FilterSettings = getattr(smoothing, group.value)
+            strengths[:, members] = np.array(
+                [[strength.min_cutoff_hz], [strength.beta], [strength.speed_cutoff_hz]]
+            )
+    return OneEuroFilter(strengths[0], strengths[1], strengths[2])

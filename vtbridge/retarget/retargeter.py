@@ -2,59 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
 from vtbridge.clock import NS_PER_S
-from vtbridge.datatypes import FaceFrame, HeadPose, Pose, clamp_pose
-from vtbridge.pose_params import POSE_SIZE, PoseParam
-from vtbridge.retarget import arkit_to_tha, vrm_to_tha
-from vtbridge.retarget.calibration import (
-    Calibration,
-    FaceSample,
-    NeutralFace,
-    shapes_from_neutral,
-)
+from vtbridge.datatypes import FaceFrame, Pose
+from vtbridge.pose_schema import THA3, PoseSchema
+from vtbridge.retarget.coverage import Coverage
 from vtbridge.retarget.dropout import Presence, ease
-from vtbridge.retarget.gaze import (
-    ARKIT_LOOK_NAMES,
-    PRESET_LOOK_NAMES,
-    iris_from_face,
-)
-from vtbridge.retarget.head import head_from_neutral, write_head
-from vtbridge.retarget.last_good import LastGood
-from vtbridge.retarget.mirror import mirror_pose
-from vtbridge.retarget.one_euro import RESTART_AFTER_S, PeakHold, pose_filter
-from vtbridge.retarget.settings import RetargetSettings, SensitivitySettings
+from vtbridge.retarget.face_mapping import FaceMapping, FaceTarget
+from vtbridge.retarget.one_euro import RESTART_AFTER_S, pose_filter
+from vtbridge.retarget.settings import RetargetSettings, SmoothingSettings
+from vtbridge.retarget.slew import SlewLimit
 from vtbridge.telemetry import Telemetry
-
-MIN_ARKIT_NAMES = 26
-"""A frame with this many ARKit blendshapes is mapped from them even if it has presets."""
-
-_ARKIT_FACE_NAMES = (
-    *arkit_to_tha.BROW_NAMES,
-    *arkit_to_tha.EYELID_NAMES,
-    *arkit_to_tha.MOUTH_NAMES,
-)
-_PRESET_FACE_NAMES = (
-    *vrm_to_tha.MOUTH_NAMES,
-    *vrm_to_tha.BLINK_NAMES,
-    *vrm_to_tha.BROW_NAMES,
-)
-
-_LID_PARAMS = (
-    PoseParam.EYE_WINK_LEFT,
-    PoseParam.EYE_WINK_RIGHT,
-    PoseParam.EYE_HAPPY_WINK_LEFT,
-    PoseParam.EYE_HAPPY_WINK_RIGHT,
-    PoseParam.EYE_RELAXED_LEFT,
-    PoseParam.EYE_RELAXED_RIGHT,
-)
-
-_NEARLY_CLOSED = 0.6
-"""Blink from which a peak is held; ARKit's lids are shut at 0.8."""
 
 F64Array = NDArray[np.float64]
 
@@ -62,26 +22,32 @@ F64Array = NDArray[np.float64]
 class Retargeter:
     """Turn a stream of faces into a pose at any moment; used by one thread.
 
-    Smoothing follows the arrival times of the faces, never the rhythm of ``pose_at``.
+    Smoothing follows the arrival times of the faces, never the rhythm of ``pose_at``. While
+    a face is shown no parameter changes faster than its ``max_speed``, whatever was fed.
 
     Args:
         settings: the table ``[retarget]``.
         telemetry: counts ``retarget.stale_frames`` and ``retarget.dropped_values``.
+        schema: the parameters of the character system that is driven.
     """
 
-    def __init__(self, settings: RetargetSettings, *, telemetry: Telemetry | None = None) -> None:
+    def __init__(
+        self,
+        settings: RetargetSettings,
+        *,
+        telemetry: Telemetry | None = None,
+        schema: PoseSchema = THA3,
+    ) -> None:
         self._settings = settings
+        self._schema = schema
         self._telemetry = telemetry or Telemetry()
-        self._last_good = LastGood()
-        self._calibration = Calibration(
-            settings.calibration, (*arkit_to_tha.EYELID_NAMES, *vrm_to_tha.BLINK_NAMES)
-        )
+        self._mapping = FaceMapping(settings, schema)
         self._presence = Presence(settings.dropout)
-        self._filter = pose_filter(settings.smoothing)
-        self._blink_hold = _blink_hold(settings)
+        self._coverage = Coverage(self._presence, schema)
+        self._filter = pose_filter(schema, _smoothing(settings))
+        self._slew = SlewLimit(schema, _smoothing(settings))
         self._newest_ns: int | None = None
         self._face_ns: int | None = None
-        self._shown: F64Array = np.zeros(POSE_SIZE)
         self._shown_presence = 0.0
         self._offset: F64Array | None = None
         self._offset_ns = 0
@@ -90,11 +56,14 @@ class Retargeter:
     def configure(self, settings: RetargetSettings) -> None:
         """Change the settings while running; the pose eases over, the calibration stays."""
         self._settings = settings
-        self._calibration.settings = settings.calibration
+        self._mapping.configure(settings)
         self._presence.settings = settings.dropout
-        older, self._filter = self._filter, pose_filter(settings.smoothing)
-        self._filter.inherit(older)
-        self._blink_hold = _blink_hold(settings)
+        self._coverage.configure(settings.dropout)
+        older_filter, older_slew = self._filter, self._slew
+        self._filter = pose_filter(self._schema, _smoothing(settings))
+        self._filter.inherit(older_filter)
+        self._slew = SlewLimit(self._schema, _smoothing(settings))
+        self._slew.inherit(older_slew)
         self._mapping_changed = True
 
     def feed(self, face: FaceFrame) -> None:
@@ -109,44 +78,34 @@ class Retargeter:
             return
         gap_s = 0.0 if self._face_ns is None else (face.t_ns - self._face_ns) / NS_PER_S
         if gap_s > RESTART_AFTER_S:
-            self._last_good.forget()
-            self._blink_hold.reset()
-        dropped_before = self._last_good.dropped
-        target = self._target(face)
-        if self._last_good.dropped > dropped_before:
-            self._telemetry.count(
-                "retarget.dropped_values", self._last_good.dropped - dropped_before
-            )
+            self._mapping.forget()
+        dropped_before = self._mapping.dropped
+        target = self._mapping.target(face)
+        if self._mapping.dropped > dropped_before:
+            self._telemetry.count("retarget.dropped_values", self._mapping.dropped - dropped_before)
+        # What was on its way to the last face got as far as this moment.
+        if (goal := self._goal(face.t_ns)) is not None:
+            self._slew.toward(goal, face.t_ns)
         self._face_ns = face.t_ns
-        self._presence.saw_face(face.t_ns)
-        if self._mapping_changed:
-            self._filter.reset()
-        filtered = self._filter.filter(target, face.t_ns)
-        if self._mapping_changed or gap_s > self._settings.dropout.hold_s:
-            self._start_offset(filtered, face.t_ns)
-            self._mapping_changed = False
+        self._mapping_changed |= target.taken_over
+        self._smooth(target, face.t_ns, may_offset=gap_s > self._settings.dropout.hold_s)
 
     def pose_at(self, now_ns: int) -> Pose:
         """Return the pose to show at ``now_ns``: the newest smoothed face and its presence.
 
         While the face is lost the values stay where they were; whoever comes next in the
-        chain fades them by ``presence``. Breathing is left at 0.
+        chain fades them by ``presence`` and ``coverage``. Breathing is left at 0.
         """
         presence = self._presence.at(now_ns)
-        values = self._filter.value
-        if values is None or self._face_ns is None:
-            return Pose(np.zeros(POSE_SIZE, np.float32), now_ns, 0.0)
-        if self._offset is not None:
-            elapsed_s = (now_ns - self._offset_ns) / NS_PER_S
-            left = 1.0 - ease(elapsed_s / self._settings.dropout.recover_s)
-            if left > 0.0:
-                values = values + self._offset * left
-            else:
-                self._offset = None
-        self._shown, self._shown_presence = values, presence
+        goal = self._goal(now_ns)
+        if goal is None or self._face_ns is None:
+            rest = np.zeros(self._schema.size, np.float32)
+            return Pose(rest, now_ns, 0.0, schema=self._schema)
+        values = self._slew.toward(goal, now_ns)
+        self._shown_presence = presence
         t_ns = self._face_ns if presence > 0.0 else now_ns
-        shown = _with_shared_lids(values).astype(np.float32)
-        return Pose(clamp_pose(shown), t_ns, presence)
+        shown = self._schema.clamp(values.astype(np.float32))
+        return Pose(shown, t_ns, presence, self._coverage.at(now_ns, presence), self._schema)
 
     def tracker_lost(self, now_ns: int) -> bool:
         """Return whether the face is gone, by silence or because the tracker says so."""
@@ -158,26 +117,26 @@ class Retargeter:
         Args:
             eyelids: whether eyelids get a new zero too; None = as the settings say.
         """
-        self._calibration.request(eyelids=eyelids)
+        self._mapping.calibration.request(eyelids=eyelids)
 
     def clear_calibration(self) -> None:
-        """Go back to the tracker's own zero."""
-        self._calibration.clear()
+        """Go back to the trackers' own zeros."""
+        self._mapping.calibration.clear()
         self._mapping_changed = True
 
     @property
     def calibrated(self) -> bool:
-        """True once a neutral face was taken or loaded."""
-        return self._calibration.calibrated
+        """True once a neutral face was taken or loaded, of whatever tracker."""
+        return self._mapping.calibration.calibrated
 
     @property
     def calibrating(self) -> bool:
         """True from ``calibrate`` until enough faces have come."""
-        return self._calibration.pending
+        return self._mapping.calibration.pending
 
     def save_calibration(self) -> dict[str, object]:
-        """Return the calibration as a plain dict for JSON or TOML; empty if there is none."""
-        return self._calibration.to_dict()
+        """Return the neutral faces as a plain dict for JSON or TOML; empty if there is none."""
+        return self._mapping.calibration.to_dict()
 
     def load_calibration(self, saved: object) -> None:
         """Take over what ``save_calibration`` gave, such as read from a file; {} clears.
@@ -185,101 +144,49 @@ class Retargeter:
         Raises:
             ConfigError: it was damaged; nothing changes.
         """
-        self._calibration.load_dict(saved)
+        self._mapping.calibration.load_dict(saved)
         self._mapping_changed = True
 
-    def _target(self, face: FaceFrame) -> F64Array:
-        """Return the 45 values that ``face`` asks for, unsmoothed, float64 [45]."""
-        good, settings = self._last_good, self._settings
-        use_arkit = len(face.blendshapes) >= MIN_ARKIT_NAMES or face.presets.keys().isdisjoint(
-            _PRESET_FACE_NAMES
-        )
-        if use_arkit:
-            shapes = good.shapes(face.blendshapes, _ARKIT_FACE_NAMES)
-        else:
-            shapes = good.shapes(face.presets, _PRESET_FACE_NAMES)
-        head = good.head(face.head)
-        iris = iris_from_face(
-            good.shapes(face.blendshapes, ARKIT_LOOK_NAMES),
-            good.shapes(face.presets, PRESET_LOOK_NAMES),
-            good.eye("left_eye", face.left_eye),
-            good.eye("right_eye", face.right_eye),
-            settings.gaze,
-        )
-        neutral = self._calibration.neutral_at(FaceSample(face.t_ns, head, iris, shapes))
-        moved = _amplified(shapes_from_neutral(shapes, neutral.rest), settings.sensitivity)
-        # Held before a smile decides which wink a blink becomes; a held wink would stay beside it.
-        moved = self._blink_hold.held(moved, face.t_ns)
+    def _smooth(self, target: FaceTarget, t_ns: int, *, may_offset: bool) -> None:
+        """Filter ``target``; parts that it does not show stay where they are."""
+        values, before = target.values, self._filter.value
+        if before is not None and not self._coverage.complete(target.seen):
+            values = np.where(self._coverage.members(target.seen), values, before)
+        fresh = self._coverage.saw(target.seen, t_ns)
+        self._presence.saw_face(t_ns)
+        if self._mapping_changed:
+            self._filter.reset()
+        filtered = self._filter.filter(values, t_ns, fresh=fresh)
+        if self._mapping_changed or may_offset:
+            self._start_offset(filtered, t_ns)
+            self._mapping_changed = False
+        if fresh is not None and (goal := self._goal(t_ns)) is not None:
+            self._slew.release(goal, fresh)
 
-        values = [0.0] * POSE_SIZE
-        if use_arkit:
-            arkit_to_tha.write_face_from_arkit(values, moved, settings)
-        else:
-            vrm_to_tha.write_face_from_presets(values, moved, settings)
-        # Emotions are switched on by hand: they have no rest value and need no sensitivity.
-        emotions = good.shapes(face.presets, vrm_to_tha.EMOTION_NAMES)
-        vrm_to_tha.add_emotions(values, emotions, settings)
-        if settings.link_blinks:
-            _link_lids(values)
-        values[PoseParam.IRIS_ROTATION_X] = min(max(iris.up - neutral.iris.up, -1.0), 1.0)
-        values[PoseParam.IRIS_ROTATION_Y] = min(
-            max(iris.own_right - neutral.iris.own_right, -1.0), 1.0
-        )
-        if head is not None:
-            write_head(values, _measured(head, neutral), settings.head)
-        if settings.mirror:
-            values = mirror_pose(values)
-        return np.array(values)
+    def _goal(self, now_ns: int) -> F64Array | None:
+        """Return where the pose should be at ``now_ns``, None before the first face."""
+        goal = self._filter.value
+        if goal is None:
+            return None
+        if self._offset is not None:
+            elapsed_s = (now_ns - self._offset_ns) / NS_PER_S
+            left = 1.0 - ease(elapsed_s / self._settings.dropout.recover_s)
+            if left > 0.0:
+                goal = goal + self._offset * left
+            else:
+                self._offset = None
+        # Blinks meet emotions, and each shape is smoothed by its own speed.
+        return self._schema.share_lids(goal)
 
     def _start_offset(self, filtered: F64Array, t_ns: int) -> None:
         """Let the pose leave from where it was shown, and ease to where the face is now."""
-        if self._shown_presence > 0.0:
-            self._offset, self._offset_ns = self._shown - filtered, t_ns
+        shown = self._slew.value
+        if self._shown_presence > 0.0 and shown is not None:
+            self._offset, self._offset_ns = shown - filtered, t_ns
         else:
             self._offset = None
 
 
-def _measured(head: HeadPose, neutral: NeutralFace) -> HeadPose:
-    return head if neutral.head == HeadPose() else head_from_neutral(head, neutral.head)
-
-
-def _amplified(
-    shapes: Mapping[str, float], sensitivity: SensitivitySettings
-) -> Mapping[str, float]:
-    """Return ``shapes`` times the factor of their part, at most 1."""
-    factors = (
-        (sensitivity.brows, (*arkit_to_tha.BROW_NAMES, *vrm_to_tha.BROW_NAMES)),
-        (sensitivity.eyelids, (*arkit_to_tha.EYELID_NAMES, *vrm_to_tha.BLINK_NAMES)),
-        (sensitivity.mouth, (*arkit_to_tha.MOUTH_NAMES, *vrm_to_tha.MOUTH_NAMES)),
-    )
-    amplified: dict[str, float] | None = None
-    for factor, names in factors:
-        if factor != 1.0:
-            amplified = dict(shapes) if amplified is None else amplified
-            for name in names:
-                if name in amplified:
-                    amplified[name] = min(amplified[name] * factor, 1.0)
-    return shapes if amplified is None else amplified
-
-
-def _blink_hold(settings: RetargetSettings) -> PeakHold:
-    names = (*arkit_to_tha.BLINK_NAMES, *vrm_to_tha.BLINK_NAMES)
-    return PeakHold(names, settings.smoothing.blink_hold_s, threshold=_NEARLY_CLOSED)
-
-
-def _link_lids(values: list[float]) -> None:
-    for left, right in zip(_LID_PARAMS[::2], _LID_PARAMS[1::2], strict=True):
-        values[left] = values[right] = max(values[left], values[right])
-
-
-def _with_shared_lids(values: F64Array) -> F64Array:
-    """Return ``values`` with the lid shapes of each eye scaled down to a sum of 1: closed.
-
-    Blinks meet emotions, and each shape is smoothed by its own speed.
-    """
-    for side in (list(_LID_PARAMS[::2]), list(_LID_PARAMS[1::2])):
-        closed = float(values[side].sum())
-        if closed > 1.0:
-            values = values.copy()
-            values[side] /= closed
-    return values
+def _smoothing(settings: RetargetSettings) -> SmoothingSettings | None:
+    """Return how poses are smoothed; the reference mapping is not smoothed at all."""
+    return None if settings.preset == "reference" else settings.smoothing

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from vtbridge.settings import StageSettings
 
@@ -38,28 +38,78 @@ class GazeSettings(StageSettings):
     """Degrees of an eye's rotation sideways that reach iris_rotation_y = 1."""
 
 
-class SensitivitySettings(StageSettings):
-    """Factors on the blendshapes of each part, before they are mapped."""
+class CurveSettings(StageSettings):
+    """How strongly one part answers; the defaults leave it as it comes."""
 
-    brows: float = Field(default=1.0, ge=0, le=5)
-    """Factor on brow blendshapes, 1."""
-    eyelids: float = Field(default=1.0, ge=0, le=5)
-    """Factor on eyeBlink, eyeWide and cheekSquint, 1."""
-    mouth: float = Field(default=1.0, ge=0, le=5)
-    """Factor on jaw and mouth blendshapes, 1; 1.3-1.6 helps trackers whose jawOpen ends early."""
+    gain: float = Field(default=1.0, ge=0, le=5)
+    """Factor, 1; 0 = off."""
+    dead_zone: float = Field(default=0.0, ge=0, le=0.9)
+    """Motion up to here counts as none, in units of the blendshape or of the full turn."""
+    full_at: float = Field(default=1.0, ge=0.05, le=1)
+    """Motion that counts as full; must lie above dead_zone."""
+    gamma: float = Field(default=1.0, ge=0.2, le=5)
+    """Exponent; below 1 small motions show more, above 1 less."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.full_at <= self.dead_zone:
+            raise ValueError(f"full_at {self.full_at} must exceed dead_zone {self.dead_zone}")
+        return self
+
+
+class SensitivitySettings(StageSettings):
+    """How strongly each part answers; a bare number in place of a table is its gain."""
+
+    brows: CurveSettings = CurveSettings()
+    """Brows."""
+    eyelids: CurveSettings = CurveSettings()
+    """eyeBlink, eyeWide, eyeSquint and cheekSquint."""
+    mouth: CurveSettings = CurveSettings()
+    """Jaw and mouth without the smile; gain 1.3-1.6 helps trackers whose jawOpen ends early."""
+    smile: CurveSettings = CurveSettings()
+    """mouthSmile and mouthDimple."""
+    gaze: CurveSettings = CurveSettings()
+    """Irises."""
+    head: CurveSettings = CurveSettings()
+    """Head, and the body that follows it."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _gain_from_number(cls, value: object) -> object:
+        """Take a bare number as the gain."""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return {"gain": value}
+        return value
+
+
+class EyeSettings(StageSettings):
+    """What lids show beside blinks; the preset "reference" has none of it."""
+
+    look_down_compensation: float = Field(default=0.8, ge=0, le=1)
+    """Share of the lids' fall in looking down that does not count as closing, 0..1."""
+    smart_wink: bool = True
+    """Whether both eyes close together unless one of them clearly winks."""
+    wink_after_s: float = Field(default=0.1, ge=0, le=1)
+    """Seconds that one eye must stay closed alone to count as a wink."""
+    unimpressed_gain: float = Field(default=1.0, ge=0, le=5)
+    """How much half-closed lids under lowered brows or a squint look unimpressed; 0 = off."""
+    relaxed_gain: float = Field(default=1.0, ge=0, le=5)
+    """How much half-closed lids over a faint smile look relaxed; 0 = off."""
 
 
 class MouthSettings(StageSettings):
-    """Where the mouth may differ from the reference mapping."""
+    """What the mouth shows beside vowels; the preset "reference" has none of it."""
 
-    open_seam: float = Field(default=0.2, ge=0, le=1)
-    """Opening within which lowered corners fade out and vowels in, 1; 0 = switch at once,
-    as the reference does."""
-
-    smirk_gain: float = Field(default=0.0, ge=0, le=5)
-    """mouth_smirk per unit of jaw or mouth moved sideways beyond 0.15, 1; 0 = off."""
-    eee_gain: float = Field(default=0.0, ge=0, le=5)
-    """Share of mouth_iii turned into mouth_eee per unit of mouthStretch beyond 0.25, 1; 0 = off."""
+    open_seam: float = Field(default=0.2, ge=0.05, le=1)
+    """Opening within which the shapes of a closed mouth fade out and vowels in, 1."""
+    smirk_gain: float = Field(default=0.6, ge=0, le=5)
+    """How much a one-sided smile, dimple or mouth moved sideways shows mouth_smirk; 0 = off."""
+    eee_gain: float = Field(default=1.0, ge=0, le=5)
+    """How much of mouth_iii a stretched mouth turns into mouth_eee; 0 = off."""
+    delta_gain: float = Field(default=0.8, ge=0, le=5)
+    """How much of mouth_aaa lowered corners turn into mouth_delta; 0 = off."""
+    pout_gain: float = Field(default=0.5, ge=0, le=5)
+    """How much closed, puckered lips show mouth_uuu; 0 = off."""
 
 
 class FilterSettings(StageSettings):
@@ -71,6 +121,8 @@ class FilterSettings(StageSettings):
     """Hz added to the cut-off per unit of speed (full range a second); higher lags less."""
     speed_cutoff_hz: float = Field(default=1.0, gt=0, le=1000)
     """Cut-off of the speed estimate, Hz; higher wakes up sooner at sudden motion."""
+    max_speed: float = Field(default=8.8, ge=1, le=1000)
+    """Fastest change, units a second; 8.8 crosses 0..1 in 0.11 s, 0.147 a frame at 60 fps."""
 
 
 class SmoothingSettings(StageSettings):
@@ -89,7 +141,7 @@ class SmoothingSettings(StageSettings):
     body: FilterSettings = FilterSettings(min_cutoff_hz=0.7, beta=0.6, speed_cutoff_hz=1.0)
     """Body: follows the head a little later."""
     blink_hold_s: float = Field(default=0.1, ge=0, le=1)
-    """Seconds that the peak of a blink is held, so that slow renderers show it."""
+    """Seconds that closed lids of a blink are held, so that slow renderers show them."""
 
     @field_validator("brows", "eyes", "mouth", "gaze", "head", "body", mode="before")
     @classmethod
@@ -123,11 +175,16 @@ class CalibrationSettings(StageSettings):
     """Seconds in which a new neutral face replaces the old."""
     eyelids: bool = True
     """Whether eyelids are calibrated too, or keep their own zero."""
+    person: str = Field(default="default", pattern=r"^\w[\w .-]{0,39}$")
+    """Whose neutral faces are used and kept, one for each tracker; `--person` overrides it."""
 
 
 class RetargetSettings(StageSettings):
     """How your face moves the character."""
 
+    preset: Literal["vtbridge", "reference"] = "vtbridge"
+    """vtbridge: smooth, uses all shapes; reference: exactly talking-head-anime-3-demo's mapping,
+    with its seams, without any smoothing."""
     mirror: bool = False
     """Whether the character moves like a mirror image: your left is its right."""
     eyebrow_down_as: Literal["angry", "troubled", "serious", "lowered"] = "angry"
@@ -141,9 +198,11 @@ class RetargetSettings(StageSettings):
     gaze: GazeSettings = GazeSettings()
     """Where the irises look."""
     sensitivity: SensitivitySettings = SensitivitySettings()
-    """Factors on the blendshapes of each part."""
+    """How strongly each part answers."""
+    eyes: EyeSettings = EyeSettings()
+    """What lids show beside blinks."""
     mouth: MouthSettings = MouthSettings()
-    """Where the mouth may differ from the reference mapping."""
+    """What the mouth shows beside vowels."""
     smoothing: SmoothingSettings = SmoothingSettings()
     """Calm against quick, part by part."""
     dropout: DropoutSettings = DropoutSettings()

@@ -58,17 +58,17 @@ _BROW_ROWS = (
 def write_face_from_presets(
     values: list[float], presets: Mapping[str, float], settings: RetargetSettings
 ) -> None:
-    """Set brows, eyelids and mouth in the 45 ``values``.
+    """Add brows, eyelids and mouth to the 45 ``values``.
 
     Args:
-        values: pose in the making, zeros for what is written here.
+        values: pose in the making; what ARKit's blendshapes wrote stays where no preset says more.
         presets: VRM 1 preset name to 0..1, measured from the neutral face; absent = 0.
         settings: how lids are shown.
     """
     get = presets.get
     lid = LID_PARAMS[settings.wink_as]
-    values[lid] = max(get("blinkLeft", 0.0), get("blink", 0.0))
-    values[lid + 1] = max(get("blinkRight", 0.0), get("blink", 0.0))
+    values[lid] = max(values[lid], get("blinkLeft", 0.0), get("blink", 0.0))
+    values[lid + 1] = max(values[lid + 1], get("blinkRight", 0.0), get("blink", 0.0))
 
     shares = [weight * get(name, 0.0) for name, _, weight in _MOUTH_ROWS]
     scale = 1.0 / max(sum(shares), 1.0)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from vtbridge.settings import StageSettings
 from vtbridge.tracking.formats import TextVersion
@@ -30,6 +30,20 @@ class PhoneSettings(InputSettings):
     the phone to send, and this input listens to the local network for that phone only."""
 
 
+class StreamingPhoneSettings(PhoneSettings):
+    """What an app has that can send over TCP too."""
+
+    transport: Literal["udp", "tcp"] = "udp"
+    """How the phone sends: udp, or tcp where the network loses packets; tcp needs `phone`."""
+
+    @field_validator("transport")
+    @classmethod
+    def _tcp_needs_a_phone(cls, transport: str, info: ValidationInfo) -> str:
+        if transport == "tcp" and info.data.get("phone") is None:
+            raise ValueError("tcp needs `phone`, the address that the app shows")
+        return transport
+
+
 class VmcSettings(InputSettings):
     """VMC protocol: VSeeFace, Waidayo, XR Animator, VMagicMirror, Warudo and many others."""
 
@@ -37,7 +51,7 @@ class VmcSettings(InputSettings):
     """UDP port; 39539 is what senders use unless told otherwise."""
 
 
-class IFacialMocapSettings(PhoneSettings):
+class IFacialMocapSettings(StreamingPhoneSettings):
     """iFacialMocap on an iPhone, and programs that send its text format."""
 
     port: int = Field(default=49983, ge=1, le=65535)
@@ -46,21 +60,15 @@ class IFacialMocapSettings(PhoneSettings):
     version: TextVersion = TextVersion.V2
     """Text format to ask for; v2 also carries negative values."""
 
-    transport: Literal["udp", "tcp"] = "udp"
-    """How the phone sends: udp, or tcp where the network loses packets."""
-
     tcp_port: int = Field(default=49986, ge=1, le=65535)
     """TCP port to which the phone connects, with `transport = "tcp"`."""
 
 
-class Fmv3Settings(PhoneSettings):
+class Fmv3Settings(StreamingPhoneSettings):
     """FMV3: the binary protocol of iFacialMocap 1.5.3 and Facemotion3d 1.4.6 and later."""
 
     port: int = Field(default=49983, ge=1, le=65535)
     """UDP port; shared with iFacialMocap's text, they are told apart."""
-
-    transport: Literal["udp", "tcp"] = "udp"
-    """How the phone sends: udp, or tcp where the network loses packets."""
 
     tcp_port: int = Field(default=49984, ge=1, le=65535)
     """TCP port on the phone, with `transport = "tcp"`."""
@@ -102,7 +110,7 @@ class OscFaceSettings(InputSettings):
 
 
 class PhizSettings(OscFaceSettings):
-    """Phiz on an iPhone."""
+    """Phiz: a webcam's face from a page in the browser, by way of a desktop app."""
 
     port: int = Field(default=41235, ge=1, le=65535)
     """UDP port; 41235 is what the app uses unless told otherwise."""
@@ -132,13 +140,17 @@ class WebcamSettings(StageSettings):
     """Pictures a second to ask the webcam for and to track at most."""
 
     width: int = Field(default=640, ge=160, le=3840)
-    """Width of the picture to ask the webcam for, pixels; a face needs 9 % of it."""
+    """Width of the picture to ask the webcam for, pixels; a face is found from
+    about 5 % of it."""
 
     loop: bool = True
     """Start a video file again at its end."""
 
     threads: int = Field(default=1, ge=1, le=16)
     """Threads of the face networks; one is faster than two while the avatar renders."""
+
+
+_SMALLEST_RANGE_DB = 6.0
 
 
 class MouthShapes(StrEnum):
@@ -169,6 +181,13 @@ class MicrophoneSettings(StageSettings):
     delay_s: float = Field(default=0.0, ge=0, le=2)
     """Seconds by which the mouth follows the sound later, where the camera is slower."""
 
+    @field_validator("loud_db")
+    @classmethod
+    def _loud_is_louder(cls, loud_db: float, info: ValidationInfo) -> float:
+        if loud_db < info.data.get("quiet_db", loud_db) + _SMALLEST_RANGE_DB:
+            raise ValueError(f"must be at least {_SMALLEST_RANGE_DB:g} dB above quiet_db")
+        return loud_db
+
 
 class FusionSettings(StageSettings):
     """Which tracker moves which part, where several are at work.
@@ -190,8 +209,8 @@ class FusionSettings(StageSettings):
     """Head, neck and body."""
 
     microphone: Literal["max", "replace"] = "max"
-    """max: the mouth opens as far as face or voice says, whichever is more;
-    replace: the microphone counts as any other tracker."""
+    """max: the mouth opens as far as face or voice says, whichever is more; replace: the
+    microphone alone moves the mouth while it is live, unless `mouth` ranks it otherwise."""
 
 
 class TrackingSettings(StageSettings):

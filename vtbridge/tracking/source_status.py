@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -59,6 +60,64 @@ class SourceStatus:
     last_ns: int | None = None
     trouble: str | None = None
     face: FaceFrame | None = None
+
+
+def plain_status(
+    status: SourceStatus, now_ns: int, *, with_face: bool = False
+) -> dict[str, object]:
+    """Return ``status`` as JSON can hold it, the time of the last packet as an age.
+
+    Args:
+        status: of one source.
+        now_ns: monotonic time of the same process.
+        with_face: whether the newest face comes along.
+    """
+    last_ns = status.last_ns
+    plain: dict[str, object] = {
+        "source": status.source,
+        "title": status.title,
+        "place": status.place,
+        "state": status.state.value,
+        "fps": round(status.fps, 1),
+        "jitter_ms": round(status.jitter_ms, 1),
+        "packets": status.packets,
+        "lost": status.lost,
+        "rejects": dict(status.rejects),
+        "age_s": None if last_ns is None else round(max(now_ns - last_ns, 0) / NS_PER_S, 2),
+        "trouble": status.trouble,
+    }
+    if with_face:
+        plain["face"] = None if status.face is None else plain_face(status.face, now_ns)
+    return plain
+
+
+def plain_face(face: FaceFrame, now_ns: int) -> dict[str, object]:
+    """Return ``face`` as JSON can hold it, for people: degrees, three decimals, an age."""
+    head = face.head
+    return {
+        "source": face.source,
+        "tracked": face.tracked,
+        "age_s": round(max(now_ns - face.t_ns, 0) / NS_PER_S, 2),
+        "blendshapes": _rounded(face.blendshapes),
+        "presets": _rounded(face.presets),
+        "head_deg": None
+        if head is None
+        else _degrees(pitch=head.pitch_rad, yaw=head.yaw_rad, roll=head.roll_rad),
+        **{
+            f"{side}_deg": None
+            if gaze is None
+            else _degrees(pitch=gaze.pitch_rad, yaw=gaze.yaw_rad)
+            for side, gaze in (("left_eye", face.left_eye), ("right_eye", face.right_eye))
+        },
+    }
+
+
+def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(weight, 3) for name, weight in weights.items()}
+
+
+def _degrees(**angles_rad: float) -> dict[str, float]:
+    return {name: round(math.degrees(angle), 1) for name, angle in angles_rad.items()}
 
 
 class RateMeter:

@@ -30,6 +30,7 @@ def with_server(body: Body) -> None:
             status=lambda: {"fps": 30.0},
             commands={"calibrate": lambda: ran.append("calibrate")},
             clock=ManualClock(),
+            views={"trackers": lambda: {"sources": []}},
         )
         await server.start()
         base = f"http://127.0.0.1:{server.port}"
@@ -79,6 +80,16 @@ def test_state_and_frames_need_the_token() -> None:
             assert answer.status == 401
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await session.ws_connect("/api/preview")
+
+    with_server(body)
+
+
+def test_view_is_answered_to_who_has_the_token() -> None:
+    async def body(_: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
+        async with session.get("/api/trackers") as answer:
+            assert answer.status == 401
+        async with session.get("/api/trackers", headers=AUTHORIZED) as answer:
+            assert await answer.json() == {"sources": []}
 
     with_server(body)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from vtbridge.datatypes import F32Array, Pose
 from vtbridge.expressions.idle import IdleMotion, lid_closure
 from vtbridge.expressions.settings import IdleSettings
 from vtbridge.pose_params import POSE_SIZE, PoseParam
+from vtbridge.pose_schema import THA1
 
 SETTINGS = IdleSettings()
 START_S = 100.0
@@ -104,6 +106,70 @@ def test_presence_blends_between_the_face_and_idle() -> None:
 
     np.testing.assert_allclose(shown(0.25), 0.25 * shown(1.0) + 0.75 * shown(0.0), atol=1e-6)
     assert IdleMotion(SETTINGS, seed=4).apply(face(0.0, 0.5), ns(1)).t_ns == ns(1)
+
+
+def covering(covered: set[PoseParam], level: float = 0.5, presence: float = 1.0) -> Pose:
+    coverage = np.array([float(param in covered) for param in PoseParam], np.float32)
+    return Pose(np.full(POSE_SIZE, level, np.float32), 5, presence, coverage)
+
+
+MOUTH = {param for param in PoseParam if param.group == "mouth"}
+
+
+@pytest.mark.parametrize("when_lost", ["idle", "neutral", "freeze"])
+def test_what_no_tracker_covers_lives_whatever_happens_to_a_lost_face(
+    when_lost: Literal["idle", "neutral", "freeze"],
+) -> None:
+    """A microphone drives the mouth; the rest blinks, sways and looks around."""
+    idle = IdleMotion(IdleSettings(when_lost=when_lost), seed=2)
+    values = film(idle, covering(MOUTH), 60.0)
+    alone = film(IdleMotion(SETTINGS, seed=2), face(0.0), 60.0)
+    rest = [param for param in PoseParam if param not in MOUTH]
+    np.testing.assert_allclose(values[:, rest], alone[:, rest], atol=1e-6)
+    assert (values[:, sorted(MOUTH)] == 0.5).all()
+    assert len(blink_starts_s(values)) > 8
+    assert idle.apply(covering(MOUTH), ns(60)).t_ns == 5
+
+
+def test_coverage_blends_each_parameter_by_itself() -> None:
+    coverage = np.linspace(0, 1, POSE_SIZE, dtype=np.float32)
+    pose = Pose(np.full(POSE_SIZE, 0.25, np.float32), 5, 0.5, coverage)
+    shown = IdleMotion(SETTINGS, seed=4).apply(pose, ns(1))
+    alone = IdleMotion(SETTINGS, seed=4).apply(face(0.0), ns(1)).values
+    expected = alone + (0.25 - alone) * 0.5 * coverage
+    breathing = PoseParam.BREATHING
+    np.testing.assert_allclose(
+        np.delete(shown.values, breathing), np.delete(expected, breathing), atol=1e-6
+    )
+    assert shown.coverage is coverage
+
+
+def test_a_lost_face_freezes_or_rests_only_where_it_was_covered() -> None:
+    lost = covering(MOUTH, presence=0.0)
+    frozen = IdleMotion(IdleSettings(when_lost="freeze"), seed=2)
+    assert (film(frozen, lost, 5.0)[:, sorted(MOUTH)] == 0.5).all()
+    resting = IdleMotion(IdleSettings(when_lost="neutral"), seed=2)
+    values = film(resting, lost, 30.0)
+    assert not values[:, sorted(MOUTH)].any()
+    assert len(blink_starts_s(values)) > 3
+
+
+def test_an_idle_blink_over_relaxed_eyes_does_not_close_them_twice() -> None:
+    relaxed = {PoseParam.EYE_RELAXED_LEFT, PoseParam.EYE_RELAXED_RIGHT}
+    values = film(IdleMotion(SETTINGS, seed=2), covering(relaxed, 0.3), 30.0)
+    closed = values[:, PoseParam.EYE_WINK_LEFT] + values[:, PoseParam.EYE_RELAXED_LEFT]
+    assert 0.99 < closed.max() <= 1.0 + 1e-6
+
+
+def test_thas_first_version_blinks_and_sways_too() -> None:
+    idle = IdleMotion(SETTINGS, seed=2)
+    lost = Pose(np.zeros(THA1.size, np.float32), 5, 0.0, schema=THA1)
+    values = np.array([idle.apply(lost, ns(i / 30)).values for i in range(900)])
+    assert values.shape == (900, 6)
+    assert values[:, THA1.index["left_eye"]].max() > 0.9
+    assert np.ptp(values[:, THA1.index["head_y"]]) > 0.05
+    assert not values[:, THA1.index["mouth"]].any()  # closed, though drawn open
+    assert idle.apply(lost, ns(31)).schema is THA1
 
 
 def test_the_same_seed_gives_the_same_life() -> None:

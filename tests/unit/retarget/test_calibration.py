@@ -17,6 +17,7 @@ from vtbridge.retarget.calibration import (
     FaceSample,
     NeutralFace,
     shapes_from_neutral,
+    tracker_from_source,
 )
 from vtbridge.retarget.gaze import IrisTarget
 from vtbridge.retarget.settings import CalibrationSettings
@@ -27,8 +28,10 @@ HEAD = HeadPose(0.2, -0.1, 0.05)
 IRIS = IrisTarget(-0.4, 0.1)
 
 
-def sample(t_s: float, head: HeadPose | None = HEAD, **shapes: float) -> FaceSample:
-    return FaceSample(round(t_s * NS_PER_S), head, IRIS, RESTING | shapes)
+def sample(
+    t_s: float, head: HeadPose | None = HEAD, source: str = "phone:1", /, **shapes: float
+) -> FaceSample:
+    return FaceSample(round(t_s * NS_PER_S), head, IRIS, RESTING | shapes, source)
 
 
 def calibration() -> Calibration:
@@ -159,6 +162,92 @@ def test_an_empty_mapping_clears_the_calibration() -> None:
     assert subject.to_dict() == {}
 
 
+def taken(subject: Calibration, source: str, pitch_rad: float, start_s: float) -> None:
+    subject.request()
+    for i in range(60):
+        head = HeadPose(pitch_rad, 0.0, 0.0)
+        subject.neutral_at(sample(start_s + i / 60, head, source))
+    assert not subject.pending
+
+
+def pitch_at(subject: Calibration, source: str, t_s: float) -> float:
+    return subject.neutral_at(sample(t_s, HEAD, source)).head.pitch_rad
+
+
+def test_each_tracker_has_its_own_neutral_face_at_any_address() -> None:
+    subject = calibration()
+    taken(subject, "vmc:10.0.0.2", 0.1, 1.0)
+    taken(subject, "webcam:0", 0.3, 3.0)
+    assert pitch_at(subject, "vmc:10.0.0.77", 5.0) == 0.1
+    assert pitch_at(subject, "webcam:/films/a+b.mp4", 6.0) == 0.3
+    assert pitch_at(subject, "livelink:10.0.0.2", 7.0) == 0.0
+    subject.clear()
+    assert not subject.calibrated
+    assert pitch_at(subject, "vmc:10.0.0.2", 8.0) == 0.0
+
+
+def test_a_face_of_several_trackers_takes_what_there_is_of_them() -> None:
+    subject = calibration()
+    taken(subject, "vmc:a", 0.1, 1.0)
+    assert pitch_at(subject, "microphone:x+vmc:a", 3.0) == 0.1
+    assert pitch_at(subject, "microphone:x", 4.0) == 0.0
+    taken(subject, "microphone:x+vmc:a", 0.2, 5.0)
+    assert pitch_at(subject, "vmc:b+microphone:y", 7.0) == 0.2
+    assert pitch_at(subject, "vmc:a", 8.0) == 0.1
+
+
+def test_another_tracker_during_the_window_starts_it_again() -> None:
+    subject = calibration()
+    subject.request()
+    for i in range(30):
+        subject.neutral_at(sample(1 + i / 60, HeadPose(0.5, 0.0, 0.0), "vmc:a"))
+    for i in range(60):
+        subject.neutral_at(sample(1.5 + i / 60, HeadPose(0.1, 0.0, 0.0), "webcam:0"))
+    assert pitch_at(subject, "webcam:0", 4.0) == 0.1
+    assert pitch_at(subject, "vmc:a", 5.0) == 0.0
+
+
+def test_takeovers_are_counted_where_the_pose_would_jump() -> None:
+    subject = calibration()
+    for source, takeovers in (
+        ("vmc:a", 0),
+        ("vmc:b", 0),
+        ("microphone:x+vmc:b", 0),  # joined in, the head still comes from vmc
+        ("webcam:0", 1),
+        ("webcam:0", 1),
+        ("vmc:a", 2),
+    ):
+        subject.neutral_at(sample(1.0, HEAD, source))
+        assert subject.takeovers == takeovers, source
+
+
+@pytest.mark.parametrize(
+    ("source", "trackers"),
+    [
+        ("vmc:127.0.0.1", "vmc"),
+        ("vmc:127.0.0.1:39539", "vmc"),
+        ("openseeface:127.0.0.1#0", "openseeface"),
+        ("webcam:0", "webcam"),
+        ("webcam:/home/me/a+b.mp4", "webcam"),
+        ("vmc:::1+microphone:USB mic", "microphone+vmc"),
+        ("livelink:10.0.0.2+livelink:10.0.0.3", "livelink"),
+        ("", ""),
+        ("demo", "demo"),
+    ],
+)
+def test_hosts_and_devices_are_no_part_of_a_trackers_name(source: str, trackers: str) -> None:
+    assert tracker_from_source(source) == trackers
+
+
+def test_the_one_neutral_face_of_older_files_serves_every_tracker() -> None:
+    subject = calibration()
+    subject.load_dict(GOOD)
+    assert pitch_at(subject, "vmc:a", 1.0) == 0.1
+    taken(subject, "webcam:0", 0.3, 2.0)
+    assert pitch_at(subject, "webcam:0", 4.0) == 0.3
+    assert pitch_at(subject, "livelink:a", 5.0) == 0.1
+
+
 GOOD = {"head_rad": [0.1, 0.0, 0.0], "iris": [0.0, 0.1], "rest": {"jawOpen": 0.1}}
 
 
@@ -184,7 +273,30 @@ def test_a_damaged_calibration_is_refused_and_changes_nothing(damage: dict[str, 
     subject.load_dict(GOOD)
     with pytest.raises(ConfigError, match="calibrat"):
         subject.load_dict({**GOOD, **damage})
-    assert subject.to_dict() == GOOD
+    assert subject.to_dict() == {"version": 2, "trackers": {"*": GOOD}}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"version": 3},
+        {"version": "2"},
+        {"trackers": [GOOD]},
+        {"trackers": {"vmc": {}}},
+        {"trackers": {"vmc": [GOOD]}},
+        {"trackers": {3: GOOD}},
+        {"trackers": {"vmc": GOOD, "webcam": {**GOOD, "rest": {"jawOpen": 2.0}}}},
+        {"trackers": {f"tracker{i}": GOOD for i in range(1000)}},
+        {"mood": 1},
+    ],
+)
+def test_a_damaged_table_of_trackers_is_refused_whole(damage: dict[str, object]) -> None:
+    subject = calibration()
+    good = {"version": 2, "trackers": {"vmc": GOOD}}
+    subject.load_dict(good)
+    with pytest.raises(ConfigError, match="calibrat"):
+        subject.load_dict({**good, **damage})
+    assert subject.to_dict() == good
 
 
 @pytest.mark.parametrize("saved", [[], [1, "head"], "head_rad", 3, None])

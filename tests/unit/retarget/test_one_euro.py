@@ -7,7 +7,8 @@ import pytest
 
 from vtbridge.clock import NS_PER_S
 from vtbridge.pose_params import POSE_SIZE, PoseParam
-from vtbridge.retarget.one_euro import OneEuroFilter, PeakHold, pose_filter
+from vtbridge.pose_schema import THA3
+from vtbridge.retarget.one_euro import OneEuroFilter, pose_filter
 from vtbridge.retarget.settings import FilterSettings, RetargetSettings, SmoothingSettings
 
 
@@ -80,7 +81,7 @@ def test_a_burst_of_samples_does_not_blow_up_the_speed() -> None:
 
 def test_parts_have_their_own_strength() -> None:
     still = FilterSettings(min_cutoff_hz=0.01, beta=0)
-    smooth = pose_filter(SmoothingSettings(head=still))
+    smooth = pose_filter(THA3, SmoothingSettings(head=still))
     smooth.filter(np.zeros(POSE_SIZE), NS_PER_S)
     values = smooth.filter(np.full(POSE_SIZE, 0.5), NS_PER_S + NS_PER_S // 30)
     heads = (PoseParam.HEAD_X, PoseParam.HEAD_Y, PoseParam.NECK_Z)
@@ -94,29 +95,25 @@ def test_a_partly_given_table_keeps_the_other_values_of_its_part() -> None:
     assert eyes == SmoothingSettings().eyes.model_copy(update={"beta": 1.5})
 
 
-def held(values: list[float], *, fps: int = 60, hold_s: float = 0.1) -> list[float]:
-    peak_hold, shown = PeakHold(("blink", "absent"), hold_s, threshold=0.75), []
-    for i, x in enumerate(values):
-        given = {"blink": x, "other": x}
-        got = peak_hold.held(given, NS_PER_S + round(i / fps * NS_PER_S))
-        assert given == {"blink": x, "other": x}
-        assert got == {"blink": got["blink"], "other": x}
-        shown.append(got["blink"])
-    return shown
+def test_without_settings_every_sample_passes_unchanged() -> None:
+    open_filter = pose_filter(THA3, None)
+    for i in range(5):
+        sample = np.linspace(0, i / 4, POSE_SIZE)
+        np.testing.assert_allclose(open_filter.filter(sample, NS_PER_S + i), sample, atol=1e-15)
 
 
-def test_a_blink_of_one_sample_is_shown_for_the_hold_time() -> None:
-    shown = held([0.0] * 5 + [1.0] + [0.0] * 20)
-    assert shown == [0.0] * 5 + [1.0] * 7 + [0.0] * 14
-
-
-def test_an_opening_lid_is_not_held_at_every_step() -> None:
-    values = [1.0] * 20 + [1.0 - i / 60 for i in range(60)]
-    shown = held(values)
-    assert shown[21:27] == [1.0] * 6
-    assert shown[27:] == values[27:]  # from 0.88 on, still above what is worth holding
-
-
-def test_half_closed_lids_follow_at_once() -> None:
-    values = [0.3, 0.6, 0.7, 0.5, 0.6, 0.2]
-    assert held(values) == values
+def test_fresh_elements_start_anew_and_the_others_go_on() -> None:
+    smooth = pose_filter(THA3, SmoothingSettings())
+    zeros, ones = np.zeros(POSE_SIZE), np.ones(POSE_SIZE)
+    fresh = np.zeros(POSE_SIZE, np.bool_)
+    fresh[PoseParam.HEAD_X] = True
+    smooth.filter(zeros, NS_PER_S)
+    values = smooth.filter(ones, NS_PER_S + NS_PER_S // 60, fresh=fresh)
+    assert values[PoseParam.HEAD_X] == 1.0
+    assert (np.delete(values, PoseParam.HEAD_X) < 1.0).all()
+    # It arrived without a speed: the next step is that of a value at rest.
+    after = smooth.filter(zeros, NS_PER_S + NS_PER_S // 30)
+    other = pose_filter(THA3, SmoothingSettings())
+    other.filter(ones, NS_PER_S + NS_PER_S // 60)
+    rested = other.filter(zeros, NS_PER_S + NS_PER_S // 30)
+    assert after[PoseParam.HEAD_X] == rested[PoseParam.HEAD_X]

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import openvino as ov
-from openvino import opset13 as ops
 from pydantic import BaseModel, ConfigDict, Field
 
 from vtbridge.datatypes import F32Array
 from vtbridge.errors import InferenceError, RuntimeUnavailable, WeightsError
+from vtbridge.quiet_openvino import opset13 as ops
+from vtbridge.quiet_openvino import ov
 from vtbridge.render.models.signatures import Stage
 from vtbridge.render.models.variants import Network
 from vtbridge.render.runtimes.runtime import NeverPrepared, RuntimeRequest

@@ -10,9 +10,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import openvino as ov
 import torch
 
+from vtbridge.quiet_openvino import ov
 from vtbridge.render.models.signatures import StageSignature, stage_signatures
 from vtbridge.render.runtimes.openvino import ir_paths
 from vtbridge.render.runtimes.pytorch import load_stages

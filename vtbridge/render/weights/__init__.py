@@ -11,7 +11,7 @@ Only ``converter`` ever opens a pickle. Runtimes read through ``WeightStore``, w
 hashes every byte before it is parsed.
 """
 
-from vtbridge.render.weights.manifest import DEFAULT_WEIGHTS
+from vtbridge.render.weights.manifest import DEFAULT_WEIGHTS, FACE_LANDMARKER
 from vtbridge.render.weights.store import WeightStore
 
-__all__ = ["DEFAULT_WEIGHTS", "WeightStore"]
+__all__ = ["DEFAULT_WEIGHTS", "FACE_LANDMARKER", "WeightStore"]

@@ -19,6 +19,9 @@ from vtbridge.resources import shipped_file
 DEFAULT_WEIGHTS = "tha3-separable-float"
 """The entry that ``vtbridge weights pull`` fetches when none is named."""
 
+FACE_LANDMARKER = "face-landmarker"
+"""The entry with the face tracker's networks."""
+
 NETWORK_OF_REFERENCE_FILE: Mapping[str, Network] = MappingProxyType(
     {network.reference_file: network for network in Network}
 )
@@ -35,6 +38,7 @@ class EntryKind(StrEnum):
 
     NETWORKS = "networks"
     PICTURE = "picture"
+    FACE_MODEL = "face-model"
 
 
 class Origin(StrEnum):
@@ -60,7 +64,7 @@ class Wheel(_Table):
 
 
 class WheelFile(_Table):
-    """One member of a wheel; ``network`` is what it holds, None for a picture."""
+    """One member of a wheel; ``network`` is what it holds, None for a picture or a face model."""
 
     member: str
     sha256: Sha256
@@ -165,3 +169,5 @@ def _check_references(manifest: Manifest) -> None:
             raise ValueError(f"{name} must name a variant and hold {', '.join(Network)}")
         if any(file.network is not None and not is_networks for file in entry.files):
             raise ValueError(f"{name}: networks belong to entries of kind 'networks'")
+        if not is_networks and len(entry.files) != 1:
+            raise ValueError(f"{name}: an entry of kind {entry.kind.value!r} is one file")

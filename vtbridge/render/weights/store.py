@@ -52,7 +52,7 @@ class EntryStatus:
 
     Attributes:
         name: the entry, such as ``tha3-separable-float``.
-        kind: networks or a picture.
+        kind: networks, a picture or a face model.
         state: judged by record and sizes; only ``verify`` reads every byte.
         size: bytes on disk of the recorded files, 0 if there are none.
         license: as people write it.
@@ -177,9 +177,17 @@ class WeightStore:
             raise WeightsError(f"{name} is not a picture")
         if self._state(name)[0] is EntryState.MISSING:
             return None
-        (stored,) = self.record(name).files.values()
-        self._read_checked(name, stored)
-        return self.directory(name) / stored.file
+        return self._checked_file(name)
+
+    def face_model(self, name: str) -> Path:
+        """Return the path of a fetched face model whose bytes are right.
+
+        Raises:
+            WeightsError: it is not there or damaged, with the remedy; or it is something else.
+        """
+        if self.manifest.entry(name).kind is not EntryKind.FACE_MODEL:
+            raise WeightsError(f"{name} is not a face model")
+        return self._checked_file(name)
 
     def names(self) -> list[str]:
         """Return the manifest's entries, then what was imported under other names."""
@@ -244,6 +252,12 @@ class WeightStore:
 
     def _read_record(self, name: str) -> Record | None:
         return read_record(self.directory(name))
+
+    def _checked_file(self, name: str) -> Path:
+        """Return the path of an entry's only file after hashing it."""
+        (stored,) = self.record(name).files.values()
+        self._read_checked(name, stored)
+        return self.directory(name) / stored.file
 
     def _read_checked(self, name: str, stored: StoredFile) -> bytes:
         path = self.directory(name) / stored.file

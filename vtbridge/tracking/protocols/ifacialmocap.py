@@ -1,10 +1,14 @@
-"""Receive the text of iFacialMocap, versions 1 and 2, over UDP.
+"""Receive the text of iFacialMocap, versions 1 and 2, over UDP or TCP.
 
 A datagram is a list of parts split by ``|``: ``mouthSmile_R-12`` (v1) or
 ``mouthSmile_R&12`` (v2) is a blendshape in percent; ``=head#x,y,z,px,py,pz``,
 ``rightEye#x,y,z`` and ``leftEye#x,y,z`` are angles in degrees and metres. The phone
 sends after being greeted and stops unless greeted again when the line falls silent.
-It has no word for "face lost": it repeats the last datagram byte for byte.
+Newer apps say ``trackingStatus-0`` when the face is lost; older ones only repeat the
+last datagram byte for byte.
+
+For TCP another greeting goes out, still over UDP; the phone then connects to this
+computer, and ``protocols.stream.TextFramer`` finds the datagrams in what it sends.
 
 Source: ifacialmocap.com/for-developer; signs as in VMagicMirror.
 """
@@ -16,6 +20,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
 from vtbridge.errors import PacketError
@@ -24,6 +29,7 @@ from vtbridge.tracking.protocols.protocol import Greeting, TrackerProtocol, weig
 
 DEFAULT_PORT = 49983
 GREETING = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
+GREETING_TCP = b"iFacialMocap_UDPTCP_sahuasouryya9218sauhuiayeta91555dy3719"
 GREETING_V2_SUFFIX = b"|sendDataVersion=v2"
 GREETING_INTERVAL_NS = 1_500_000_000
 """Silence after which the phone is greeted (again)."""
@@ -32,10 +38,12 @@ DOUBLED_NS = 5_000_000
 MAX_BYTES = 8192
 """A datagram of all 52 shapes has about 950."""
 
-_LARGEST_ANGLE_DEG = 360.0
-_PERCENT = 100.0
+LARGEST_ANGLE_DEG = 360.0
+PERCENT = 100.0
+_TRACKING_STATUS = "trackingStatus"
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LONGEST_NUMBER = 32
+_BEGINNING = re.compile(rb"[|=]{0,2}[A-Za-z][A-Za-z0-9_ ]{1,63}[-&#]")
 
 
 @dataclass(slots=True)
@@ -46,35 +54,22 @@ class FaceParts:
     head: HeadPose | None = None
     left_eye: Gaze | None = None
     right_eye: Gaze | None = None
+    tracked: bool | None = None
     dropped: int = 0
 
 
-class IFacialMocapProtocol(TrackerProtocol):
-    """One phone, or one program that sends the phone's text.
+class TextProtocol(TrackerProtocol):
+    """One app, or one program, that sends a face as a list of parts.
 
     Args:
-        phone: address to greet, None to wait for a sender that needs no greeting.
-        phone_port: where the phone listens for the greeting.
-        ask_for_v2: ask for the text with ``&``; both are understood anyway.
+        greeting: asks the app to send, and where; None to wait for a sender that needs none.
     """
 
-    name = "ifacialmocap"
-    default_port = DEFAULT_PORT
-
-    def __init__(
-        self, phone: str | None = None, *, phone_port: int = DEFAULT_PORT, ask_for_v2: bool = True
-    ) -> None:
+    def __init__(self, greeting: Greeting | None) -> None:
         super().__init__()
-        self._phone = phone
-        self._phone_port = phone_port
-        self._greeting = GREETING + (GREETING_V2_SUFFIX if ask_for_v2 else b"")
+        self._greeting = greeting
         self._last_greeting_ns: int | None = None
         self.reset("")
-
-    @classmethod
-    def recognises(cls, datagram: bytes) -> bool:
-        """Return whether the datagram is a list of parts."""
-        return b"|" in datagram
 
     def reset(self, source: str) -> None:
         """Forget everything received; what follows comes from ``source``."""
@@ -85,6 +80,7 @@ class IFacialMocapProtocol(TrackerProtocol):
         self._right_eye: Gaze | None = None
         self._last_datagram: bytes | None = None
         self._last_arrival_ns: int | None = None
+        self._lost = False
 
     def feed(self, datagram: bytes, t_ns: int) -> list[FaceFrame]:
         """Take one datagram and return its face; untracked if it repeats the last one.
@@ -103,13 +99,14 @@ class IFacialMocapProtocol(TrackerProtocol):
             self._head = parts.head or self._head
             self._left_eye = parts.left_eye or self._left_eye
             self._right_eye = parts.right_eye or self._right_eye
+            self._lost = parts.tracked is False
         self._last_datagram = datagram
         self._last_arrival_ns = t_ns
         return [
             FaceFrame(
                 t_ns=t_ns,
                 source=self._source,
-                tracked=not repeated,
+                tracked=not (repeated or self._lost),
                 blendshapes=MappingProxyType(dict(self._blendshapes)),
                 head=self._head,
                 left_eye=self._left_eye,
@@ -119,13 +116,54 @@ class IFacialMocapProtocol(TrackerProtocol):
 
     def greeting(self, t_ns: int) -> Greeting | None:
         """Return the greeting when the phone has been silent and not just been greeted."""
-        if self._phone is None:
+        if self._greeting is None:
             return None
         for last_ns in (self._last_arrival_ns, self._last_greeting_ns):
             if last_ns is not None and t_ns - last_ns < GREETING_INTERVAL_NS:
                 return None
         self._last_greeting_ns = t_ns
-        return Greeting(self._greeting, self._phone, self._phone_port)
+        return self._greeting
+
+
+class IFacialMocapProtocol(TextProtocol):
+    """One phone, or one program that sends the phone's text.
+
+    Args:
+        phone: address to greet, None to wait for a sender that needs no greeting.
+        phone_port: where the phone listens for the greeting.
+        ask_for_v2: ask for the text with ``&``; both are understood anyway.
+        transport: with ``tcp`` the phone is asked to connect instead of sending datagrams.
+    """
+
+    name = "ifacialmocap"
+    default_port = DEFAULT_PORT
+
+    def __init__(
+        self,
+        phone: str | None = None,
+        *,
+        phone_port: int = DEFAULT_PORT,
+        ask_for_v2: bool = True,
+        transport: Literal["udp", "tcp"] = "udp",
+    ) -> None:
+        words = GREETING_TCP if transport == "tcp" else GREETING
+        words += GREETING_V2_SUFFIX if ask_for_v2 else b""
+        super().__init__(None if phone is None else Greeting(words, phone, phone_port))
+
+    @classmethod
+    def recognises(cls, datagram: bytes) -> bool:
+        """Return whether the datagram is a list of parts."""
+        return b"|" in datagram and _BEGINNING.match(datagram) is not None
+
+
+def head_from_degrees(x: float, y: float, z: float) -> HeadPose:
+    """Return the head of angles as these apps write them: +X nose down, +Y own left."""
+    return HeadPose(pitch_rad=-math.radians(x), yaw_rad=-math.radians(y), roll_rad=math.radians(z))
+
+
+def gaze_from_degrees(x: float, y: float) -> Gaze:
+    """Return the gaze of an eye's angles as these apps write them."""
+    return Gaze(pitch_rad=-math.radians(x), yaw_rad=-math.radians(y))
 
 
 def parse_text(datagram: bytes) -> FaceParts:
@@ -156,8 +194,13 @@ def _take_shape(parts: FaceParts, part: str) -> bool:
     """Take ``name&percent`` or ``name-percent``; return whether it was one."""
     separator = "&" if "&" in part else "-"
     name, found, percent = part.partition(separator)  # the number may have a sign of its own
+    if separator == "&":
+        name, percent = name.strip(" "), percent.strip(" ")  # MeowFace puts spaces around it
     number = _number(percent)
-    weight = None if number is None else weight_from_number(number / _PERCENT)
+    if name == _TRACKING_STATUS and number is not None:
+        parts.tracked = number != 0
+        return True
+    weight = None if number is None else weight_from_number(number / PERCENT)
     if not found or weight is None:
         parts.dropped += 1
         return False
@@ -175,23 +218,23 @@ def _take_angles(parts: FaceParts, part: str) -> bool:
     if take is None:
         return False
     angles = [_number(number) for number in numbers.split(",", 6)[:3]]
-    if len(angles) < 3 or any(a is None or abs(a) > _LARGEST_ANGLE_DEG for a in angles):
+    if len(angles) < 3 or any(a is None or abs(a) > LARGEST_ANGLE_DEG for a in angles):
         parts.dropped += 1
         return False
-    take(parts, *(math.radians(angle) for angle in angles if angle is not None))
+    take(parts, *(angle for angle in angles if angle is not None))
     return True
 
 
 def _take_head(parts: FaceParts, x: float, y: float, z: float) -> None:
-    parts.head = HeadPose(pitch_rad=-x, yaw_rad=-y, roll_rad=z)
+    parts.head = head_from_degrees(x, y, z)
 
 
 def _take_left_eye(parts: FaceParts, x: float, y: float, z: float) -> None:
-    parts.left_eye = Gaze(pitch_rad=-x, yaw_rad=-y)
+    parts.left_eye = gaze_from_degrees(x, y)
 
 
 def _take_right_eye(parts: FaceParts, x: float, y: float, z: float) -> None:
-    parts.right_eye = Gaze(pitch_rad=-x, yaw_rad=-y)
+    parts.right_eye = gaze_from_degrees(x, y)
 
 
 _ANGLES: dict[str, Callable[[FaceParts, float, float, float], None]] = {

@@ -6,7 +6,6 @@ A new tracker is one file with a class of this shape, and one row in
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -39,6 +38,8 @@ class TrackerProtocol(ABC):
             (not finite, absurdly large, of a wrong type); the last good one is kept.
         lost: datagrams that the sender's own numbering says are missing so far; None
             where the protocol has no numbering.
+        replayed: set where the datagrams come from a recording: whom they answered is
+            not known then, so that answers to any greeting are taken.
     """
 
     name: ClassVar[str]
@@ -47,6 +48,7 @@ class TrackerProtocol(ABC):
     def __init__(self) -> None:
         self.values_dropped = 0
         self.lost: int | None = None
+        self.replayed = False
 
     @classmethod
     @abstractmethod
@@ -98,4 +100,4 @@ def finite_or_none(value: object, limit: float) -> float | None:
     """Return ``value`` as a float if it is a number within ``±limit``, else None."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if math.isfinite(value) and abs(value) <= limit else None
+    return float(value) if abs(value) <= limit else None  # NaN fails every comparison

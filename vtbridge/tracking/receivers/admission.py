@@ -1,11 +1,12 @@
-"""Who may speak to a port, and how much: the pinned sender and the token bucket.
+"""Who may speak on a channel, and how much: the pinned sender and the token bucket.
 
-No tracker protocol authenticates, so a port listens to one sender at a time: the
-first that sends something valid, until it falls silent.
+No tracker protocol authenticates, so each protocol at a port listens to one sender at a
+time: the first that sends something valid, until it falls silent.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from enum import Enum
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
@@ -18,6 +19,9 @@ TOKENS_PER_S = 10_000
 """Tokens a second for one sender; VMC in single messages at 60 fps needs 7 740."""
 BYTES_PER_TOKEN = 64
 """A datagram costs one token per this many bytes, at least one: as much as a single message."""
+SAME_HOST_SILENCE_NS = NS_PER_S // 4
+"""Silence after which another port of the owner's host goes on where the owner stopped."""
+_PORTS_REMEMBERED = 64
 
 
 class TokenBucket:
@@ -45,6 +49,8 @@ class Verdict(Enum):
     """What to do with a datagram before looking inside."""
 
     OWNER = "owner"
+    SUCCESSOR = "successor"
+    """The owner's host goes on from another port; what was received so far still holds."""
     CANDIDATE = "candidate"
     NOT_ALLOWED = "not_allowed"
     OTHER_SENDER = "other_sender"
@@ -54,19 +60,28 @@ class Verdict(Enum):
 class Admission:
     """Choose one sender and hold it to its share.
 
+    A host that sends each message from a new port, as liblo's ``oscsend`` does, is one
+    sender: a port never heard before succeeds one that spoke only once, at once.
+
     Attributes:
         owner: the pinned sender, None if there is none.
 
     Args:
         allow: networks that may speak; empty = any.
         release_ns: silence after which the owner loses its place.
+        loopback_only: whether only this computer may speak, whatever ``allow`` says.
     """
 
-    def __init__(self, allow: Sequence[IPv4Network], release_ns: int) -> None:
+    def __init__(
+        self, allow: Sequence[IPv4Network], release_ns: int, *, loopback_only: bool = False
+    ) -> None:
         self.owner: Address | None = None
         self._allow = tuple(allow)
         self._release_ns = release_ns
+        self._loopback_only = loopback_only
         self._last_heard_ns = 0
+        self._spoke_once = False
+        self._ports: deque[int] = deque(maxlen=_PORTS_REMEMBERED)
         self._owner_bucket = TokenBucket(TOKENS_PER_S)
         self._stranger_bucket = TokenBucket(TOKENS_PER_S)
 
@@ -75,28 +90,46 @@ class Admission:
         cost = max(1, size // BYTES_PER_TOKEN)
         if sender == self.owner:
             return Verdict.OWNER if self._owner_bucket.take(cost, t_ns) else Verdict.THROTTLED
-        if self.owner is not None and t_ns - self._last_heard_ns < self._release_ns:
-            return Verdict.OTHER_SENDER
-        if not self._is_allowed(sender[0]):
-            return Verdict.NOT_ALLOWED
-        return Verdict.CANDIDATE if self._stranger_bucket.take(cost, t_ns) else Verdict.THROTTLED
+        verdict = self._judge_stranger(sender, t_ns)
+        if verdict is Verdict.SUCCESSOR:
+            return verdict if self._owner_bucket.take(cost, t_ns) else Verdict.THROTTLED
+        if verdict is Verdict.CANDIDATE:
+            return verdict if self._stranger_bucket.take(cost, t_ns) else Verdict.THROTTLED
+        return verdict
 
     def accept(self, sender: Address, t_ns: int) -> None:
-        """Note that ``sender`` sent something valid; a candidate becomes the owner."""
-        if sender != self.owner:
+        """Note that ``sender`` sent something valid; a successor or candidate becomes the owner."""
+        if sender == self.owner:
+            self._spoke_once = False
+        else:
+            if self.owner is None or sender[0] != self.owner[0]:
+                self._owner_bucket = TokenBucket(TOKENS_PER_S)
+                self._ports.clear()
             self.owner = sender
-            self._owner_bucket = TokenBucket(TOKENS_PER_S)
+            self._spoke_once = True
+            self._ports.append(sender[1])
         self._last_heard_ns = t_ns
 
     def release(self) -> None:
         """Take the owner's place away; the next valid datagram decides."""
         self.owner = None
 
+    def _judge_stranger(self, sender: Address, t_ns: int) -> Verdict:
+        silence_ns = t_ns - self._last_heard_ns
+        if self.owner is not None and silence_ns < self._release_ns:
+            if sender[0] != self.owner[0]:
+                return Verdict.OTHER_SENDER
+            never_heard = sender[1] not in self._ports
+            if silence_ns >= SAME_HOST_SILENCE_NS or (self._spoke_once and never_heard):
+                return Verdict.SUCCESSOR
+            return Verdict.OTHER_SENDER
+        return Verdict.CANDIDATE if self._is_allowed(sender[0]) else Verdict.NOT_ALLOWED
+
     def _is_allowed(self, host: str) -> bool:
-        if not self._allow:
-            return True
         try:
             address = IPv4Address(host)
         except AddressValueError:
             return False
-        return any(address in network for network in self._allow)
+        if self._loopback_only and not address.is_loopback:
+            return False
+        return not self._allow or any(address in network for network in self._allow)

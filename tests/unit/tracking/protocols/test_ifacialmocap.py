@@ -12,6 +12,7 @@ from vtbridge.tracking.protocols.ifacialmocap import (
     DOUBLED_NS,
     GREETING,
     GREETING_INTERVAL_NS,
+    GREETING_TCP,
     IFacialMocapProtocol,
 )
 from vtbridge.tracking.protocols.protocol import Greeting
@@ -156,3 +157,39 @@ def test_greeting_goes_on_after_a_new_sender() -> None:
 def test_nobody_is_greeted_without_an_address(phone: IFacialMocapProtocol) -> None:
     assert phone.greeting(T0) is None
     assert phone.flush(T0) == []
+
+
+def test_phone_is_asked_over_udp_to_connect() -> None:
+    phone = IFacialMocapProtocol("192.168.1.20", transport="tcp")
+    words = GREETING_TCP + b"|sendDataVersion=v2"
+    assert phone.greeting(T0) == Greeting(words, "192.168.1.20", 49983)
+
+
+@pytest.mark.parametrize("separator", [b"-", b"&"])
+def test_newer_apps_say_whether_they_see_a_face(
+    phone: IFacialMocapProtocol, separator: bytes
+) -> None:
+    seen = b"trackingStatus" + separator + b"1|jawOpen" + separator + b"4|"
+    lost = seen.replace(separator + b"1|", separator + b"0|")
+    assert only(phone.feed(seen, T0)).tracked
+    frame = only(phone.feed(lost, T0 + FRAME_NS))
+    assert not frame.tracked
+    assert frame.blendshapes == {"jawOpen": 0.04}
+    assert only(phone.feed(b"jawOpen-9|", T0 + 2 * FRAME_NS)).tracked
+
+
+def test_meowfaces_spaces_are_read(phone: IFacialMocapProtocol) -> None:
+    frame = only(phone.feed(b"eyeBlinkLeft & 29|jawOpen & -3|=head#1,2,3,0,0,0|", T0))
+    assert frame.blendshapes == {"eyeBlinkLeft": 0.29, "jawOpen": 0.0}
+
+
+@pytest.mark.parametrize("datagram", [V1, b"=head#1,2,3,0,0,0|", b"jawOpen & 3|", b"|jawOpen-3|"])
+def test_its_text_is_recognised(datagram: bytes) -> None:
+    assert IFacialMocapProtocol.recognises(datagram)
+
+
+@pytest.mark.parametrize(
+    "datagram", [b"", b"|||", b"FMV3\1\0|", b"{|}", b"#bundle\0|", b"/VMC/Ext/OK\0|", b"\6\0|"]
+)
+def test_what_is_not_its_text_is_not_recognised(datagram: bytes) -> None:
+    assert not IFacialMocapProtocol.recognises(datagram)

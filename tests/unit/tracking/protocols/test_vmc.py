@@ -216,6 +216,77 @@ def test_tracking_status_is_told_and_stays(vmc: VmcProtocol) -> None:
     assert only(vmc.feed(bundle(osc("/VMC/Ext/OK", 1, 3, 0, 1), APPLY), T0)).tracked
 
 
+@pytest.mark.parametrize(
+    ("status", "tracked"),
+    [
+        ((1,), True),
+        ((0,), False),  # no model is loaded, so there is no pose
+        ((1, 3, 0), True),
+        ((1, 0, 0), True),  # calibration says nothing about the face
+        ((0, 3, 0), False),
+        ((1, 3, 0, 1), True),
+        ((1, 3, 0, 0), False),
+        ((0, 3, 0, 1), False),
+        ((1.0, 3, 0, 0.0), False),
+        ((True, 3, 0, False), False),
+        ((1, 3, 0, 1, "more"), True),
+    ],
+)
+def test_every_version_of_the_status_is_understood(
+    vmc: VmcProtocol, status: tuple[object, ...], tracked: bool
+) -> None:
+    packet = bundle(osc("/VMC/Ext/OK", *status), blend("A", 0.5), APPLY)
+    assert only(vmc.feed(packet, T0)).tracked is tracked
+    assert vmc.values_dropped == 0
+
+
+def test_model_that_is_loaded_later_is_tracked(vmc: VmcProtocol) -> None:
+    vmc.feed(bundle(osc("/VMC/Ext/OK", 0), blend("A", 0.5), APPLY), T0)
+    assert only(vmc.feed(bundle(osc("/VMC/Ext/OK", 1), APPLY), T0 + 1)).tracked
+
+
+@pytest.mark.parametrize("status", [(), ("loaded",), (None, 3, 0, 0)])
+def test_status_without_numbers_is_dropped(vmc: VmcProtocol, status: tuple[object, ...]) -> None:
+    assert only(vmc.feed(bundle(osc("/VMC/Ext/OK", *status), blend("A", 0.5), APPLY), T0)).tracked
+    assert vmc.values_dropped == 1
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        osc("/VMC/Ext/VRM", "C:\\model.vrm", "title", "hash"),
+        osc("/VMC/Ext/Config", "C:\\settings.json"),
+        osc("/VMC/Ext/Opt", "stop"),
+        osc("/VMC/Ext/Key", 1, "A", 65),
+        osc("/VMC/Ext/Hmd/Pos/Local", "serial", 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0),
+        osc("/VMC/Ext/Root/Pos", "root", 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0),
+        osc("/VMC/Ext/Set/Eye", 1, 0.0, 0.0, 1.0),
+        osc("/VMC/Ext/Blend/Val/More", "A", 1.0),
+    ],
+)
+def test_messages_that_say_nothing_of_a_face_change_nothing(
+    vmc: VmcProtocol, message: bytes
+) -> None:
+    assert vmc.feed(bundle(message), T0) == []
+    assert not vmc.waiting
+    assert vmc.values_dropped == 0
+
+
+def test_vseefaces_bones_and_its_models_clips_are_one_face(vmc: VmcProtocol) -> None:
+    """It moves the model's eye bones and sends only the clips that the model has."""
+    clips = [blend(name, 0.5) for name in ("A", "Blink_L", "Blink_R", "Brows up", "Surprised")]
+    for t_ns, angle in ((T0, 0.0), (T0 + 1, 0.2)):
+        looking = unity_from_euler(0.0, angle, 0.0)
+        eyes = [bone(eye, *looking) for eye in ("LeftEye", "RightEye")]
+        frame = only(vmc.feed(bundle(bone("Head", *looking), *eyes, *clips, APPLY), t_ns))
+    assert frame.presets == dict.fromkeys(
+        ("aa", "blinkLeft", "blinkRight", "browsUp", "surprised"), 0.5
+    )
+    assert frame.left_eye is not None
+    assert frame.left_eye.yaw_rad == pytest.approx(0.2, abs=1e-6)
+    assert frame.left_eye == frame.right_eye
+
+
 def test_extra_arguments_are_ignored(vmc: VmcProtocol) -> None:
     longer = osc("/VMC/Ext/Blend/Val", "A", 0.5, "more", 3)
     assert only(vmc.feed(bundle(longer, APPLY), T0)).presets == {"aa": 0.5}

@@ -7,7 +7,13 @@ from ipaddress import IPv4Network
 import pytest
 
 from vtbridge.clock import NS_PER_S
-from vtbridge.tracking.receivers.admission import TOKENS_PER_S, Admission, TokenBucket, Verdict
+from vtbridge.tracking.receivers.admission import (
+    SAME_HOST_SILENCE_NS,
+    TOKENS_PER_S,
+    Admission,
+    TokenBucket,
+    Verdict,
+)
 
 T0 = NS_PER_S
 ALICE, BOB = ("192.168.1.20", 5000), ("192.168.1.21", 5000)
@@ -34,8 +40,41 @@ def test_sender_of_nonsense_never_owns_the_port() -> None:
 
 def test_another_program_on_the_same_computer_is_another_sender() -> None:
     admission = Admission((), RELEASE_NS)
-    admission.accept(ALICE, T0)
-    assert admission.judge((ALICE[0], 6000), 100, T0 + 1) is Verdict.OTHER_SENDER
+    for t_ns in (T0, T0 + 1):
+        admission.accept(ALICE, t_ns)
+    other = (ALICE[0], 6000)
+    assert admission.judge(other, 100, T0 + 2) is Verdict.OTHER_SENDER
+    assert admission.judge(other, 100, T0 + SAME_HOST_SILENCE_NS) is Verdict.OTHER_SENDER
+    assert admission.judge(other, 100, T0 + 1 + SAME_HOST_SILENCE_NS) is Verdict.SUCCESSOR
+    assert admission.judge(BOB, 100, T0 + 1 + SAME_HOST_SILENCE_NS) is Verdict.OTHER_SENDER
+
+
+def test_sender_that_takes_a_new_port_for_each_message_is_heard_whole() -> None:
+    admission = Admission((), RELEASE_NS)
+    admission.accept((ALICE[0], 40_000), T0)
+    for port in range(40_001, 41_000):
+        t_ns = T0 + port
+        assert admission.judge((ALICE[0], port), 100, t_ns) is Verdict.SUCCESSOR
+        admission.accept((ALICE[0], port), t_ns)
+
+
+def test_two_programs_of_one_computer_that_begin_at_once_do_not_take_turns() -> None:
+    admission = Admission((), RELEASE_NS)
+    heard = []
+    for frame in range(100):
+        for port in (5000, 6000):
+            t_ns = T0 + frame * NS_PER_S // 60 + port
+            verdict = admission.judge((ALICE[0], port), 100, t_ns)
+            if verdict is not Verdict.OTHER_SENDER:
+                admission.accept((ALICE[0], port), t_ns)
+                heard.append(port)
+    assert len(set(heard[2:])) == 1
+
+
+def test_channel_of_this_computer_alone_hears_no_other_one() -> None:
+    admission = Admission((), RELEASE_NS, loopback_only=True)
+    assert admission.judge(ALICE, 1, T0) is Verdict.NOT_ALLOWED
+    assert admission.judge(("127.0.0.1", 5000), 1, T0) is Verdict.CANDIDATE
 
 
 @pytest.mark.parametrize(

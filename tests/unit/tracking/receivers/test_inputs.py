@@ -1,97 +1,136 @@
-"""One tracker at a time has the face, and it never runs backwards in time."""
+"""The settings say which port takes which protocol, and from whom."""
 
 from __future__ import annotations
 
-from pythonosc.osc_message_builder import OscMessageBuilder
+from ipaddress import IPv4Network
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
 
 from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import FaceFrame
+from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.telemetry import Telemetry
-from vtbridge.tracking.protocols.table import PROTOCOLS
-from vtbridge.tracking.protocols.vmc import VmcProtocol
-from vtbridge.tracking.receivers.inputs import StickyOwner
-from vtbridge.tracking.settings import TrackingSettings
+from vtbridge.tracking.fusion import Fusion
+from vtbridge.tracking.protocols.table import PROTOCOLS, Wire
+from vtbridge.tracking.receivers.inputs import FusedFaces, Inputs
+from vtbridge.tracking.receivers.ports import allowed, listeners, reaches_lan, streams
+from vtbridge.tracking.receivers.udp import ANY_ADDRESS, LOOPBACK
+from vtbridge.tracking.settings import FusionSettings, TrackingSettings
+from vtbridge.tracking.source_status import SourceState, SourceStatus
 
 T0 = NS_PER_S
-TAKEOVER_NS = 3 * NS_PER_S // 2
-FRAME_NS = NS_PER_S // 60
+OSC = {row.name for row in PROTOCOLS if row.wire is Wire.OSC}
 
 
-class Stage:
-    """A sticky owner, its slot and its counters."""
+def settings(**tables: Any) -> TrackingSettings:
+    return TrackingSettings.model_validate(tables)
+
+
+def test_each_port_is_opened_once_and_each_protocol_has_a_home() -> None:
+    opened = listeners(TrackingSettings())
+    assert len({listener.port for listener in opened}) == len(opened)
+    homes = [row.name for listener in opened for row in listener.homes]
+    assert sorted(homes) == sorted(row.name for row in PROTOCOLS)
+
+
+def test_port_of_one_osc_protocol_takes_them_all() -> None:
+    for listener in listeners(TrackingSettings()):
+        taken = {row.name for row in listener.rows}
+        assert len(taken) == len(listener.rows)
+        assert taken & OSC in (OSC, set())
+
+
+def test_protocols_set_to_one_port_share_it() -> None:
+    chosen = settings(vmc={"port": 5000}, ifacialmocap={"port": 5000})
+    (shared,) = (listener for listener in listeners(chosen) if listener.port == 5000)
+    assert {row.name for row in shared.homes} >= {"vmc", "ifacialmocap"}
+
+
+def test_input_that_is_off_is_nowhere() -> None:
+    for listener in listeners(settings(vmc={"enabled": False})):
+        assert "vmc" not in {row.name for row in listener.rows}
+
+
+def test_named_phone_opens_the_lan_for_itself_and_nobody_else() -> None:
+    chosen = settings(
+        vmc={"port": 49983}, ifacialmocap={"phone": "192.168.1.20"}, allow=["10.0.0.0/8"]
+    )
+    (shared,) = (listener for listener in listeners(chosen) if listener.port == 49983)
+    assert shared.host == ANY_ADDRESS
+    rows = {row.name: row for row in shared.rows}
+    assert reaches_lan(rows["ifacialmocap"], chosen)
+    assert allowed(rows["ifacialmocap"], chosen) == (IPv4Network("192.168.1.20"),)
+    assert not reaches_lan(rows["vmc"], chosen)
+    assert allowed(rows["vmc"], chosen) == (IPv4Network("10.0.0.0/8"),)
+
+
+def test_phone_that_is_this_computer_opens_no_lan() -> None:
+    chosen = settings(ifacialmocap={"phone": "127.0.0.1"})
+    (shared,) = (each for each in listeners(chosen) if each.port == 49983)
+    assert shared.host == LOOPBACK
+
+
+@pytest.mark.parametrize(("lan", "host"), [(False, LOOPBACK), (True, ANY_ADDRESS)])
+def test_only_the_settings_open_the_lan(lan: bool, host: str) -> None:
+    assert {listener.host for listener in listeners(settings(lan=lan))} == {host}
+
+
+@pytest.mark.parametrize("protocol", ["ifacialmocap", "fmv3"])
+def test_tcp_wants_a_phone_and_leaves_the_udp_port(protocol: str) -> None:
+    with pytest.raises(ValidationError, match="phone"):
+        settings(**{protocol: {"transport": "tcp"}})
+    chosen = settings(**{protocol: {"transport": "tcp", "phone": "192.168.1.20"}})
+    found = [row.name for row in streams(chosen)]
+    assert found == [protocol] if protocol in {row.name for row in PROTOCOLS} else found == []
+    assert protocol not in {row.name for each in listeners(chosen) for row in each.rows}
+
+
+class Idle(ThreadService):
+    def serve(self) -> None:
+        """Do nothing."""
+
+
+class Listening:
+    """A tap that keeps what it was told."""
 
     def __init__(self) -> None:
-        self.slot: LatestSlot[FaceFrame] = LatestSlot()
-        self.telemetry = Telemetry()
-        self.owner = StickyOwner(self.slot, self.telemetry, TAKEOVER_NS)
+        self.faces: list[FaceFrame] = []
 
-    def offer(self, source: str, t_ns: int, *, tracked: bool = True) -> bool:
-        return self.owner.offer(FaceFrame(t_ns, source, tracked))
+    def datagram(self, source: str, data: bytes, t_ns: int, *, fresh: bool = False) -> None:
+        raise AssertionError("no datagram was sent")
 
-    @property
-    def shown(self) -> str:
-        newest = self.slot.peek()
-        assert newest is not None
-        return newest.value.source
+    def face(self, face: FaceFrame) -> None:
+        self.faces.append(face)
 
 
-def test_second_tracker_does_not_fight_for_the_face() -> None:
-    stage = Stage()
-    for frame in range(300):
-        t_ns = T0 + frame * FRAME_NS
-        assert stage.offer("phone", t_ns)
-        assert not stage.offer("webcam", t_ns + 1)
-        assert stage.shown == "phone"
-    assert stage.telemetry.counters()["tracking.takeovers"] == 1
-    assert stage.telemetry.counters()["tracking.not_owner"] == 300
+def test_local_face_is_tapped_as_it_came_and_shown_fused() -> None:
+    slot: LatestSlot[FaceFrame] = LatestSlot()
+    tap = Listening()
+    faces = FusedFaces(slot, Fusion(FusionSettings(), NS_PER_S, Telemetry()))
+    inputs = Inputs(faces, tap)
+    face = FaceFrame(T0, "webcam:0", blendshapes={"jawOpen": 0.5})
+    voice = FaceFrame(T0 + 1, "microphone:default", presets={"aa": 1.0})
+    inputs.offer_local(face)
+    inputs.offer_local(voice)
+    assert tap.faces == [face, voice]
+    newest = slot.peek()
+    assert newest is not None
+    assert newest.value.source == "webcam:0"
+    assert newest.value.blendshapes["mouthLowerDownLeft"] == 0.5
+    assert inputs.movers() == {"mouth": "webcam:0"}
 
 
-def test_second_tracker_takes_over_after_silence() -> None:
-    stage = Stage()
-    stage.offer("phone", T0)
-    assert not stage.offer("webcam", T0 + TAKEOVER_NS - 1)
-    assert stage.offer("webcam", T0 + TAKEOVER_NS)
-    assert not stage.offer("phone", T0 + TAKEOVER_NS + FRAME_NS)
-    assert stage.owner.owner == "webcam"
-
-
-def test_tracker_that_lost_the_face_keeps_it_until_another_sees_one() -> None:
-    stage = Stage()
-    stage.offer("phone", T0)
-    for frame in range(1, 120):
-        assert stage.offer("phone", T0 + frame * FRAME_NS, tracked=False)
-    t_ns = T0 + 120 * FRAME_NS
-    assert not stage.offer("webcam", t_ns, tracked=False)
-    assert stage.offer("webcam", t_ns)
-    assert stage.shown == "webcam"
-
-
-def test_sender_of_hands_alone_leaves_the_face_to_a_phone() -> None:
-    hand = OscMessageBuilder("/VMC/Ext/Bone/Pos")
-    for argument in ("LeftHand", *(0.0,) * 6, 1.0):
-        hand.add_arg(argument)
-    apply = OscMessageBuilder("/VMC/Ext/Blend/Apply").build().dgram
-    vmc = VmcProtocol()
-    vmc.reset("vmc")
-    stage = Stage()
-    t_ns = TAKEOVER_NS
-    for _ in range(60):
-        t_ns += FRAME_NS
-        for datagram in (hand.build().dgram, apply):
-            for frame in vmc.feed(datagram, t_ns):
-                stage.owner.offer(frame)
-    assert stage.offer("phone", t_ns + 1)
-    for frame in vmc.feed(apply, t_ns + 2):
-        assert not stage.owner.offer(frame)
-    assert stage.shown == "phone"
-
-
-def test_late_frame_does_not_replace_a_newer_one() -> None:
-    stage = Stage()
-    stage.offer("phone", T0 + 2)
-    assert not stage.offer("phone", T0 + 1)
-    assert stage.telemetry.counters()["tracking.out_of_order"] == 1
+def test_sources_are_told_in_the_order_of_the_inputs() -> None:
+    inputs = Inputs()
+    told = [SourceStatus(name, name, "", SourceState.WAITING) for name in ("a", "b", "c")]
+    inputs.add(Idle("one"), lambda: told[:2])
+    inputs.add(Idle("two"))
+    inputs.add_absent(told[2])
+    assert inputs.status() == told
+    assert [service.name for service in inputs.services] == ["one", "two"]
 
 
 def test_every_protocol_has_a_table_of_its_own_name() -> None:

@@ -1,0 +1,128 @@
+"""``vtbridge trackers`` as a user runs it: alone, beside an avatar, and into a pipe."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.daemon import isolated_environment, running, unique_name, write_config
+from vtbridge.control.address import ControlAddress
+
+
+def trackers(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            sys.executable,
+            *("-m", "vtbridge", "trackers", "--config", str(folder / "config.toml")),
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=isolated_environment(folder),
+    )
+
+
+@contextmanager
+def sending(port: int, protocol: str) -> Iterator[None]:
+    sender = subprocess.Popen(
+        [
+            sys.executable,
+            *("-m", "vtbridge", "send", "--protocol", protocol, "--to", f"127.0.0.1:{port}"),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        sender.terminate()
+        sender.wait(10)
+
+
+def snapshots(finished: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    assert finished.returncode == 0, finished.stderr
+    return [json.loads(line) for line in finished.stdout.splitlines()]
+
+
+def test_alone_it_listens_itself_and_shows_rate_and_face(tmp_path: Path) -> None:
+    ports = write_config(tmp_path, unique_name(), inputs=("vmc", "livelink"))
+    with sending(ports["vmc"], "vmc"), sending(ports["livelink"], "livelink"):
+        told = snapshots(trackers(tmp_path, "--json", "--seconds", "6"))
+    assert len(told) > 5
+    last = told[-1]
+    sources = {source["source"]: source for source in last["sources"]}
+    assert set(sources) == {"vmc:127.0.0.1", "livelink:127.0.0.1"}
+    for source in sources.values():
+        assert source["state"] == "live"
+        assert source["fps"] > 1
+        assert source["face"]["blendshapes"]["jawOpen"] >= 0
+    assert last["face"]["source"] in sources
+    assert last["face"]["head_deg"] is not None
+
+
+def test_beside_an_avatar_it_asks_the_avatar(tmp_path: Path, weight_store: object) -> None:
+    with running(tmp_path, "run") as daemon, sending(daemon.ports["vmc"], "vmc"):
+        for _ in range(20):
+            (told,) = snapshots(trackers(tmp_path, "--json", "--once"))
+            if told["face"] is not None:
+                break
+        assert told["name"] == daemon.name
+        states = {source["source"]: source["state"] for source in told["sources"]}
+        assert states == {"vmc:127.0.0.1": "live", "ifacialmocap": "waiting"}
+        assert told["movers"]["head"] == "vmc:127.0.0.1"
+        assert len(told["face"]["blendshapes"]) == 52
+
+
+def test_into_a_pipe_it_prints_one_table_without_control_codes(tmp_path: Path) -> None:
+    write_config(tmp_path, unique_name())
+    finished = trackers(tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert "\x1b" not in finished.stdout
+    assert "Nothing yet for: vmc" in finished.stdout
+    assert "127.0.0.1" in finished.stdout
+    assert str(tmp_path / "config.toml") in finished.stdout.replace("\n", "")
+
+
+def test_address_that_a_crash_left_behind_is_not_believed(tmp_path: Path) -> None:
+    name = unique_name()
+    write_config(tmp_path, name)
+    left = tmp_path / "state" / "vtbridge" / f"{name}.control.json"
+    left.parent.mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    left.write_text(json.dumps({"port": ControlAddress(port, "x").port, "token": "x"}))
+    (told,) = snapshots(trackers(tmp_path, "--json", "--once", "--seconds", "0"))
+    assert [source["state"] for source in told["sources"]] == ["waiting", "waiting"]
+
+
+def test_addresses_need_no_port(tmp_path: Path) -> None:
+    ports = write_config(tmp_path, unique_name())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+        holder.bind(("127.0.0.1", ports["vmc"]))
+        (told,) = snapshots(trackers(tmp_path, "--addresses", "--json"))
+    assert told["addresses"][-1]["name"] == "this computer"
+    assert set(told["instructions"]) == {"vmc", "ifacialmocap"}
+    assert str(ports["vmc"]) in told["instructions"]["vmc"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_ports_of_another_program_are_told_in_one_message(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    ports = write_config(tmp_path, unique_name(), inputs=("vmc",))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+        holder.bind(("127.0.0.1", ports["vmc"]))
+        finished = trackers(tmp_path, *arguments)
+    assert finished.returncode == 10
+    assert str(ports["vmc"]) in finished.stderr
+    assert "Traceback" not in finished.stderr

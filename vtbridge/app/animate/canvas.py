@@ -1,0 +1,168 @@
+"""Where the character stands in the finished picture, and what is behind and beside it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vtbridge.app.animate.bleed import bled
+from vtbridge.datatypes import PICTURE_SIZE, F32Array, U8Array
+from vtbridge.errors import ConfigError
+
+DEFAULT_BACKGROUND = "#dfe3ee"
+"""A calm light blue grey, for formats without alpha."""
+LEAST_SIDE, MOST_SIDE = 16, 4096
+"""Of the finished picture, pixels."""
+MOST_BACKGROUND_PIXELS = 64 << 20
+
+_COLOUR = re.compile(r"#?([0-9a-f]{6}|[0-9a-f]{3})", re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,5})(?:[x×](\d{1,5}))?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Canvas:
+    """The layout of one animation; the character stands on the lower edge, in the middle.
+
+    Attributes:
+        width: of the part that shows the character, pixels.
+        height: of the whole, pixels.
+        background: uint8 [height, width, 3] sRGB; None keeps the picture transparent.
+        source_width: of the source's picture on the left, pixels; 0 = not shown.
+        bleeding: whether transparent pixels take the colour of their neighbours, for lossy
+            encoders; else they are black.
+    """
+
+    width: int = PICTURE_SIZE
+    height: int = PICTURE_SIZE
+    background: U8Array | None = None
+    source_width: int = 0
+    bleeding: bool = False
+
+    @property
+    def total_width(self) -> int:
+        """Width of the finished picture, pixels."""
+        return self.source_width + self.width
+
+    def compose(self, character: U8Array, source: U8Array | None = None) -> U8Array:
+        """Return the finished picture.
+
+        Args:
+            character: uint8 [512, 512, 4], sRGB, straight alpha.
+            source: uint8 [H, W, 3], sRGB; needed where ``source_width`` is not 0.
+
+        Returns:
+            uint8 [height, total_width, 3] on a background, else [height, total_width, 4] with
+            straight alpha.
+        """
+        shown = self._transparent(character) if self.background is None else self._over(character)
+        if not self.source_width:
+            return shown
+        if source is None:
+            raise ValueError("the source's picture is to be shown but was not given")
+        beside = _u8(_resized(source.astype(np.float32), self.source_width, self.height))
+        if shown.shape[2] == 4:
+            opaque = np.full((*beside.shape[:2], 1), 255, np.uint8)
+            beside = np.concatenate([beside, opaque], axis=2)
+        return np.concatenate([beside, shown], axis=1)
+
+    def _over(self, character: U8Array) -> U8Array:
+        if self.background is None:
+            raise ValueError("there is no background")
+        premultiplied = self._placed(character)
+        # Encoded values are blended, as OBS and painting programs do.
+        seen_through = 1 - premultiplied[..., 3:] / np.float32(255)
+        return _u8(premultiplied[..., :3] + seen_through * self.background)
+
+    def _transparent(self, character: U8Array) -> U8Array:
+        as_rendered = (self.height, self.width) == character.shape[:2]
+        if as_rendered and not self.bleeding:
+            return character.copy()
+        premultiplied = self._placed(character)
+        colour = bled(premultiplied)
+        straight = _u8(np.concatenate([colour, premultiplied[..., 3:]], axis=2))
+        if not self.bleeding:
+            straight[straight[..., 3] == 0] = 0
+        return straight
+
+    def _placed(self, character: U8Array) -> F32Array:
+        """Return the character at its place, float32 [height, width, 4], 0..255, premultiplied."""
+        pixels = character.astype(np.float32)
+        # Straight colours must not be mixed: those of transparent pixels would show.
+        pixels[..., :3] *= pixels[..., 3:] / np.float32(255)
+        if (self.height, self.width) == pixels.shape[:2]:
+            return pixels
+        side = min(self.width, self.height)
+        pixels = _resized(pixels, side, side)
+        pixels = np.clip(pixels, 0, 255)
+        pixels[..., :3] = np.minimum(pixels[..., :3], pixels[..., 3:])  # cubic filters overshoot
+        placed = np.zeros((self.height, self.width, 4), np.float32)
+        left = (self.width - side) // 2
+        placed[self.height - side :, left : left + side] = pixels
+        return placed
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Return width and height of ``720`` (a square) or ``1920x1080``.
+
+    Raises:
+        ConfigError: it is neither, or out of bounds.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    sides = [int(side) for side in match.groups() if side] if match else []
+    if not sides or not all(LEAST_SIDE <= side <= MOST_SIDE for side in sides):
+        raise ConfigError(
+            f"--size {text}: write SIDE or WIDTHxHEIGHT, {LEAST_SIDE}..{MOST_SIDE} pixels each, "
+            "such as 720 or 1920x1080"
+        )
+    return sides[0], sides[-1]
+
+
+def open_background(text: str, width: int, height: int) -> U8Array:
+    """Return a background of a colour, ``#00ff00``, or of a picture file that covers it.
+
+    Returns:
+        uint8 [height, width, 3], sRGB.
+
+    Raises:
+        ConfigError: it is neither, or the picture cannot be read.
+    """
+    if match := _COLOUR.fullmatch(text.strip()):
+        digits = match[1] if len(match[1]) == 6 else "".join(2 * digit for digit in match[1])
+        colour = np.array([int(digits[at : at + 2], 16) for at in (0, 2, 4)], np.uint8)
+        return np.tile(colour, (height, width, 1))
+    return _picture_background(Path(text), width, height)
+
+
+def _picture_background(path: Path, width: int, height: int) -> U8Array:
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MOST_BACKGROUND_PIXELS:
+                raise ConfigError(
+                    f"--background {path} is {image.width}x{image.height} pixels: scale it down"
+                )
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            return np.array(ImageOps.fit(upright, (width, height)), np.uint8)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"--background {path}: neither a colour such as #00ff00 nor a picture file"
+        ) from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ConfigError(
+            f"--background {path} cannot be read ({error}): save it as PNG or JPEG"
+        ) from error
+
+
+def _resized(pixels: F32Array, width: int, height: int) -> F32Array:
+    shrinks = width * height < pixels.shape[0] * pixels.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.float32)
+
+
+def _u8(values: F32Array) -> U8Array:
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)

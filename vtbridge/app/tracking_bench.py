@@ -1,0 +1,110 @@
+"""How long a frame takes from a tracker's datagrams to a pose, for every protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vtbridge.clock import NS_PER_S, Clock
+from vtbridge.expressions.idle import IdleMotion
+from vtbridge.expressions.settings import IdleSettings
+from vtbridge.retarget.retargeter import Retargeter
+from vtbridge.retarget.settings import RetargetSettings
+from vtbridge.telemetry import Telemetry
+from vtbridge.tracking.fusion import Fusion
+from vtbridge.tracking.protocols.table import PROTOCOLS, ProtocolRow
+from vtbridge.tracking.senders.performance import face_at
+from vtbridge.tracking.settings import TrackingSettings
+
+LIMIT_MS = 0.5
+"""What parsing, smoothing and retargeting may take together, at the 99th percentile."""
+FPS = 60.0
+"""Frames a second of the performance that is sent."""
+
+_WARM_UP = 30
+_QUIET_NS = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingResult:
+    """What one protocol needed.
+
+    Attributes:
+        name: of the protocol.
+        title: what people call it.
+        frames: frames that count.
+        faces: faces that came of them; fewer mean that some were not understood.
+        p50_ms: median of a frame, milliseconds.
+        p99_ms: what 99 frames of 100 stay within, milliseconds.
+    """
+
+    name: str
+    title: str
+    frames: int
+    faces: int
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def kept(self) -> bool:
+        """True if the promise was kept."""
+        return self.faces >= self.frames and self.p99_ms < LIMIT_MS
+
+
+def measure_tracking(
+    frames: int,
+    clock: Clock,
+    *,
+    rows: Sequence[ProtocolRow] = PROTOCOLS,
+    advanced: Callable[[int], None] = lambda rows_done: None,
+) -> list[TrackingResult]:
+    """Return what each protocol needs for a frame of the performance.
+
+    A frame is one face's datagrams, parsed, fused, smoothed, retargeted and joined with
+    idle motion; what the socket costs is not in it.
+
+    Args:
+        frames: how many count, for each protocol.
+        clock: measures.
+        rows: the protocols.
+        advanced: called with the number of protocols done.
+    """
+    results = []
+    for done, row in enumerate(rows, 1):
+        results.append(_measure(row, frames, clock))
+        advanced(done)
+    return results
+
+
+def _measure(row: ProtocolRow, frames: int, clock: Clock) -> TrackingResult:
+    settings, telemetry = TrackingSettings(), Telemetry(clock)
+    protocol, encode = row.create(settings), row.encoder()
+    protocol.reset(f"{row.name}:bench")
+    fusion = Fusion(settings.fusion, round(settings.takeover_s * NS_PER_S), telemetry)
+    retargeter = Retargeter(RetargetSettings(), telemetry=telemetry)
+    idle = IdleMotion(IdleSettings(), seed=0)
+    times_ns = [NS_PER_S + round(n / FPS * NS_PER_S) for n in range(frames + _WARM_UP)]
+    # All before the first that counts: what writing them leaves behind is not measured.
+    sent = [encode(face_at((t_ns - NS_PER_S) / NS_PER_S, t_ns)) for t_ns in times_ns]
+    took_ns, faces = [], 0
+    for number, (t_ns, datagrams) in enumerate(zip(times_ns, sent, strict=True)):
+        start_ns = clock.now_ns()
+        seen = []
+        for datagram in datagrams:
+            seen += protocol.feed(datagram, t_ns)
+            protocol.replies()
+        if protocol.waiting:
+            seen += protocol.flush(t_ns + _QUIET_NS)
+        for face in seen:
+            fused = fusion.offer(face)
+            if fused is not None:
+                retargeter.feed(fused)
+        now_ns = t_ns + _QUIET_NS
+        idle.apply(retargeter.pose_at(now_ns), now_ns)
+        if number >= _WARM_UP:
+            took_ns.append(clock.now_ns() - start_ns)
+            faces += len(seen)
+    p50_ms, p99_ms = (float(ns) / 1e6 for ns in np.percentile(took_ns, (50, 99)))
+    return TrackingResult(row.name, row.title, frames, faces, p50_ms, p99_ms)

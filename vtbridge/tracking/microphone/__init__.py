@@ -1,0 +1,1 @@
+"""A mouth from a voice: sound in, the mouth's blendshapes out."""
