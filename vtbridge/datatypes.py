@@ -58,7 +58,10 @@ class FaceFrame:
 
     Attributes:
         t_ns: arrival, monotonic nanoseconds.
-        source: who sent it, such as ``vmc:127.0.0.1:50112``.
+        source: which tracker sent it: ``protocol:host`` (``vmc:127.0.0.1``; the sender's port is
+            no part of it), with ``@port`` behind where it arrived at a port other than the
+            protocol's own, and ``#number`` for one of several faces (``openseeface:127.0.0.1#0``);
+            ``webcam:0``, ``microphone:NAME``; several joined by ``+`` where each gives parts.
         tracked: False when the tracker says that it lost the face.
         blendshapes: ARKit names (``jawOpen``) to 0..1; absent = not sent.
         presets: VRM 1 preset names (``aa``, ``happy``, ``blinkLeft``) to 0..1.

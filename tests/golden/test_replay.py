@@ -60,7 +60,7 @@ POSES = {
     },
     "livelinkface_pylivelinkface.udpcap": {
         PoseParam.HEAD_X: (-0.47, -0.92, 0.77),
-        PoseParam.NECK_Z: (-1.0, -0.72, 0.46),
+        PoseParam.NECK_Z: (-1.0, -0.72, 0.56),
     },
     "openseeface_model0.udpcap": {
         PoseParam.HEAD_X: (0.77, 0.68, 0.71),

@@ -220,6 +220,8 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path: Path) -> N
         (["VIDEO", "-o", "notes.txt", "--format", "mp4"], EXIT_CONFIG, "add --force"),
         (["VIDEO", "-o", "a.mp4", "--size", "1"], EXIT_CONFIG, "--size 1"),
         (["VIDEO", "-o", "a.mp4", "--from", "soon"], EXIT_CONFIG, "'soon' is no time"),
+        (["VIDEO", "-o", "a.mp4", "--from", "0:10"], EXIT_CONFIG, "ends after 4.004 s already"),
+        ([".", "-o", "a.mp4"], 1, "is a folder"),
         (["VIDEO", "-o", "a.mp4", "-p", "nobody"], EXIT_PICTURE, "'nobody'"),
         (["VIDEO", "-o", "a.mp4", "-c", "gone.toml"], EXIT_CONFIG, "gone.toml"),
     ],
@@ -245,4 +247,6 @@ def test_missing_weights_are_told_before_anything_is_done(tmp_path: Path) -> Non
     )
     assert done.returncode == EXIT_WEIGHTS, done.stderr
     assert "vtbridge weights" in done.stderr
-    assert not (tmp_path / "a.mp4").exists()
+    assert "face-landmarker" in done.stderr
+    assert "tha3-separable-float" in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -307,6 +307,13 @@ def test_resumed_run_draws_only_what_is_missing(tmp_path: Path) -> None:
     assert not [step for step in seen if step[0] is Stage.TRACK], "tracked twice"
 
 
+def test_progress_ends_with_all_of_it_also_where_the_last_piece_is_full(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "me.mp4", talking(PIECE))
+    seen: list[tuple[Stage, int, int]] = []
+    run(Request(clip, tmp_path / "out.mp4", size=SIZE), progress=lambda *step: seen.append(step))
+    assert (Stage.DRAW, PIECE, PIECE) in seen
+
+
 def test_other_arguments_do_not_go_on_with_it(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "me.mp4", talking(10))
     request = Request(clip, tmp_path / "out.mp4", size=SIZE)
@@ -336,6 +343,38 @@ def test_trouble_of_the_disk_is_told_and_the_work_is_kept(
         run(request, progress=breaking_off(Stage.DRAW, 5, error))
     assert not request.output or not request.output.exists()
     assert run(request).drawn == 10
+
+
+def test_disk_that_is_full_from_the_start_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_clip(tmp_path / "me.mp4", talking(3))
+
+    def refuse(path: Path, text: str, encoding: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with pytest.raises(VtbridgeError, match=r"out\.mp4\.unfinished is full: free some space"):
+        run(Request(clip, tmp_path / "out.mp4", size=SIZE))
+    assert [path.name for path in tmp_path.iterdir()] == ["me.mp4"]
+
+
+def test_networks_that_do_not_load_leave_nothing(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "me.mp4", talking(3))
+
+    def refuse() -> DiscPoser:
+        raise VtbridgeError("no networks")
+
+    with pytest.raises(VtbridgeError, match="no networks"):
+        animate(
+            Request(clip, tmp_path / "out.mp4", size=SIZE),
+            PICTURE,
+            Config(),
+            open_tracker=GreyTracker,
+            open_poser=refuse,
+            progress=lambda stage, done, total: None,
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["me.mp4"]
 
 
 def test_output_that_is_there_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:

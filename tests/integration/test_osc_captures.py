@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.support.captures import read_capture
 from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import FaceFrame
 from vtbridge.tracking.arkit import ARKIT_NAMES
 from vtbridge.tracking.protocols.mediapipe_osc import MediaPipeOscProtocol
-from vtbridge.tracking.protocols.osc_face import QUIET_NS
-from vtbridge.tracking.recordings.udpcap import read_capture
+from vtbridge.tracking.protocols.protocol import QUIET_NS
 
 T0 = NS_PER_S
 SENT_FACES = 273

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import http.client
 import json
@@ -9,7 +10,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -250,20 +252,37 @@ def test_program_that_asks_later_is_answered_as_it_wants(host: OscQueryHost) -> 
         assert heard_vrchat(sock, host.instance) == (host.instance, LOOPBACK, host.http_port)
 
 
-class FakeAnnouncer:
-    """Stands for a Zeroconf: says what it was told to do, and can be refused the network."""
+class Network(Enum):
+    """What becomes of an announcement."""
 
-    def __init__(self, *, refused: bool = False) -> None:
+    GOOD = "good"
+    REFUSED = "refused"
+    SLOW = "slow"
+
+
+class FakeAnnouncer:
+    """Stands for a Zeroconf: says what it was told to do, on a network of any kind."""
+
+    def __init__(self, network: Network = Network.GOOD) -> None:
         self.done: list[str] = []
         self.asked: list[bytes] = []
-        self.ready = threading.Event()
-        self._refused = refused
+        self.ready, self.closed = threading.Event(), threading.Event()
+        self.loop = asyncio.new_event_loop()
+        self._network = network
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
 
-    def register_service(self, service: ServiceInfo, *, allow_name_change: bool) -> None:
-        if self._refused:
+    async def async_register_service(
+        self, service: ServiceInfo, *, allow_name_change: bool
+    ) -> Awaitable[None]:
+        if self._network is not Network.GOOD:
             self.ready.set()
+        if self._network is Network.REFUSED:
             raise OSError(errno.ENETUNREACH, "Network is unreachable")
+        if self._network is Network.SLOW:
+            await asyncio.Event().wait()
         self.done.append(f"register {service.type}")
+        return asyncio.sleep(0)
 
     def send(self, query: DNSOutgoing) -> None:
         self.done.append("ask")
@@ -272,6 +291,16 @@ class FakeAnnouncer:
 
     def close(self) -> None:
         self.done.append("close")
+        asyncio.run_coroutine_threadsafe(self._finish(), self.loop).result(PATIENCE_S)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(PATIENCE_S)
+        self.loop.close()
+        self.closed.set()
+
+    async def _finish(self) -> None:
+        """Let what was cancelled come to its end."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
 
 
 def test_services_are_announced_asked_for_and_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,15 +316,43 @@ def test_services_are_announced_asked_for_and_taken_back(monkeypatch: pytest.Mon
     assert query.endswith(b"\x08_oscjson\x04_tcp\x05local\0\0\x0c\0\x01")
 
 
+def test_host_that_is_still_announcing_stops_at_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    announcer = FakeAnnouncer(Network.SLOW)
+    monkeypatch.setattr(oscquery, "Zeroconf", lambda **options: announcer)
+    host = OscQueryHost(OSC_PORT)
+    host.start()
+    assert announcer.ready.wait(PATIENCE_S)
+    assert stopped(host)
+    assert announcer.done == ["close"]
+    assert caplog.records == []
+
+
+def test_host_that_was_stopped_before_it_began_to_announce_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    announcer = FakeAnnouncer(Network.SLOW)
+    host = OscQueryHost(OSC_PORT)
+
+    def stopped_meanwhile(**options: object) -> FakeAnnouncer:
+        host.stop(timeout_s=0)
+        return announcer
+
+    monkeypatch.setattr(oscquery, "Zeroconf", stopped_meanwhile)
+    host.serve()
+    assert announcer.done == ["close"]
+
+
 def test_without_multicast_http_is_still_answered(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    announcer = FakeAnnouncer(refused=True)
+    announcer = FakeAnnouncer(Network.REFUSED)
     monkeypatch.setattr(oscquery, "Zeroconf", lambda **options: announcer)
     host = OscQueryHost(OSC_PORT)
     host.bind()
     host.start()
-    assert announcer.ready.wait(PATIENCE_S)
+    assert announcer.closed.wait(PATIENCE_S)
     status, info = get(host, "/?HOST_INFO")
     assert (status, info["OSC_PORT"]) == (200, OSC_PORT)
     assert stopped(host)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.support.captures import read_capture
 from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import FaceFrame, Gaze
 from vtbridge.tracking.arkit import ARKIT_NAMES
@@ -21,7 +22,6 @@ from vtbridge.tracking.protocols.protocol import TrackerProtocol
 from vtbridge.tracking.protocols.stream import TEXT_END, TextFramer
 from vtbridge.tracking.protocols.table import PROTOCOLS
 from vtbridge.tracking.recordings.livelink_csv import iter_livelink_csv
-from vtbridge.tracking.recordings.udpcap import read_capture
 from vtbridge.tracking.settings import TrackingSettings
 
 F64Array = NDArray[np.float64]

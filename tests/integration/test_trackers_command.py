@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,20 +55,52 @@ def snapshots(finished: subprocess.CompletedProcess[str]) -> list[dict[str, Any]
     return [json.loads(line) for line in finished.stdout.splitlines()]
 
 
+@contextmanager
+def looking(folder: Path) -> Iterator[Callable[[Callable[[dict[str, Any]], bool]], None]]:
+    """Run `vtbridge trackers --json` and give a function that reads on until one look fits."""
+    looker = subprocess.Popen(
+        [
+            sys.executable,
+            *("-m", "vtbridge", "trackers", "--json", "--config", str(folder / "config.toml")),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=isolated_environment(folder),
+    )
+    assert looker.stdout is not None
+    lines = iter(looker.stdout.readline, "")
+
+    def see(fits: Callable[[dict[str, Any]], bool]) -> None:
+        assert any(fits(json.loads(line)) for line in lines), "it ended"
+
+    try:
+        yield see
+    finally:
+        looker.terminate()
+        looker.wait(10)
+        looker.stdout.close()
+
+
 def test_alone_it_listens_itself_and_shows_rate_and_face(tmp_path: Path) -> None:
     ports = write_config(tmp_path, unique_name(), inputs=("vmc", "livelink"))
-    with sending(ports["vmc"], "vmc"), sending(ports["livelink"], "livelink"):
-        told = snapshots(trackers(tmp_path, "--json", "--seconds", "6"))
-    assert len(told) > 5
-    last = told[-1]
-    sources = {source["source"]: source for source in last["sources"]}
-    assert set(sources) == {"vmc:127.0.0.1", "livelink:127.0.0.1"}
-    for source in sources.values():
-        assert source["state"] == "live"
-        assert source["fps"] > 1
-        assert source["face"]["blendshapes"]["jawOpen"] >= 0
-    assert last["face"]["source"] in sources
-    assert last["face"]["head_deg"] is not None
+    names = {"vmc:127.0.0.1", "livelink:127.0.0.1"}
+
+    def both_are_live(told: dict[str, Any]) -> bool:
+        live = {source["source"]: source for source in told["sources"] if source["fps"] > 1}
+        return (
+            set(live) == names
+            and all(source["state"] == "live" for source in live.values())
+            and all(source["face"]["blendshapes"]["jawOpen"] >= 0 for source in live.values())
+            and told["face"]["source"] in names
+            and told["face"]["head_deg"] is not None
+        )
+
+    with (
+        sending(ports["vmc"], "vmc"),
+        sending(ports["livelink"], "livelink"),
+        looking(tmp_path) as see,
+    ):
+        see(both_are_live)
 
 
 def test_beside_an_avatar_it_asks_the_avatar(tmp_path: Path, weight_store: object) -> None:
@@ -124,5 +157,40 @@ def test_ports_of_another_program_are_told_in_one_message(
         holder.bind(("127.0.0.1", ports["vmc"]))
         finished = trackers(tmp_path, *arguments)
     assert finished.returncode == 10
-    assert str(ports["vmc"]) in finished.stderr
+    message = finished.stderr.splitlines()[-1]
+    assert f"UDP port {ports['vmc']} is taken by" in message
+    assert f"pid {os.getpid()}" in message
     assert "Traceback" not in finished.stderr
+
+
+def test_it_leaves_the_ports_to_an_avatar_and_outlives_it(
+    tmp_path: Path, weight_store: object
+) -> None:
+    name = unique_name()
+    ports = write_config(tmp_path, name)
+    with looking(tmp_path) as see:
+        see(lambda told: [source["state"] for source in told["sources"]] == ["waiting"] * 2)
+        for _ in range(2):
+            with (
+                running(tmp_path, "run", name=name, ports=ports) as daemon,
+                sending(ports["vmc"], "vmc"),
+            ):
+                see(lambda told: "live" in {source["state"] for source in told["sources"]})
+                assert not any("is taken" in line for line in daemon.log), daemon.log
+                assert daemon.terminate() == 0
+                see(lambda told: told["sources"] == [])
+
+
+def test_a_terminal_is_told_at_once_that_it_listens(tmp_path: Path) -> None:
+    write_config(tmp_path, unique_name(), inputs=("vmc",))
+    finished = trackers(tmp_path, "--once", "--seconds", "0")
+    assert finished.stderr.startswith("listening")
+
+
+def test_devices_are_listed_or_their_absence_told(tmp_path: Path) -> None:
+    finished = trackers(tmp_path, "--devices")
+    assert finished.returncode == 0, finished.stderr
+    assert "[tracking.webcam]" in finished.stdout
+    assert "[tracking.microphone]" in finished.stdout
+    (told,) = snapshots(trackers(tmp_path, "--devices", "--json"))
+    assert set(told) == {"webcams", "microphones", "trouble"}

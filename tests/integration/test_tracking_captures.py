@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.captures import read_capture
 from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import FaceFrame
 from vtbridge.tracking.arkit import ARKIT_NAMES
 from vtbridge.tracking.protocols.ifacialmocap import IFacialMocapProtocol
-from vtbridge.tracking.protocols.protocol import TrackerProtocol
-from vtbridge.tracking.protocols.vmc import QUIET_NS, VmcProtocol
-from vtbridge.tracking.recordings.udpcap import read_capture
+from vtbridge.tracking.protocols.protocol import QUIET_NS, TrackerProtocol
+from vtbridge.tracking.protocols.vmc import VmcProtocol
 
 T0 = NS_PER_S
 

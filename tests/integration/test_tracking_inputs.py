@@ -26,6 +26,7 @@ from vtbridge.tracking.receivers.inputs import Inputs, open_inputs
 from vtbridge.tracking.receivers.udp import LOOPBACK, UdpReceiver
 from vtbridge.tracking.senders.fmv3 import Fmv3Phone
 from vtbridge.tracking.senders.performance import face_at
+from vtbridge.tracking.senders.vmc import encode_vmc
 from vtbridge.tracking.settings import TrackingSettings
 from vtbridge.tracking.source_status import SourceState
 
@@ -104,8 +105,54 @@ def test_each_osc_protocol_is_heard_at_the_port_of_another(row: ProtocolRow) -> 
     with running(settings, slot) as inputs:
         waiting = len(inputs.status())
         face = perform(row, other.settings(settings).port, slot)
-        assert face.source == f"{row.name}:{LOOPBACK}"
+        assert face.source == f"{row.name}:{LOOPBACK}@{other.settings(settings).port}"
         assert len(inputs.status()) == waiting + 1, "guests are shown once they come"
+
+
+def test_two_senders_of_one_protocol_at_two_ports_do_not_take_turns() -> None:
+    settings = settings_like_the_defaults()
+    ports = (settings.vmc.port, settings.vrcft.port)
+    slot: LatestSlot[FaceFrame] = LatestSlot(history=1000)
+    with running(settings, slot) as inputs, contextlib.ExitStack() as stack:
+        senders = [
+            stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in ports
+        ]
+        deadline_s = time.monotonic() + PATIENCE_S
+        while len([status for status in inputs.status() if status.packets >= 10]) < 2:
+            assert time.monotonic() < deadline_s
+            for sender, port in zip(senders, ports, strict=True):
+                for datagram in encode_vmc(FaceFrame(0, presets={"aa": 0.5})):
+                    sender.sendto(datagram, (LOOPBACK, port))
+            time.sleep(0.005)
+        heard = {status.source for status in inputs.status() if status.packets}
+    assert heard == {f"vmc:{LOOPBACK}", f"vmc:{LOOPBACK}@{settings.vrcft.port}"}
+    assert len({shown.value.source for shown in slot.newer(0)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("tables", "wanted"),
+    [
+        ({}, "facemotion3d"),
+        ({"ifacialmocap": {"phone": LOOPBACK}}, "ifacialmocap"),
+        ({"facemotion3d": {"phone": LOOPBACK}}, "facemotion3d"),
+    ],
+)
+def test_text_of_two_apps_is_that_of_the_one_whose_phone_sends_it(
+    tables: dict[str, dict[str, Any]], wanted: str
+) -> None:
+    (port,) = free_ports(1)
+    chosen: dict[str, Any] = {name: {"enabled": False} for name in network_inputs()}
+    for name in ("ifacialmocap", "facemotion3d"):
+        chosen[name] = {"port": port} | tables.get(name, {})
+    slot: LatestSlot[FaceFrame] = LatestSlot()
+    with (
+        running(TrackingSettings.model_validate(chosen), slot),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+    ):
+        sender.sendto(b"eyeBlinkLeft&29|jawOpen&3|=head#1,2,3,0,0,0|", (LOOPBACK, port))
+        newest = slot.wait_newer(0, timeout_s=PATIENCE_S)
+        assert newest is not None
+        assert newest.value.source == f"{wanted}:{LOOPBACK}"
 
 
 class PhoneThread:

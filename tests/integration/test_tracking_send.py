@@ -16,6 +16,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.support.captures import read_capture
 from vtbridge.cli.send import address_from_option, send
 from vtbridge.clock import NS_PER_S, MonotonicClock
 from vtbridge.datatypes import FaceFrame
@@ -37,11 +38,10 @@ from vtbridge.tracking.recordings.session import (
     encode_header,
     encode_record,
 )
-from vtbridge.tracking.recordings.udpcap import read_capture
 from vtbridge.tracking.senders.fmv3 import Fmv3Phone
 from vtbridge.tracking.senders.performance import face_at
 from vtbridge.tracking.senders.phone import play_as_phone
-from vtbridge.tracking.senders.playback import PlaybackSummary, RecordingBursts, play
+from vtbridge.tracking.senders.playback import Burst, PlaybackSummary, RecordingBursts, play
 from vtbridge.tracking.settings import TrackingSettings
 
 T0 = 100 * NS_PER_S
@@ -226,7 +226,7 @@ def test_each_sender_of_a_recording_leaves_by_a_socket_and_to_a_port_of_its_own(
 def test_faces_without_a_datagram_are_not_sent_and_that_is_said(
     listener: socket.socket, tmp_path: Path
 ) -> None:
-    face = RecordedFace(face_at(1.0, T0 + 1))
+    face = RecordedFace(T0 + 1, face_at(1.0, T0 + 1))
     path = session_of(tmp_path, RecordedDatagram(T0, "vmc:x", "vmc", b"/VMC"), face, face)
     summary, datagrams = run_send(listener, str(path))
     assert datagrams == [b"/VMC"]
@@ -273,6 +273,61 @@ def test_capture_is_looped_until_the_time_is_up(captures: Path, listener: socket
     )
     assert summary["datagrams"] > 300  # one round is 120, of a tenth of a second
     assert datagrams[120:240] == datagrams[:120]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--loop"], "--loop repeats a recording"),
+        (["--packing", "single", "--protocol", "livelink"], "--packing single is for vmc"),
+        (["--text-version", "v1"], "--text-version v1 is for ifacialmocap, and vmc is sent"),
+        (["a.udpcap", "--packing", "bundle"], "--packing is for the built-in performance"),
+        (["a.udpcap", "--fps", "60"], "--fps is for the built-in performance, and a.udpcap"),
+        (["a.udpcap", "--text-version", "v2"], "--text-version is for the built-in performance"),
+    ],
+)
+def test_option_that_would_change_nothing_is_refused(arguments: list[str], complaint: str) -> None:
+    result = CliRunner().invoke(APP, [*arguments, "--seconds", "0"])
+    assert isinstance(result.exception, ConfigError)
+    assert complaint in str(result.exception)
+
+
+def unused_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def test_that_nobody_listens_is_told_once_and_sending_goes_on() -> None:
+    to = f"127.0.0.1:{unused_port()}"
+    result = CliRunner().invoke(APP, ["--to", to, "--seconds", "0.2", "--packing", "packets"])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count(f"nobody listens at {to}: is `vtbridge run` on?") == 1
+    assert "sent 36 datagrams" in result.stdout
+
+
+def test_receiver_that_is_there_brings_no_warning(listener: socket.socket) -> None:
+    to = f"127.0.0.1:{listener.getsockname()[1]}"
+    result = CliRunner().invoke(APP, ["--to", to, "--seconds", "0.1"])
+    assert "nobody" not in result.stderr
+
+
+@pytest.mark.parametrize("missed", [1, 2, 3])
+def test_receiver_that_comes_late_gets_all_that_follows(missed: int) -> None:
+    """What a connected socket reports about one datagram must not cost the next one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
+        address = ("127.0.0.1", unused_port())
+        refused: list[tuple[str, int]] = []
+
+        def come(sent: PlaybackSummary) -> None:
+            if sent.bursts == missed:
+                late.bind(address)
+                late.settimeout(5)
+
+        bursts = [Burst(0.0, (b"%d" % number,)) for number in range(missed + 3)]
+        play(bursts, address, MonotonicClock(), on_sent=come, on_refused=refused.append)
+        assert [int(late.recv(10)) - missed for _ in range(3)] == [0, 1, 2]
+        assert refused == [address]
 
 
 def test_missing_capture_is_named(listener: socket.socket) -> None:

@@ -213,6 +213,51 @@ def test_line_that_went_dead_is_left_and_dialled_anew(phone: Phone) -> None:
             assert receiver.status()[0].state is SourceState.LIVE
 
 
+def test_line_on_which_nothing_usable_comes_is_left_though_bytes_do(phone: Phone) -> None:
+    faces: list[FaceFrame] = []
+    clock = ManualClock()
+    with started(dialer(phone, faces, clock)) as receiver, phone.accept() as useless:
+        useless.sendall(record(0.0))
+        wait_for(lambda: len(faces) == 1)
+        clock.advance(HALF_OPEN_NS / NS_PER_S - 0.5)
+        useless.sendall(b"junk" + TEXT_END)
+        wait_for(lambda: "not ifacialmocap" in receiver.status()[0].rejects)
+        clock.advance(0.5)
+        useless.sendall(b"half a rec")
+        with phone.accept() as second:
+            second.sendall(record(1.0))
+            wait_for(lambda: len(faces) == 2)
+
+
+@pytest.mark.parametrize(
+    ("sent", "waits_s"), [(b"junk" + TEXT_END, [0.5, 1.0]), (record(0.0), [0.5, 0.5])]
+)
+def test_phone_whose_every_record_is_refused_is_dialled_ever_more_seldom(
+    phone: Phone, monkeypatch: pytest.MonkeyPatch, sent: bytes, waits_s: list[float]
+) -> None:
+    receiver = dialer(phone, [], MonotonicClock())
+    waited: list[float | None] = []
+    monkeypatch.setattr(receiver.stopping, "wait", lambda timeout=None: waited.append(timeout))
+    with started(receiver):
+        for _ in waits_s:
+            with phone.accept() as stream:
+                stream.sendall(sent)
+        phone.accept().close()
+    assert waited[: len(waits_s)] == waits_s
+
+
+def test_counts_are_handed_on_while_a_phone_sends_without_pause(phone: Phone) -> None:
+    telemetry = Telemetry()
+    receiver = acceptor(phone, [], telemetry)
+    with started(receiver), socket.create_connection((LOOPBACK, receiver.port)) as stream:
+
+        def counted() -> bool:
+            stream.sendall(record(0.0))
+            return telemetry.counters().get("tracking.frames", 0) > 0
+
+        wait_for(counted)
+
+
 def test_phone_that_does_not_answer_is_told_with_what_to_look_at(phone: Phone) -> None:
     unanswered = dialer(phone, [], MonotonicClock())
     phone.listener.close()

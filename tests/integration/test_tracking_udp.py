@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support.captures import read_capture
 from tests.support.daemon import network_inputs
 from tests.support.flood import finish_flood, start_flood
 from vtbridge.clock import NS_PER_S, ManualClock, MonotonicClock
@@ -26,13 +27,12 @@ from vtbridge.flow.slot import LatestSlot
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.formats import Packing
 from vtbridge.tracking.protocols.ifacialmocap import GREETING, IFacialMocapProtocol
-from vtbridge.tracking.protocols.protocol import TrackerProtocol
-from vtbridge.tracking.protocols.vmc import QUIET_NS, VmcProtocol
+from vtbridge.tracking.protocols.protocol import QUIET_NS, TrackerProtocol
+from vtbridge.tracking.protocols.vmc import VmcProtocol
 from vtbridge.tracking.receivers.admission import Admission
 from vtbridge.tracking.receivers.channel import Channel
 from vtbridge.tracking.receivers.inputs import Inputs, open_inputs
 from vtbridge.tracking.receivers.udp import ANY_ADDRESS, LOOPBACK, UdpReceiver
-from vtbridge.tracking.recordings.udpcap import CaptureWriter, read_capture
 from vtbridge.tracking.senders.ifacialmocap import encode_ifacialmocap
 from vtbridge.tracking.senders.performance import face_at
 from vtbridge.tracking.senders.playback import Burst, bursts_of_capture, bursts_of_performance, play
@@ -131,13 +131,13 @@ def test_single_messages_at_60_fps_lose_nothing(open_inlet: Opener) -> None:
 class Recorder:
     """A tap that keeps the datagrams of one sender."""
 
-    def __init__(self, writer: CaptureWriter) -> None:
-        self._writer = writer
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
         self.sources: set[str] = set()
 
     def datagram(self, source: str, data: bytes, t_ns: int, *, fresh: bool = False) -> None:
         self.sources.add(source)
-        self._writer.write(data, t_ns)
+        self.heard.append(data)
 
     def face(self, face: FaceFrame) -> None:
         raise AssertionError("no camera looks here")
@@ -153,16 +153,15 @@ class Recorder:
     ],
 )
 def test_capture_arrives_whole_at_four_times_its_pace(
-    captures: Path, tmp_path: Path, open_inlet: Opener, name: str, protocol: type[TrackerProtocol]
+    captures: Path, open_inlet: Opener, name: str, protocol: type[TrackerProtocol]
 ) -> None:
     original = captures / f"{name}.udpcap"
-    recorded = tmp_path / "recorded.udpcap"
-    with CaptureWriter(recorded) as writer:
-        inlet = open_inlet(protocol(), tap=Recorder(writer))
-        sent = play(bursts_of_capture(original), inlet.address, MonotonicClock(), speed=4.0)
-        inlet.wait_for(lambda: inlet.count("packets") >= sent.datagrams)
-        assert inlet.receiver.stop()
-    assert [d.data for d in read_capture(recorded)] == [d.data for d in read_capture(original)]
+    recorder = Recorder()
+    inlet = open_inlet(protocol(), tap=recorder)
+    sent = play(bursts_of_capture(original), inlet.address, MonotonicClock(), speed=4.0)
+    inlet.wait_for(lambda: inlet.count("packets") >= sent.datagrams)
+    assert inlet.receiver.stop()
+    assert recorder.heard == [d.data for d in read_capture(original)]
     assert inlet.count("rejected") == 0
     assert inlet.count("values_dropped") == 0
     assert len(inlet.frames) >= 60

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtbridge.retarget.one_euro import OneEuroFilter, PeakHold
+from vtbridge.retarget.one_euro import OneEuroFilter
 
 positive = st.floats(0.001, 1000)
 
@@ -29,14 +29,3 @@ def test_output_stays_between_the_samples_so_far(
         seen.append(sample)
         value = float(one_euro.filter(np.array([sample]), t_ns)[0])
         assert min(seen) - 1e-9 <= value <= max(seen) + 1e-9
-
-
-@given(st.lists(st.floats(0, 1), min_size=1), st.integers(1, 10**8))
-def test_held_peaks_never_fall_below_the_sample_nor_exceed_what_was_seen(
-    samples: list[float], period_ns: int
-) -> None:
-    peak_hold, seen = PeakHold(("blink",), 0.1, threshold=0.75), 0.0
-    for i, sample in enumerate(samples):
-        held = peak_hold.held({"blink": sample}, 10**9 + i * period_ns)
-        seen = max(seen, sample)
-        assert sample <= held["blink"] <= seen

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from tests.support.captures import read_capture
 from vtbridge.errors import PacketError
 from vtbridge.osc import OscMessage, decode_packet
-from vtbridge.tracking.recordings.udpcap import read_capture
 
 MUTATIONS = 100_000
 SPECIALS = (

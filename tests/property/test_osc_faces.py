@@ -13,8 +13,7 @@ from tests.support.osc_packets import bundle, message
 from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
 from vtbridge.errors import PacketError
 from vtbridge.tracking.arkit import ARKIT_NAMES
-from vtbridge.tracking.protocols.osc_face import QUIET_NS
-from vtbridge.tracking.protocols.protocol import TrackerProtocol
+from vtbridge.tracking.protocols.protocol import QUIET_NS, TrackerProtocol
 from vtbridge.tracking.protocols.table import PROTOCOLS, ProtocolRow, Wire
 from vtbridge.tracking.settings import TrackingSettings
 

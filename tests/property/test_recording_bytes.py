@@ -15,7 +15,12 @@ from hypothesis import strategies as st
 
 from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
 from vtbridge.errors import PacketError, VtbridgeError
-from vtbridge.tracking.recordings.face_json import encode_face, parse_face
+from vtbridge.tracking.recordings.face_json import (
+    LARGEST_ANGLE_RAD,
+    LONGEST_AGE_NS,
+    encode_face,
+    parse_face,
+)
 from vtbridge.tracking.recordings.open import open_recording
 from vtbridge.tracking.recordings.session import (
     MAGIC,
@@ -32,7 +37,9 @@ from vtbridge.tracking.recordings.session import (
 )
 
 T0 = 10**12
-ANGLES = st.floats(allow_nan=False, allow_infinity=False)
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+ANGLES = st.floats(-LARGEST_ANGLE_RAD, LARGEST_ANGLE_RAD)
+AGES = st.integers(0, LONGEST_AGE_NS)
 WEIGHTS = st.dictionaries(st.text(max_size=64), st.floats(0, 1), max_size=60)
 GAZES = st.none() | st.builds(Gaze, ANGLES, ANGLES)
 NAMES = st.text(max_size=60)
@@ -50,7 +57,7 @@ FACES = st.builds(
 )
 RECORDS = st.lists(
     st.builds(RecordedDatagram, TIMES, NAMES, NAMES, st.binary(max_size=2000), st.booleans())
-    | st.builds(RecordedFace, FACES)
+    | st.builds(lambda face, age_ns: RecordedFace(face.t_ns + age_ns, face), FACES, AGES)
     | st.builds(RecordedLoss, TIMES, st.integers(0, 2**64 - 1))
     | st.builds(RecordedCalibration, TIMES),
     max_size=12,
@@ -58,7 +65,7 @@ RECORDS = st.lists(
 JSON_OBJECTS = st.dictionaries(
     st.text(max_size=20),
     st.recursive(
-        st.none() | st.booleans() | st.integers() | ANGLES | st.text(max_size=20),
+        st.none() | st.booleans() | st.integers() | NUMBERS | st.text(max_size=20),
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
         max_leaves=10,
     ),
@@ -75,9 +82,9 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@given(FACES)
-def test_face_comes_back_exactly(face: FaceFrame) -> None:
-    assert parse_face(encode_face(face), face.t_ns, face.source) == face
+@given(FACES, AGES)
+def test_face_comes_back_exactly(face: FaceFrame, age_ns: int) -> None:
+    assert parse_face(encode_face(face, age_ns), face.t_ns + age_ns, face.source) == face
 
 
 @given(st.binary(max_size=300))
@@ -101,7 +108,7 @@ def test_recording_comes_back_exactly(
 def sample() -> tuple[bytes, list[Record]]:
     records: list[Record] = [
         RecordedDatagram(T0, "vmc:127.0.0.1", "vmc", b"abc" * 20),
-        RecordedFace(FaceFrame(T0 + 1, "webcam:0", blendshapes={"jawOpen": 0.5})),
+        RecordedFace(T0 + 1, FaceFrame(T0 - 9, "webcam:0", blendshapes={"jawOpen": 0.5})),
         RecordedDatagram(T0 + 2, "livelink:10.0.0.1", "livelink", bytes(325)),
         RecordedLoss(T0 + 2, 3),
     ]

@@ -7,6 +7,7 @@ import platform
 import shutil
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,7 +27,7 @@ from vtbridge.errors import (
     VtbridgeError,
 )
 from vtbridge.publish.vtbf import FrameReader, FrameWriter, Liveness, list_segments, segment_path
-from vtbridge.tracking.receivers.port_holder import process_of_port
+from vtbridge.tracking.receivers.port_holder import holder_of_port
 
 _SHM_WANTED_BYTES = 64 << 20
 _SELF_TEST_FRAMES = 60
@@ -153,10 +154,10 @@ def _port(
         try:
             probe.bind((address, port))
         except OSError as error:
-            holder = process_of_port(port, kind)
+            holder = holder_of_port(port, kind)
             if holder is not None and holder.pid == own_pid:
                 return Finding(check, Verdict.OK, f"{seen} is held by the running daemon")
-            by = f" (held by {holder.name()}, pid {holder.pid})" if holder else ""
+            by = f", held by {holder}" if holder else ""
             return Finding(
                 check,
                 Verdict.WARNING,
@@ -176,6 +177,83 @@ def _daemon_pid(config: Config) -> int | None:
             return status.writer_pid if status and holds else None
     except FrameTransportError:
         return None
+
+
+def _face_model(config: Config) -> Iterator[Finding]:
+    """Load the networks that find a face, where a camera is to be tracked."""
+    from vtbridge.app.face_tracker import open_face_tracker
+
+    if config.tracking.webcam.enabled:
+        open_face_tracker(config.tracking.webcam.threads)
+        yield Finding("face model", Verdict.OK, "a face can be tracked in a picture")
+
+
+def _webcam(config: Config) -> Iterator[Finding]:
+    """Take one picture from the webcam, or look into the video file."""
+    from vtbridge.tracking.webcam.camera import open_camera
+    from vtbridge.tracking.webcam.source import camera_number, place_of
+    from vtbridge.tracking.webcam.video_file import open_video
+
+    settings = config.tracking.webcam
+    if not settings.enabled:
+        return
+    place = place_of(settings.device)
+    number = camera_number(settings.device)
+    if number is None:
+        with open_video(Path(str(settings.device)).expanduser()) as video:
+            seen = f"{place}: {video.width}x{video.height}, {float(video.fps):g} fps"
+            yield Finding("webcam", Verdict.OK, seen)
+        return
+    if _daemon_pid(config) is not None:
+        yield Finding("webcam", Verdict.OK, f"{place} is left to the running daemon")
+        return
+    camera = open_camera(number, settings.fps, settings.width)
+    try:
+        rgb = camera.read()
+    finally:
+        camera.close()
+    if rgb is None:
+        remedy = "end other programs that use it, or plug it in again"
+        yield Finding("webcam", Verdict.FAILURE, f"{place} opens but gives no picture", remedy)
+    else:
+        yield Finding("webcam", Verdict.OK, f"{place}: {rgb.shape[1]}x{rgb.shape[0]}")
+
+
+def _microphone(config: Config) -> Iterator[Finding]:
+    """Hear one block of sound."""
+    from vtbridge.tracking.microphone.portaudio import recorded
+    from vtbridge.tracking.microphone.sound_file import is_sound_file, read_sound
+
+    settings = config.tracking.microphone
+    if not settings.enabled:
+        return
+    if is_sound_file(settings.device):
+        path = Path(str(settings.device))
+        if any(len(piece) for piece in read_sound(path)):
+            yield Finding("microphone", Verdict.OK, f"{path} can be read")
+        else:
+            yield Finding(
+                "microphone", Verdict.FAILURE, f"{path} holds no sound", "choose another file"
+            )
+        return
+    names: list[str] = []
+    for _ in recorded(settings.device, MonotonicClock(), threading.Event(), names.append):
+        break
+    yield Finding("microphone", Verdict.OK, f"{names[0]} is heard")
+
+
+def _vowels(config: Config) -> Iterator[Finding]:
+    from vtbridge.app.vowel_file import load_vowels, vowel_path
+    from vtbridge.tracking.settings import MouthShapes
+
+    settings = config.tracking.microphone
+    if not settings.enabled or settings.shapes is not MouthShapes.VOWELS:
+        return
+    if load_vowels() is not None:
+        yield Finding("vowels", Verdict.OK, f"saved in {vowel_path()}")
+    else:
+        seen = "none are saved, so that loudness alone opens the mouth"
+        yield Finding("vowels", Verdict.WARNING, seen, "vtbridge calibrate --vowels")
 
 
 def _receive_buffer(_config: Config) -> Iterator[Finding]:
@@ -277,6 +355,10 @@ CHECKS: tuple[Check, ...] = (
     _runtimes,
     _picture,
     _ports,
+    _face_model,
+    _webcam,
+    _microphone,
+    _vowels,
     _receive_buffer,
     _segment_name,
     _shared_memory,

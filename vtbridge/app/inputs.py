@@ -12,7 +12,6 @@ from vtbridge.errors import VtbridgeError
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.receivers.inputs import Inputs, open_inputs
-from vtbridge.tracking.receivers.udp import ANY_ADDRESS, LOOPBACK
 from vtbridge.tracking.source_status import SourceState, SourceStatus
 from vtbridge.tracking.tap import Tap
 
@@ -99,7 +98,5 @@ def _add_microphone(inputs: Inputs, config: Config, telemetry: Telemetry, clock:
 def _add_oscquery(inputs: Inputs, config: Config) -> None:
     from vtbridge.tracking.oscquery import OscQueryHost
 
-    tracking = config.tracking
-    host = ANY_ADDRESS if tracking.lan else LOOPBACK
     name = f"vtbridge-{config.publish.name}"
-    inputs.add(OscQueryHost(tracking.vrcft.port, host=host, name=name))
+    inputs.add(OscQueryHost(config.tracking.vrcft.port, name=name))

@@ -13,6 +13,7 @@ from typing import Self
 import vtbridge
 from vtbridge.app.calibration_file import load_calibration
 from vtbridge.app.inputs import open_trackers
+from vtbridge.app.recorded_settings import kept_settings
 from vtbridge.clock import NS_PER_S, Clock
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import FaceFrame
@@ -26,9 +27,7 @@ from vtbridge.tracking.recordings.session import SessionHeader
 from vtbridge.tracking.recordings.writer import SessionWriter, create_session
 from vtbridge.tracking.source_status import SourceState, SourceStatus
 
-_TABLES = {"tracking", "retarget", "idle"}
 _SEED_BITS = 32
-_LAST_WRITE_S = 30.0
 
 
 def new_idle_seed() -> int:
@@ -36,25 +35,22 @@ def new_idle_seed() -> int:
     return secrets.randbits(_SEED_BITS)
 
 
-def open_recorder(path: Path, config: Config, idle_seed: int) -> SessionWriter:
+def open_recorder(path: Path, config: Config, idle_seed: int, clock: Clock) -> SessionWriter:
     """Return a recorder into the new file ``path``; start and stop are yours.
 
-    Only what poses depend on is kept of ``config``: no passwords, no picture.
+    Only what poses depend on is kept of ``config``.
 
     Raises:
         VtbridgeError: the file is there already, or cannot be made.
     """
     header = SessionHeader(
         vtbridge=vtbridge.__version__,
-        settings={
-            **config.model_dump(mode="json", include=_TABLES),
-            "avatar": {"fps": config.avatar.fps},
-        },
+        settings=kept_settings(config),
         idle_seed=idle_seed,
         calibration=_saved_calibration(config),
         started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
-    return create_session(path, header)
+    return create_session(path, header, clock)
 
 
 def _saved_calibration(config: Config) -> dict[str, object]:
@@ -78,7 +74,7 @@ def open_recorded_trackers(
     Raises:
         VtbridgeError: as ``open_recorder`` and ``open_trackers``; no file is left.
     """
-    writer = open_recorder(path, config, idle_seed)
+    writer = open_recorder(path, config, idle_seed, clock)
     try:
         inputs = open_trackers(config, faces, telemetry, clock, tap=writer)
     except BaseException:
@@ -160,7 +156,7 @@ class RecordingSession:
 
     def _stop(self) -> None:
         for service in reversed(self._inputs.services):
-            service.stop(timeout_s=_LAST_WRITE_S if service is self.writer else 2.0)
+            service.stop()
         if not (self.writer.records or self.writer.lost):
             with contextlib.suppress(OSError):
                 self._path.unlink()

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
+from vtbridge.app.recorded_settings import unusable
 from vtbridge.clock import NS_PER_S
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import FaceFrame, Pose
@@ -21,7 +20,7 @@ from vtbridge.expressions.idle import IdleMotion
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.fusion import Fusion
-from vtbridge.tracking.protocols.protocol import TrackerProtocol
+from vtbridge.tracking.protocols.protocol import QUIET_NS, TrackerProtocol
 from vtbridge.tracking.protocols.table import PROTOCOLS
 from vtbridge.tracking.recordings.open import Recording
 from vtbridge.tracking.recordings.session import (
@@ -34,8 +33,6 @@ from vtbridge.tracking.settings import TrackingSettings
 
 log = logging.getLogger(__name__)
 
-QUIET_NS = 5_000_000
-"""A pause after which a receiver asks a protocol for the face that waits for more."""
 MAX_SOURCES = 64
 """Senders of one recording whose datagrams are parsed."""
 
@@ -65,28 +62,6 @@ class TimedPose:
     pose: Pose
 
 
-def config_of_recording(recording: Recording, base: Config) -> Config:
-    """Return ``base`` with the tables that ``recording`` keeps in place of its own.
-
-    Raises:
-        ConfigError: this vtbridge cannot use them.
-    """
-    if recording.header is None:
-        return base
-    tables = base.model_dump()
-    for name, table in recording.header.settings.items():
-        if not isinstance(table, Mapping) or name not in tables:
-            raise _unusable(recording, f"no table {name!r:.40}")
-        # The picture, for one, is not in it.
-        tables[name] = {**tables[name], **table} if name == "avatar" else table
-    try:
-        return Config.model_validate(tables)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise _unusable(recording, f"{where}: {problem['msg']}") from error
-
-
 def calibrated_retargeter(recording: Recording, config: Config, telemetry: Telemetry) -> Retargeter:
     """Return a retargeter with the settings of ``config`` and the recording's neutral face."""
     retargeter = Retargeter(config.retarget, telemetry=telemetry)
@@ -105,7 +80,7 @@ def load_recorded_calibration(recording: Recording, retargeter: Retargeter) -> N
     try:
         retargeter.load_calibration(dict(recording.header.calibration))
     except (ConfigError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise _unusable(recording, f"calibration: {error}") from error
+        raise unusable(recording, f"calibration: {error}") from error
 
 
 def seed_of_recording(recording: Recording) -> int:
@@ -147,7 +122,7 @@ def moments(
         match record:
             case RecordedDatagram():
                 faces = inlets.fed(record)
-            case RecordedFace(face):
+            case RecordedFace(_, face):
                 faces = [face]
             case RecordedLoss(_, count) if not warned:
                 warned = True
@@ -280,11 +255,3 @@ class _Inlets:
         protocol.replayed = True
         protocol.reset(record.source)
         return self._inlets.setdefault(key, _Inlet(protocol))
-
-
-def _unusable(recording: Recording, trouble: str) -> ConfigError:
-    by = recording.header.vtbridge if recording.header else "?"
-    return ConfigError(
-        f"{recording.path}: the settings in it, of vtbridge {by:.40}, cannot be used ({trouble}); "
-        "replay it with your own: --config FILE"
-    )

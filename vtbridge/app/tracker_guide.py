@@ -36,11 +36,19 @@ class OwnAddress:
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """How one kind of tracker gets here."""
+    """How one kind of tracker gets here.
+
+    Attributes:
+        protocol: its table under ``[tracking]``.
+        title: what people call it.
+        text: what to do in the app and in the settings.
+        target: the same in a few words: ``192.168.1.5:11111``.
+    """
 
     protocol: str
     title: str
     text: str
+    target: str
 
 
 def own_addresses(
@@ -70,7 +78,12 @@ def instructions(settings: TrackingSettings, addresses: Sequence[OwnAddress]) ->
     rows = [(row, listener.port) for listener in listeners(settings) for row in listener.homes]
     rows += [(row, row.settings(settings).port) for row in streams(settings)]
     return [
-        Instruction(row.name, row.title, _instruction(row, port, settings, lan))
+        Instruction(
+            row.name,
+            row.title,
+            _instruction(row, port, settings, lan),
+            _target(row, port, settings, lan),
+        )
         for row, port in rows
     ]
 
@@ -79,15 +92,16 @@ def reach(settings: TrackingSettings, addresses: Sequence[OwnAddress], config_pa
     """Return who can send now, and which line changes that."""
     if settings.lan:
         return "Senders on the whole local network are heard (lan = true under [tracking])."
-    lan = next((own.address for own in addresses if own.reaches_phones), "the address above")
+    lan = next((own.address for own in addresses if own.reaches_phones), _UNKNOWN_LAN)
     return (
-        f"What follows is for programs on this computer. From a phone or another computer send "
-        f"to {lan}, after setting lan = true under [tracking] in {config_path}; a phone whose "
-        "address is set there as `phone` needs no lan."
+        "Programs on this computer are heard, and phones whose address is set as `phone`. For "
+        f"all others set lan = true under [tracking] in {config_path}, and let them send to {lan}."
     )
 
 
 _LOOPBACK_NAME = "this computer"
+_UNKNOWN_LAN = "this computer's address in your network"
+_LAN_FIRST = " (first set lan = true)"
 
 
 def _own_address(name: str, address: str) -> OwnAddress:
@@ -103,5 +117,30 @@ def _instruction(row: ProtocolRow, port: int, settings: TrackingSettings, lan: s
     if isinstance(table, PhoneSettings) and table.phone is not None:
         way = "over TCP" if by_tcp(row, settings) else f"to UDP port {port}"
         return f"the phone at {table.phone} is asked to send {way}; open the app there"
-    address = lan if lan is not None and reaches_lan(row, settings) else LOOPBACK
-    return row.setup.format(address=address, port=port)
+    text = row.setup.format(address=_address(row, settings, lan), port=port)
+    if "{address}" in row.setup and _wants_lan_first(row, settings):
+        text += _LAN_FIRST
+    advice = row.advice(settings)
+    return f"{advice}; {text}" if advice else text
+
+
+def _target(row: ProtocolRow, port: int, settings: TrackingSettings, lan: str | None) -> str:
+    table = row.settings(settings)
+    if isinstance(table, PhoneSettings):
+        if table.phone is not None:
+            return f"asks {table.phone}"
+        return f"set [tracking.{row.name}] phone"
+    hint = _LAN_FIRST if _wants_lan_first(row, settings) else ""
+    address = _address(row, settings, lan) if "{address}" in row.setup else LOOPBACK
+    return f"{address}:{port}{hint}"
+
+
+def _address(row: ProtocolRow, settings: TrackingSettings, lan: str | None) -> str:
+    """Return the address of this computer that a row's sender can reach."""
+    if row.on_phone:
+        return lan or _UNKNOWN_LAN
+    return lan if lan is not None and reaches_lan(row, settings) else LOOPBACK
+
+
+def _wants_lan_first(row: ProtocolRow, settings: TrackingSettings) -> bool:
+    return row.on_phone and not reaches_lan(row, settings)

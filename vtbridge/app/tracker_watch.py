@@ -1,9 +1,8 @@
-"""How every source is doing now, told by the running daemon or by inputs of our own."""
+"""How every source is doing now, told by the running avatar or by inputs of our own."""
 
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Any, Self
 from urllib.error import HTTPError, URLError
@@ -25,18 +24,66 @@ Snapshot = dict[str, Any]
 _TIMEOUT_S = 5.0
 
 
-class TrackerWatch(ABC):
-    """Where snapshots come from; to be used in a ``with`` statement."""
+class TrackerWatch:
+    """Ask the avatar of the configured name, or listen ourselves until one runs.
 
-    told_by: str
+    Our own inputs are given up for the avatar as soon as it starts, for it wants their
+    ports. From then on they are the avatar's: when it ends, we wait for it.
 
-    @abstractmethod
+    Args:
+        config: all settings.
+        clock: the time of arrival.
+
+    Raises:
+        PortInUse: no avatar of that name runs, but not one port could be had.
+    """
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self._name = config.publish.name
+        self._own: OwnInputs | None = None
+        self._trouble = ""
+        address = read_address(self._name)
+        self._left_behind: ControlAddress | None = None
+        if address is None or not _answers(self._name, address):
+            self._left_behind = address  # of an avatar that ended without a word
+            self._own = OwnInputs(config, clock)
+
+    @property
+    def listening(self) -> bool:
+        """True while no avatar runs and we listen ourselves."""
+        return self._own is not None
+
+    @property
+    def told_by(self) -> str:
+        """Where the last snapshot came from, for people."""
+        if self._own is not None:
+            return "Told by inputs of its own: no avatar of this name is running."
+        return self._trouble or f"Told by the avatar {self._name!r}, which is running."
+
     def snapshot(self) -> Snapshot:
-        """Return how every source is doing now.
+        """Return how every source is doing; nothing of any while we wait for the avatar."""
+        address = read_address(self._name)
+        if self._own is not None:
+            if address is None or address == self._left_behind:
+                return self._own.snapshot()
+            self.close()
+        if address is None:
+            self._trouble = f"The avatar {self._name!r} has ended; waiting for it."
+        else:
+            try:
+                snapshot = _ask(self._name, address)
+            except VtbridgeError as error:
+                self._trouble = f"Waiting for it: {error}."
+            else:
+                self._trouble = ""
+                return snapshot
+        return {"name": self._name, "sources": [], "movers": {}, "face": None}
 
-        Raises:
-            VtbridgeError: nobody can tell any more.
-        """
+    def close(self) -> None:
+        """Let go of ports and devices."""
+        if self._own is not None:
+            self._own.close()
+        self._own = None
 
     def __enter__(self) -> Self:
         return self
@@ -49,44 +96,9 @@ class TrackerWatch(ABC):
     ) -> None:
         self.close()
 
-    def close(self) -> None:  # noqa: B027 - what asks the daemon holds nothing
-        """Let go of everything."""
 
-
-class DaemonWatch(TrackerWatch):
-    """Ask the daemon that runs as ``name``.
-
-    Args:
-        name: of the avatar.
-        address: where it takes requests.
-    """
-
-    def __init__(self, name: str, address: ControlAddress) -> None:
-        self.told_by = f"the avatar {name!r}, which is running"
-        self._name = name
-        self._request = Request(
-            f"http://127.0.0.1:{address.port}/api/trackers",
-            headers={"Authorization": f"Bearer {address.token}"},
-        )
-
-    def snapshot(self) -> Snapshot:
-        """Return how the daemon's sources are doing.
-
-        Raises:
-            VtbridgeError: it does not answer.
-        """
-        try:
-            with urlopen(self._request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - loopback
-                told: Snapshot = json.load(answer)
-                return told
-        except (HTTPError, URLError, OSError, ValueError) as error:
-            raise VtbridgeError(
-                f"the avatar {self._name!r} does not answer ({error}); is it still running?"
-            ) from error
-
-
-class OwnWatch(TrackerWatch):
-    """Open the inputs of ``config``, for as long as one looks.
+class OwnInputs:
+    """The inputs of ``config``, open for as long as one looks.
 
     Args:
         config: all settings.
@@ -95,8 +107,6 @@ class OwnWatch(TrackerWatch):
     Raises:
         PortInUse: not one port could be had.
     """
-
-    told_by = "inputs of its own: no avatar of this name is running"
 
     def __init__(self, config: Config, clock: Clock) -> None:
         self._name = config.publish.name
@@ -120,25 +130,34 @@ class OwnWatch(TrackerWatch):
         }
 
     def close(self) -> None:
-        """Free the ports and devices."""
+        """Free the ports and devices, quickly: an avatar may be waiting for them."""
+        for service in self._inputs.services:
+            service.stopping.set()  # so that they end side by side
         for service in self._inputs.services:
             service.stop()
 
 
-def watch_trackers(config: Config, clock: Clock) -> TrackerWatch:
-    """Return the running daemon's view, or inputs of our own if none runs under that name.
+def _answers(name: str, address: ControlAddress) -> bool:
+    try:
+        _ask(name, address)
+    except VtbridgeError:
+        return False
+    return True
+
+
+def _ask(name: str, address: ControlAddress) -> Snapshot:
+    """Return how the sources of the avatar at ``address`` are doing.
 
     Raises:
-        PortInUse: no daemon of that name runs, but the ports are taken.
+        VtbridgeError: it does not answer.
     """
-    name = config.publish.name
-    address = read_address(name)
-    if address is not None:
-        daemon = DaemonWatch(name, address)
-        try:
-            daemon.snapshot()
-        except VtbridgeError:
-            pass  # it ended without a word and left its address behind
-        else:
-            return daemon
-    return OwnWatch(config, clock)
+    request = Request(
+        f"http://127.0.0.1:{address.port}/api/trackers",
+        headers={"Authorization": f"Bearer {address.token}"},
+    )
+    try:
+        with urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - loopback
+            told: Snapshot = json.load(answer)
+            return told
+    except (HTTPError, URLError, OSError, ValueError) as error:
+        raise VtbridgeError(f"the avatar {name!r} does not answer ({error})") from error

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from vtbridge.app.devices import Device
 from vtbridge.app.tracker_guide import Instruction, OwnAddress
 
 _STATE_STYLES = {
@@ -18,33 +20,105 @@ _STATE_STYLES = {
     "waiting": "dim",
     "blocked": "bold red",
 }
-_BAR_CELLS = 8
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_COLUMN_WIDTH = 30
-_FEWEST_COLUMNS, _MOST_COLUMNS = 1, 5
+_NAME_CELLS = 15
+_LEAST_SHOWN = 0.005
+"""What is below shows as 0.00."""
+_WIDE_TABLE = 100
+"""Where this many cells are beside each other, the table has every column."""
+_NUMBERS = ("fps", "jitter", "packets", "lost", "last")
+_HEADERS = ("source", "arrives at", "state", *_NUMBERS, "refused")
+_DROPPED_IF_NARROW = {"arrives at", "packets"}
 
 
-def sources_view(sources: Sequence[Mapping[str, Any]]) -> Group:
-    """Return who sends, how well, and what was refused; then who has not been heard yet."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("source", overflow="fold", min_width=12)
-    table.add_column("arrives at", overflow="fold")
-    table.add_column("state", no_wrap=True)
-    for name in ("fps", "jitter", "packets", "lost", "last"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("refused", overflow="fold")
-    waiting: dict[str, list[str]] = {}
-    for source in sources:
-        if source["state"] == "waiting" and not source["rejects"]:
-            waiting.setdefault(str(source["place"]), []).append(str(source["source"]))
-        else:
-            table.add_row(*_cells(source))
-    not_heard = "; ".join(
-        f"{', '.join(names)} ({_short_place(place)})" for place, names in waiting.items()
+@dataclass(frozen=True, slots=True)
+class _BarLayout:
+    """How one weight is drawn.
+
+    Attributes:
+        bar_cells: of the bar at 1.
+        with_number: whether the weight follows as a number.
+        gap: cells between two columns.
+        most_columns: however wide the terminal is.
+    """
+
+    bar_cells: int
+    with_number: bool
+    gap: int
+    most_columns: int
+
+    def columns(self, width: int) -> int:
+        """Return how many weights fit beside each other, at least one."""
+        cells = _NAME_CELLS + 1 + self.bar_cells + (len(" 0.00") if self.with_number else 0)
+        return min(max((width + self.gap) // (cells + self.gap), 1), self.most_columns)
+
+
+_WIDE_BARS = _BarLayout(bar_cells=8, with_number=True, gap=2, most_columns=5)
+_NARROW_BARS = _BarLayout(bar_cells=3, with_number=False, gap=1, most_columns=8)
+
+
+def live_screen(
+    snapshot: Mapping[str, Any], told_by: str, guide: RenderableType, console: Console
+) -> Group:
+    """Return what fits the terminal: the sources, and the face or how to connect a tracker.
+
+    Args:
+        snapshot: as ``TrackerWatch.snapshot`` returns it.
+        told_by: a sentence about where it came from.
+        guide: shown while no face comes.
+        console: where it will be printed.
+    """
+    sources = snapshot["sources"]
+    above: list[RenderableType] = [Text(told_by, "dim")]
+    if sources:
+        above.append(sources_view(sources, width=console.width, brief=True))
+    if wrong := troubles(sources):
+        above.append(wrong)
+    if not any(source["state"] == "live" for source in sources):
+        return Group(*above, Text(""), guide)
+    if snapshot["face"] is None:
+        return Group(*above)
+    above.append(Text(""))
+    taken = len(console.render_lines(Group(*above), pad=False))
+    face = face_view(
+        snapshot["face"],
+        snapshot["movers"],
+        width=console.width,
+        height=console.height - taken,
+        ascii_only=console.options.ascii_only,
     )
-    parts: list[RenderableType] = [table] if table.row_count else []
-    if not_heard:
-        parts.append(Text(f"Nothing yet for: {not_heard}", "dim"))
+    return Group(*above, face)
+
+
+def sources_view(
+    sources: Sequence[Mapping[str, Any]], *, width: int = _WIDE_TABLE, brief: bool = False
+) -> Group:
+    """Return who sends, how well, and what was refused; then who has not been heard yet.
+
+    Args:
+        sources: as ``plain_status`` makes them.
+        width: cells that fit beside each other.
+        brief: whether those not heard take one line at most, without their ports.
+    """
+    shown = [source for source in sources if not _is_unheard(source)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    rows = [_cells(source) for source in shown]
+    for name in _HEADERS:
+        if width < _WIDE_TABLE and name in _DROPPED_IF_NARROW:
+            continue
+        foldable = name in {"arrives at", "refused"}
+        table.add_column(
+            name,
+            justify="right" if name in _NUMBERS else "left",
+            overflow="fold" if foldable else "ellipsis",
+            no_wrap=not foldable,
+        )
+    for row in rows:
+        table.add_row(*(row[str(column.header)] for column in table.columns))
+    parts: list[RenderableType] = [table] if rows else []
+    if len(shown) < len(sources):
+        unheard = [source for source in sources if _is_unheard(source)]
+        parts.append(_nothing_yet(unheard, brief=brief))
     return Group(*parts or [Text("No input is enabled under [tracking].")])
 
 
@@ -55,7 +129,12 @@ def troubles(sources: Iterable[Mapping[str, Any]]) -> Text:
 
 
 def face_view(
-    face: Mapping[str, Any], movers: Mapping[str, str], *, width: int, ascii_only: bool
+    face: Mapping[str, Any],
+    movers: Mapping[str, str],
+    *,
+    width: int,
+    height: int | None = None,
+    ascii_only: bool,
 ) -> Group:
     """Return the face shown last: angles, then every weight as a bar.
 
@@ -63,9 +142,10 @@ def face_view(
         face: as ``plain_face`` makes it.
         movers: which source moves which part.
         width: cells that fit beside each other.
+        height: lines that fit below each other, None for any number.
         ascii_only: whether the terminal shows no blocks.
     """
-    head = Text(f"face from {face['source']}", "bold")
+    head = Text(f"face from {face['source']}", "bold", no_wrap=True, overflow="ellipsis")
     head.append("" if face["tracked"] else ", not seen now", "yellow")
     if len(set(movers.values())) > 1:
         head.append("  (" + ", ".join(f"{part}: {by}" for part, by in movers.items()) + ")", "dim")
@@ -79,7 +159,9 @@ def face_view(
         if face[key] is not None
     ]
     weights = {**face["presets"], **face["blendshapes"]}
-    return Group(head, Text("   ".join(angles)), _bars(weights, width=width, ascii_only=ascii_only))
+    above = [head, *(Text(line) for line in _packed(angles, width))]
+    left = None if height is None else max(height - len(above), 1)
+    return Group(*above, _bars(weights, width=width, height=left, ascii_only=ascii_only))
 
 
 def guide_view(
@@ -107,41 +189,138 @@ def guide_view(
     return Group(*parts)
 
 
-def _cells(source: Mapping[str, Any]) -> list[RenderableType]:
-    """Return the row of one source; what it has no number for stays empty."""
+def brief_guide_view(instructions: Iterable[Instruction], reach: str) -> Group:
+    """Return where each app must send to, a line for each."""
+    apps = Table(box=None, pad_edge=False, show_header=False)
+    apps.add_column()
+    apps.add_column(no_wrap=True)
+    for instruction in instructions:
+        title = Text(instruction.title, no_wrap=True, overflow="ellipsis")
+        apps.add_row(title, Text(instruction.target))
+    pointer = Text.assemble(
+        ("In your tracking app", "bold"), "; more: vtbridge trackers --addresses"
+    )
+    return Group(pointer, apps, Text(reach))
+
+
+def devices_view(kind: str, devices: Sequence[Device], trouble: str | None = None) -> Group:
+    """Return what can be typed into one table of config.toml.
+
+    Args:
+        kind: the table's name, ``webcam`` or ``microphone``.
+        devices: what was found.
+        trouble: why nothing could be looked for, None if it could.
+    """
+    head = Text.assemble((f"{kind.capitalize()}s", "bold"), f", for [tracking.{kind}]")
+    if not devices:
+        return Group(head, Text(trouble or f"  none: this computer has no {kind}", "yellow"))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for device in devices:
+        name = Text(device.name + (" (default)" if device.is_default else ""))
+        if device.trouble is not None:
+            name.append(f": {device.trouble}", "red")
+        table.add_row(Text(f"  {device.setting}"), name)
+    return Group(head, table)
+
+
+def _is_unheard(source: Mapping[str, Any]) -> bool:
+    """Return whether there is nothing to say about a source but that it waits."""
+    return source["state"] == "waiting" and not source["rejects"] and source["asked"] is None
+
+
+def _nothing_yet(sources: Sequence[Mapping[str, Any]], *, brief: bool) -> Text:
+    if brief:
+        names = ", ".join(dict.fromkeys(str(source["source"]) for source in sources))
+        return Text(f"Nothing yet for: {names}", "dim", no_wrap=True, overflow="ellipsis")
+    places: dict[str, list[str]] = {}
+    for source in sources:
+        places.setdefault(str(source["place"]), []).append(str(source["source"]))
+    told = "; ".join(
+        f"{', '.join(names)} ({_short_place(place)})" for place, names in places.items()
+    )
+    return Text(f"Nothing yet for: {told}", "dim")
+
+
+def _cells(source: Mapping[str, Any]) -> dict[str, RenderableType]:
+    """Return the row of one source by header; what it has no number for stays empty."""
     state = str(source["state"])
+    asks = source["asked"] is not None and state in {"waiting", "silent"}
     speaks = bool(source["packets"])
-    return [
-        Text(str(source["source"])),
-        Text(_short_place(str(source["place"]))),
-        Text(state, _STATE_STYLES.get(state, "")),
-        f"{source['fps']:.1f}" if speaks else "",
-        f"{source['jitter_ms']:.1f} ms" if speaks else "",
-        str(source["packets"]) if speaks else "",
-        str(source["lost"]) if speaks and source["lost"] is not None else "",
-        "" if source["age_s"] is None else _age(source["age_s"]),
-        Text(", ".join(f"{reason} {count}" for reason, count in source["rejects"].items())),
-    ]
+    refused = ", ".join(f"{reason} {count}" for reason, count in source["rejects"].items())
+    return {
+        "source": Text(str(source["source"])),
+        "arrives at": Text(_short_place(str(source["place"]))),
+        "state": Text(
+            f"asking {source['asked']}" if asks else state,
+            "yellow" if asks else _STATE_STYLES.get(state, ""),
+        ),
+        "fps": f"{source['fps']:.1f}" if speaks else "",
+        "jitter": f"{source['jitter_ms']:.1f} ms" if speaks else "",
+        "packets": str(source["packets"]) if speaks else "",
+        "lost": str(source["lost"]) if speaks and source["lost"] is not None else "",
+        "last": "" if source["age_s"] is None else _age(source["age_s"]),
+        "refused": Text(refused),
+    }
 
 
-def _bars(weights: Mapping[str, float], *, width: int, ascii_only: bool) -> Table:
+def _packed(parts: Iterable[str], width: int) -> list[str]:
+    """Return ``parts`` in as few lines as hold them whole."""
+    lines: list[str] = []
+    for part in parts:
+        longer = f"{lines[-1]}   {part}" if lines else ""
+        if lines and len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return lines
+
+
+def _bars(
+    weights: Mapping[str, float], *, width: int, height: int | None, ascii_only: bool
+) -> RenderableType:
+    """Return the weights in columns: wide bars, else narrow ones, else only what is not 0."""
+    if height is None or _rows(len(weights), _WIDE_BARS, width) <= height:
+        return _grid(weights, _WIDE_BARS, width, ascii_only=ascii_only)
+    if _rows(len(weights), _NARROW_BARS, width) <= height:
+        return _grid(weights, _NARROW_BARS, width, ascii_only=ascii_only)
+    room = _NARROW_BARS.columns(width) * max(height - 1, 1)
+    largest = sorted(weights, key=lambda name: -weights[name])[:room]
+    shown = {
+        name: weight
+        for name, weight in weights.items()
+        if weight >= _LEAST_SHOWN and name in largest
+    }
+    more = Text(f"and {len(weights) - len(shown)} smaller ones", "dim")
+    return Group(_grid(shown, _NARROW_BARS, width, ascii_only=ascii_only), more)
+
+
+def _rows(count: int, layout: _BarLayout, width: int) -> int:
+    return -(-count // layout.columns(width))
+
+
+def _grid(
+    weights: Mapping[str, float], layout: _BarLayout, width: int, *, ascii_only: bool
+) -> Table:
     """Return the weights in as many columns as fit, read from top to bottom."""
-    count = min(max(width // _COLUMN_WIDTH, _FEWEST_COLUMNS), _MOST_COLUMNS)
-    rows = -(-len(weights) // count)
-    cells = [_bar(name, weight, ascii_only=ascii_only) for name, weight in weights.items()]
-    table = Table.grid(padding=(0, 2))
+    rows = _rows(len(weights), layout, width)
+    cells = [_bar(name, weight, layout, ascii_only=ascii_only) for name, weight in weights.items()]
+    table = Table.grid(padding=(0, layout.gap))
     for row in range(rows):
         table.add_row(*cells[row::rows])
     return table
 
 
-def _bar(name: str, weight: float, *, ascii_only: bool) -> Text:
-    level = round(min(max(weight, 0.0), 1.0) * _BAR_CELLS * 8)
+def _bar(name: str, weight: float, layout: _BarLayout, *, ascii_only: bool) -> Text:
+    level = round(min(max(weight, 0.0), 1.0) * layout.bar_cells * 8)
     whole, rest = divmod(level, 8)
     blocks = _EIGHTHS[8] * whole + (_EIGHTHS[rest] if rest else "")
     bar = "#" * whole if ascii_only else blocks
     short = name.replace("Left", "L").replace("Right", "R")
-    return Text.assemble(f"{short:<15.15} ", (f"{bar:<{_BAR_CELLS}}", "cyan"), f" {weight:4.2f}")
+    return Text.assemble(
+        f"{short:<{_NAME_CELLS}.{_NAME_CELLS}} ",
+        (f"{bar:<{layout.bar_cells}}", "cyan"),
+        f" {weight:4.2f}" if layout.with_number else "",
+    )
 
 
 def _short_place(place: str) -> str:

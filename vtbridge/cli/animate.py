@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vtbridge.app.animate.formats import FormatName, Quality
+from vtbridge.app.animate.zoom import Zoom
+from vtbridge.cli.main import INTERRUPTED
 from vtbridge.cli.run import ConfigOption
 
 if TYPE_CHECKING:
-    from vtbridge.app.animate.job import Outcome, Progress
+    from vtbridge.app.animate.job import Outcome
     from vtbridge.app.animate.request import Request
-
-INTERRUPTED = 130
 
 
 def animate(
@@ -45,6 +42,7 @@ def animate(
     size: Annotated[
         str, typer.Option(metavar="SIDE|WxH", help="Pixels of the part with the character.")
     ] = "512",
+    zoom: Annotated[Zoom, typer.Option(help="How near the character is shown.")] = Zoom.FULL,
     background: Annotated[
         str | None,
         typer.Option(
@@ -109,6 +107,8 @@ def animate(
 
       vtbridge animate me.mp4 -o key.mp4 --background '#00ff00' --size 1920x1080
 
+      vtbridge animate me.mp4 -o face.mp4 --zoom face         fills the picture with the face
+
       vtbridge animate me.mp4 -o frames --from 1:05 --to 1:15     000000.png, 000001.png, ...
 
       vtbridge animate me.mp4 --poses-out poses.json          only the poses
@@ -119,12 +119,15 @@ def animate(
     from vtbridge.app.animate.canvas import parse_size
     from vtbridge.app.animate.faces import Span
     from vtbridge.app.animate.job import animate as run_job
-    from vtbridge.app.animate.request import Request, parse_time
+    from vtbridge.app.animate.request import Request, check_weights, parse_time
     from vtbridge.app.characters import open_picture
     from vtbridge.app.face_tracker import open_face_tracker
     from vtbridge.cli.logs import set_up_logging
+    from vtbridge.cli.progress import shown_progress
+    from vtbridge.clock import MonotonicClock
     from vtbridge.config.load import load_config
     from vtbridge.render.tha3 import open_poser
+    from vtbridge.render.weights import WeightStore
     from vtbridge.telemetry import Telemetry
 
     set_up_logging()
@@ -138,6 +141,7 @@ def animate(
         poses_out=poses_out,
         format=output_format,
         size=parse_size(size),
+        zoom=zoom,
         background=background,
         side_by_side=side_by_side,
         span=Span(parse_time(start), None if end is None else parse_time(end)),
@@ -147,9 +151,10 @@ def animate(
         restart=restart,
     )
     picture = open_picture(character or settings.avatar.picture)
+    check_weights(request, settings, WeightStore())
     started_s = time.monotonic()
     try:
-        with bars() as progress:
+        with shown_progress(MonotonicClock()) as progress:
             outcome = run_job(
                 request,
                 picture,
@@ -187,40 +192,3 @@ def summary(request: Request, outcome: Outcome, took_s: float) -> str:
             "character idles"
         )
     return "\n".join(lines)
-
-
-@contextmanager
-def bars() -> Iterator[Progress]:
-    """Give what draws a bar with the time left on stderr, where stderr is a terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TaskID,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns,
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-        speed_estimate_period=60,
-    ) as shown:
-        tasks: dict[str, TaskID] = {}
-
-        def progress(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                # What an earlier run did must not count as this run's speed.
-                tasks[stage] = shown.add_task(stage, total=total or None, completed=done)
-            shown.update(tasks[stage], completed=done, total=total or None)
-
-        yield progress

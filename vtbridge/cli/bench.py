@@ -159,6 +159,8 @@ def _measure_tracking(err: Console) -> dict[str, Any]:
                 **asdict(result),
                 "p50_ms": round(result.p50_ms, 4),
                 "p99_ms": round(result.p99_ms, 4),
+                "cpu_p50_ms": round(result.cpu_p50_ms, 4),
+                "cpu_p99_ms": round(result.cpu_p99_ms, 4),
                 "kept": result.kept,
             }
             for result in results
@@ -297,7 +299,7 @@ def _print_tracking(report: dict[str, Any]) -> None:
     console = Console()
     table = Table(box=box.SIMPLE, padding=0, pad_edge=False)
     table.add_column("protocol", no_wrap=True)
-    for header in ("p50", "p99", "faces"):
+    for header in ("p50", "p99", "cpu p50", "cpu p99", "faces"):
         table.add_column(f" {header}", justify="right", no_wrap=True)
     table.add_column(" promise")
     for row in report["results"]:
@@ -305,6 +307,8 @@ def _print_tracking(report: dict[str, Any]) -> None:
             row["name"],
             f"{row['p50_ms']:.3f}",
             f"{row['p99_ms']:.3f}",
+            f"{row['cpu_p50_ms']:.3f}",
+            f"{row['cpu_p99_ms']:.3f}",
             f"{row['faces']} of {row['frames']}",
             " kept" if row["kept"] else " broken",
         )

@@ -38,9 +38,10 @@ def record(
     """Record what your trackers send, until Ctrl-C: a bug report, or a performance to keep.
 
     The file holds datagrams (of webcam and microphone the faces, no picture and no sound),
-    the tracking, retarget and idle settings and your neutral face; no password. Play it with
-    [bold]vtbridge replay[/bold]. While the avatar runs, it has the ports: record there, with
-    [bold]vtbridge run --record FILE[/bold].
+    your neutral face and those settings that poses depend on. It names its sources: the
+    addresses of senders, the microphone, a video's file name. Nobody else on this computer
+    may read it. Play it with [bold]vtbridge replay[/bold]. While the avatar runs, it has the
+    ports: record there, with [bold]vtbridge run --record FILE[/bold].
 
     [bold]Examples[/bold]
 

@@ -62,10 +62,10 @@ def replay(
 ) -> None:
     """Play a recording: to OBS and the page like a tracker, or as poses into a file.
 
-    It uses the tracking, retarget and idle settings, the neutral face and the seed that the
-    recording keeps, so that a bug shows as it did. With --poses-out no networks are needed,
-    and the poses are the same, bit for bit, on every run and at any speed: a first line of
-    JSON names schema, fps and parameters, then each line is
+    It uses what the recording keeps: neutral face, seed, and the settings that poses depend
+    on, so that a bug shows as it did. All else is as you set it. With --poses-out no networks
+    are needed, and the poses are the same, bit for bit, on every run and at any speed: a first
+    line of JSON names schema, fps and parameters, then each line is
     {"t_s": seconds, "presence": 0 to 1, "pose": [45 numbers]}.
 
     [bold]Examples[/bold]
@@ -76,7 +76,7 @@ def replay(
 
       vtbridge replay session.udpcap --poses-out - --fps 60 | head
     """
-    from vtbridge.app.replay import config_of_recording
+    from vtbridge.app.recorded_settings import config_of_recording
     from vtbridge.cli.logs import set_up_logging
     from vtbridge.cli.run import with_options
     from vtbridge.config.load import load_config

@@ -94,6 +94,7 @@ def with_options(
     """
     from pydantic import ValidationError
 
+    from vtbridge.config.problems import key_of, sentence_of
     from vtbridge.config.schema import Config
     from vtbridge.errors import ConfigError
 
@@ -110,7 +111,7 @@ def with_options(
         return Config.model_validate(tables)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        raise ConfigError(f"--{problem['loc'][-1]}: {problem['msg']}") from error
+        raise ConfigError(f"--{key_of(problem)[-1]}: {sentence_of(problem)}") from error
 
 
 def on_key(key: str, action: Callable[[], None]) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LOOPBACK = "127.0.0.1"
 _PROGRESS_AFTER_S = 2.0
+_USUAL_FPS = 60.0
 
 
 def send(
@@ -44,14 +45,19 @@ def send(
         ),
     ] = None,
     packing: Annotated[
-        Packing, typer.Option(help="VMC: one bundle a frame, several, or single messages.")
-    ] = Packing.BUNDLE,
+        Packing | None,
+        typer.Option(
+            help="VMC: one bundle a frame, several, or single messages.", show_default="bundle"
+        ),
+    ] = None,
     text_version: Annotated[
-        TextVersion, typer.Option(help="iFacialMocap: which text format.")
-    ] = TextVersion.V2,
+        TextVersion | None,
+        typer.Option(help="iFacialMocap: which text format.", show_default="v2"),
+    ] = None,
     fps: Annotated[
-        float, typer.Option(min=1, max=240, help="Frames a second of the performance.")
-    ] = 60.0,
+        float | None,
+        typer.Option(min=1, max=240, help="Frames a second of the performance.", show_default="60"),
+    ] = None,
     seconds: Annotated[
         float | None,
         typer.Option(
@@ -87,12 +93,16 @@ def send(
     from vtbridge.tracking.senders.phone import play_as_phone
     from vtbridge.tracking.senders.playback import RecordingBursts, bursts_of_performance, play
 
+    refuse_idle_options(
+        recording, protocol, packing=packing, text_version=text_version, fps=fps, loop=loop
+    )
+    fps = fps or _USUAL_FPS
     played: RecordingBursts | None = None
     phone = Fmv3Phone()
     if recording is None:
         protocol = protocol or ProtocolName.VMC
         what = f"the performance as {protocol.value}"
-        encode = encoder_of(protocol, packing, text_version)
+        encode = encoder_of(protocol, packing or Packing.BUNDLE, text_version or TextVersion.V2)
         bursts: Iterable[Burst] = bursts_of_performance(encode, fps)
     else:
         opened = open_recording(recording)
@@ -122,7 +132,15 @@ def send(
                     on_sent=progress.update,
                 )
             else:
-                play(bursts, address, clock, speed=speed, seconds=seconds, on_sent=progress.update)
+                play(
+                    bursts,
+                    address,
+                    clock,
+                    speed=speed,
+                    seconds=seconds,
+                    on_sent=progress.update,
+                    on_refused=lambda to: progress.warn(nobody_listens(to)),
+                )
     except KeyboardInterrupt:
         interrupted = True  # the usual end of an endless performance
     sent = progress.sent
@@ -147,6 +165,54 @@ def send(
             f"{left_out} faces of webcam or microphone were not sent: no datagram carried them",
             err=True,
         )
+
+
+def refuse_idle_options(
+    recording: Path | None,
+    protocol: ProtocolName | None,
+    *,
+    packing: Packing | None,
+    text_version: TextVersion | None,
+    fps: float | None,
+    loop: bool,
+) -> None:
+    """Refuse options that would change nothing; those not given are None or False.
+
+    Raises:
+        ConfigError: there is one; the message tells what it is for.
+    """
+    from vtbridge.errors import ConfigError
+
+    if recording is None:
+        if loop:
+            raise ConfigError(
+                "--loop repeats a recording, and the built-in performance has no end anyway: "
+                "name a FILE, or leave --loop out"
+            )
+        of_protocol = (
+            ("--packing", packing, ProtocolName.VMC),
+            ("--text-version", text_version, ProtocolName.IFACIALMOCAP),
+        )
+        sent_as = protocol or ProtocolName.VMC
+        for option, value, only in of_protocol:
+            if value is not None and sent_as is not only:
+                raise ConfigError(
+                    f"{option} {value} is for {only}, and {sent_as} is sent: leave it out, or "
+                    f"choose --protocol {only}"
+                )
+        return
+    of_performance = {"--packing": packing, "--text-version": text_version, "--fps": fps}
+    for option, given in of_performance.items():
+        if given is not None:
+            raise ConfigError(
+                f"{option} is for the built-in performance, and {recording} is sent as it was "
+                f"recorded: leave one of them out"
+            )
+
+
+def nobody_listens(address: tuple[str, int]) -> str:
+    """Return what a user is told whose datagrams go nowhere."""
+    return f"nobody listens at {address[0]}:{address[1]}: is `vtbridge run` on?"
 
 
 def default_ports() -> dict[str, int]:
@@ -250,6 +316,10 @@ class _Progress:
 
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
+
+    def warn(self, sentence: str) -> None:
+        """Tell something without breaking the bar."""
+        self._bar.console.print(f"vtbridge: {sentence}", style="yellow", soft_wrap=True)
 
     def update(self, sent: PlaybackSummary) -> None:
         """Show how far it is."""

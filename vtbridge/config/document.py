@@ -33,19 +33,26 @@ def _table(model: BaseModel, meaning: str, path: tuple[str, ...]) -> Iterator[st
     for name, field in fields.items():
         if name not in nested:
             yield _comment(field.description or "")
-            yield _setting(name, field, model)
+            yield from _setting(name, field, model)
     for name in fields:
         if name in nested:
             meaning = fields[name].description or ""
             yield from _table(getattr(model, name), meaning, (*path, name))
 
 
-def _setting(name: str, field: FieldInfo, model: BaseModel) -> str:
+def _setting(name: str, field: FieldInfo, model: BaseModel) -> Iterator[str]:
+    for example in field.examples or ():
+        yield f"# {name} = {_written(example)}\n"
     value = model.model_dump(mode="json")[name]
-    if value is None:
-        return f'# {name} = ""\n'
+    if value is not None:
+        yield f"{name} = {_written(value)}\n"
+    elif not field.examples:
+        raise ValueError(f"{name} has neither a default nor an example to write")
+
+
+def _written(value: object) -> str:
     # Strings, numbers, booleans and lists of them read the same in JSON and in TOML.
-    return f"{name} = {json.dumps(value, ensure_ascii=False)}\n"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _comment(text: str) -> str:

@@ -6,12 +6,17 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import platformdirs
 from pydantic import ValidationError
 
+from vtbridge.config.problems import key_of, sentence_of
 from vtbridge.config.schema import Config
 from vtbridge.errors import ConfigError
+from vtbridge.settings import StageSettings
+
+Table = TypeVar("Table", bound=StageSettings)
 
 _HEADER = re.compile(r"^\s*\[\s*([A-Za-z0-9_.\-\s]+?)\s*\]")
 _KEY = re.compile(r"^\s*([A-Za-z0-9_.\-\s]+?)\s*=")
@@ -26,11 +31,12 @@ def user_config_path() -> Path:
 def load_config(path: Path | None = None) -> Config:
     """Return the settings of ``path``, of the user's own file, or the defaults.
 
-    A picture that lies beside the file may be named by its path from there.
+    The files that it names (picture, video, sound) may be named by their path from its
+    own folder.
 
     Raises:
         ConfigError: the file named cannot be read, is not TOML, or holds an unknown
-            key, a wrong type or a value out of range.
+            key, a wrong type, a value out of range or one port twice.
     """
     chosen = path or user_config_path()
     if path is None and not chosen.exists():
@@ -46,7 +52,7 @@ def load_config(path: Path | None = None) -> Config:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{chosen}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    return _with_picture_beside(chosen, parse_config(text, str(chosen)))
+    return _with_files_beside(chosen, parse_config(text, str(chosen)))
 
 
 def parse_config(text: str, name: str) -> Config:
@@ -57,49 +63,62 @@ def parse_config(text: str, name: str) -> Config:
     """
     try:
         tables = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also a number with thousands of digits
         raise ConfigError(f"{name}: {error}") from error
     try:
         return Config.model_validate(tables)
     except ValidationError as error:
         lines = [
-            f"{name}:{_line_of(text, problem['loc'])}: "
-            f"{'.'.join(map(str, problem['loc']))}: {_sentence(problem['type'], problem['msg'])}"
+            f"{name}:{_line_of(text, key)}: {'.'.join(key)}: {sentence_of(problem)}"
             for problem in error.errors(include_url=False)
+            for key in [key_of(problem)]
         ]
         raise ConfigError("\n".join(lines)) from error
 
 
-def _with_picture_beside(file: Path, config: Config) -> Config:
-    value = config.avatar.picture
-    if Path(value).name == value and not Path(value).suffix:  # the name of a character
-        return config
-    beside = file.parent / value
+def _with_files_beside(file: Path, config: Config) -> Config:
+    """Return ``config`` with the whole path of each file that lies where ``file`` does."""
+    avatar, tracking = config.avatar, config.tracking
+    webcam, microphone = tracking.webcam, tracking.microphone
+    tracking = tracking.model_copy(
+        update={
+            "webcam": _moved(webcam, "device", file.parent),
+            "microphone": _moved(microphone, "device", file.parent),
+        }
+    )
+    return config.model_copy(
+        update={"avatar": _moved(avatar, "picture", file.parent), "tracking": tracking}
+    )
+
+
+def _moved(table: Table, name: str, folder: Path) -> Table:
+    """Return ``table`` with the setting ``name`` as a path from ``folder``, if one is there."""
+    value = getattr(table, name)
+    if not isinstance(value, str):  # the number of a device
+        return table
+    if (
+        Path(value).name == value and not Path(value).suffix
+    ):  # the name of a character or a microphone
+        return table
+    beside = folder / value
     try:
         if not beside.is_file():
-            return config
+            return table
     except OSError:  # such as a name too long for the system
-        return config
-    avatar = config.avatar.model_copy(update={"picture": str(beside)})
-    return config.model_copy(update={"avatar": avatar})
+        return table
+    return table.model_copy(update={name: str(beside)})
 
 
-def _sentence(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return "unknown setting; `vtbridge config show` prints all there are"
-    return message[:1].lower() + message[1:]
-
-
-def _line_of(text: str, location: Sequence[int | str]) -> int:
-    """Return the line of the deepest part of ``location`` that stands in ``text``."""
-    path = [str(part) for part in location if isinstance(part, str)]
+def _line_of(text: str, key: Sequence[str]) -> int:
+    """Return the line of the deepest part of ``key`` that stands in ``text``."""
+    path = list(key)
     table: list[str] = []
     best_line, best_depth = 1, 0
     for number, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.match(line):
             here = table = _parts(header[1])
-        elif key := _KEY.match(line):
-            here = [*table, *_parts(key[1])]
+        elif setting := _KEY.match(line):
+            here = [*table, *_parts(setting[1])]
         else:
             continue
         if len(here) > best_depth and here == path[: len(here)]:

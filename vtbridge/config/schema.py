@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
 
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
+
+from vtbridge.config.ports import port_clashes
 from vtbridge.control.settings import ControlSettings
 from vtbridge.expressions.settings import IdleSettings
 from vtbridge.obs.settings import ObsSettings
@@ -18,7 +22,8 @@ class AvatarSettings(StageSettings):
     """Who is shown, and how often."""
 
     picture: str = "michi"
-    """A path to a 512x512 picture with transparency, or a built-in name: michi, lambda."""
+    """A path to a 512x512 picture with transparency, from this file's folder or from where
+    vtbridge is started, or a built-in name: michi, lambda."""
 
     fps: float = Field(30.0, ge=1, le=240)
     """Frames a second to aim for; a slower machine skips beats instead of falling behind."""
@@ -35,3 +40,18 @@ class Config(StageSettings):
     publish: PublishSettings = PublishSettings()
     obs: ObsSettings = ObsSettings()
     control: ControlSettings = ControlSettings()
+
+    @model_validator(mode="after")
+    def _ports_are_distinct(self) -> Self:
+        clashes = [
+            InitErrorDetails(
+                type="value_error",
+                loc=port.key,
+                input=port.number,
+                ctx={"error": ValueError(sentence)},
+            )
+            for port, sentence in port_clashes(self)
+        ]
+        if clashes:
+            raise ValidationError.from_exception_data(type(self).__name__, clashes)
+        return self

@@ -165,11 +165,11 @@ class IdleMotion:
         iris_x, iris_y = self._saccade.at(self._t_s)
         values[PoseParam.IRIS_ROTATION_X] = iris_x
         values[PoseParam.IRIS_ROTATION_Y] = iris_y
+        turns = math.tau * self._sway_turns
         for (param, share, swings), phases in zip(_SWAY_ROWS, self._phases, strict=True):
-            drift = sum(
-                weight * math.sin(math.tau * self._sway_turns * speed + phase)
-                for (speed, weight), phase in zip(swings, phases, strict=True)
-            )
+            drift = 0.0
+            for (speed, weight), phase in zip(swings, phases, strict=True):
+                drift += weight * math.sin(turns * speed + phase)
             values[param] = settings.sway * share * drift
         return values
 

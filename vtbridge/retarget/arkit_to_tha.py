@@ -13,6 +13,7 @@ and differs on purpose:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from vtbridge.pose_params import PoseParam
 from vtbridge.retarget.mouth import vowels_from_lips
@@ -45,6 +46,56 @@ BROW_DOWN_PARAMS = {
 
 LID_PARAMS = {"wink": PoseParam.EYE_WINK_LEFT, "relaxed": PoseParam.EYE_RELAXED_LEFT}
 """Left parameter that a closing lid moves, by ``wink_as``; the right one follows it."""
+
+
+class _Side(NamedTuple):
+    """One side's blendshapes and pose parameters.
+
+    Looked up once: putting names together and asking an enum costs as much as the mapping.
+    """
+
+    brow_outer_up: str
+    brow_down: str
+    blink: str
+    wide: str
+    squint: str
+    cheek_squint: str
+    brow_happy: int
+    brow_raised: int
+    brow_troubled: int
+    unimpressed: int
+    relaxed: int
+    happy_wink: int
+    surprised: int
+    lower_lid: int
+    raised_corner: int
+    lowered_corner: int
+    offset: int
+
+
+def _side(side: str, offset: int) -> _Side:
+    return _Side(
+        brow_outer_up=f"browOuterUp{side}",
+        brow_down=f"browDown{side}",
+        blink=f"eyeBlink{side}",
+        wide=f"eyeWide{side}",
+        squint=f"eyeSquint{side}",
+        cheek_squint=f"cheekSquint{side}",
+        brow_happy=PoseParam.EYEBROW_HAPPY_LEFT + offset,
+        brow_raised=PoseParam.EYEBROW_RAISED_LEFT + offset,
+        brow_troubled=PoseParam.EYEBROW_TROUBLED_LEFT + offset,
+        unimpressed=PoseParam.EYE_UNIMPRESSED_LEFT + offset,
+        relaxed=PoseParam.EYE_RELAXED_LEFT + offset,
+        happy_wink=PoseParam.EYE_HAPPY_WINK_LEFT + offset,
+        surprised=PoseParam.EYE_SURPRISED_LEFT + offset,
+        lower_lid=PoseParam.EYE_RAISED_LOWER_EYELID_LEFT + offset,
+        raised_corner=PoseParam.MOUTH_RAISED_CORNER_LEFT + offset,
+        lowered_corner=PoseParam.MOUTH_LOWERED_CORNER_LEFT + offset,
+        offset=offset,
+    )
+
+
+_SIDES = tuple(_side(side, offset) for side, offset in SIDES)
 
 _OWN_SIDE = 0.75
 """Share of its own side in a corner of the mouth; the rest comes from the other side."""
@@ -82,16 +133,16 @@ def _write_brows(
     inner_up = get("browInnerUp", 0.0)
     happy = smiling * _ramp(smile, 0.05, 0.7)
     down_as = BROW_DOWN_PARAMS[settings.eyebrow_down_as]
-    for side, offset in SIDES:
-        outer_up = get(f"browOuterUp{side}", 0.0)
+    for side in _SIDES:
+        outer_up = get(side.brow_outer_up, 0.0)
         # Inner ends up alone is worry; together with the outer ends it is surprise.
         troubled = (1.0 - smiling) * _ramp(inner_up - outer_up, 0.15, 0.6)
         raised = _ramp(0.4 * inner_up + 0.6 * outer_up, 0.06, 0.6)
-        values[PoseParam.EYEBROW_HAPPY_LEFT + offset] = happy
-        values[PoseParam.EYEBROW_RAISED_LEFT + offset] = raised * (1.0 - 0.5 * happy)
-        values[PoseParam.EYEBROW_TROUBLED_LEFT + offset] = troubled
-        down = (1.0 - smiling) * _ramp(get(f"browDown{side}", 0.0), 0.05, 0.7)
-        values[down_as + offset] = max(values[down_as + offset], down)
+        values[side.brow_happy] = happy
+        values[side.brow_raised] = raised * (1.0 - 0.5 * happy)
+        values[side.brow_troubled] = troubled
+        down = (1.0 - smiling) * _ramp(get(side.brow_down, 0.0), 0.05, 0.7)
+        values[down_as + side.offset] = max(values[down_as + side.offset], down)
 
 
 def _write_eyes(
@@ -104,25 +155,21 @@ def _write_eyes(
     get, eyes = shapes.get, settings.eyes
     lid = LID_PARAMS[settings.wink_as]
     faint_smile = _gate(smile, 0.08, 0.3)
-    for side, offset in SIDES:
+    for side in _SIDES:
         # Eyes that laugh are shut in a drawing before they are in a face.
-        closed = _ramp(get(f"eyeBlink{side}", 0.0), 0.04, 0.8 - 0.15 * smiling)
-        eye_squint = get(f"eyeSquint{side}", 0.0)
+        closed = _ramp(get(side.blink, 0.0), 0.04, 0.8 - 0.15 * smiling)
+        eye_squint = get(side.squint, 0.0)
         half = _gate(closed, 0.12, 0.35) * (1.0 - _gate(closed, 0.6, 0.9))
-        scowl = _gate(max(get(f"browDown{side}", 0.0), eye_squint), 0.2, 0.6) * (1.0 - faint_smile)
+        scowl = _gate(max(get(side.brow_down, 0.0), eye_squint), 0.2, 0.6) * (1.0 - faint_smile)
         unimpressed = _unit(half * scowl * eyes.unimpressed_gain)
         relaxed = closed * _unit(half * faint_smile * eyes.relaxed_gain) * (1.0 - smiling)
         rest = max(closed - relaxed - _UNIMPRESSED_CLOSES * unimpressed, 0.0)
-        values[PoseParam.EYE_UNIMPRESSED_LEFT + offset] = unimpressed
-        values[PoseParam.EYE_RELAXED_LEFT + offset] = relaxed
-        values[PoseParam.EYE_HAPPY_WINK_LEFT + offset] = smiling * rest
-        values[lid + offset] += (1.0 - smiling) * rest
-        values[PoseParam.EYE_SURPRISED_LEFT + offset] = (1.0 - closed) * _ramp(
-            get(f"eyeWide{side}", 0.0), 0.06, 0.5
-        )
-        values[PoseParam.EYE_RAISED_LOWER_EYELID_LEFT + offset] = _ramp(
-            max(get(f"cheekSquint{side}", 0.0), 0.8 * eye_squint), 0.1, 0.7
-        )
+        values[side.unimpressed] = unimpressed
+        values[side.relaxed] = relaxed
+        values[side.happy_wink] = smiling * rest
+        values[lid + side.offset] += (1.0 - smiling) * rest
+        values[side.surprised] = (1.0 - closed) * _ramp(get(side.wide, 0.0), 0.06, 0.5)
+        values[side.lower_lid] = _ramp(max(get(side.cheek_squint, 0.0), 0.8 * eye_squint), 0.1, 0.7)
 
 
 def _write_mouth(
@@ -139,13 +186,12 @@ def _write_mouth(
     openness = min(opening / settings.open_seam, 1.0)
     frowns = get("mouthFrownLeft", 0.0), get("mouthFrownRight", 0.0)
     chin_up = 0.3 * max(get("mouthShrugLower", 0.0) - 0.2, 0.0)
-    for _, offset in SIDES:
-        smile = _OWN_SIDE * smiles[offset] + (1.0 - _OWN_SIDE) * smiles[1 - offset]
-        frown = _OWN_SIDE * frowns[offset] + (1.0 - _OWN_SIDE) * frowns[1 - offset]
-        values[PoseParam.MOUTH_RAISED_CORNER_LEFT + offset] = _ramp(smile, 0.04, 0.65)
-        values[PoseParam.MOUTH_LOWERED_CORNER_LEFT + offset] = (1.0 - openness) * _ramp(
-            frown + chin_up, 0.1, 0.55
-        )
+    for side in _SIDES:
+        own, other = side.offset, 1 - side.offset
+        smile = _OWN_SIDE * smiles[own] + (1.0 - _OWN_SIDE) * smiles[other]
+        frown = _OWN_SIDE * frowns[own] + (1.0 - _OWN_SIDE) * frowns[other]
+        values[side.raised_corner] = _ramp(smile, 0.04, 0.65)
+        values[side.lowered_corner] = (1.0 - openness) * _ramp(frown + chin_up, 0.1, 0.55)
     _write_closed_mouth(values, shapes, smiles, 1.0 - openness, settings)
     if openness == 0.0:
         return

@@ -61,9 +61,9 @@ class FaceSample:
 class Calibration:
     """Hold one person's neutral face for each tracker, take new ones, and blend those in.
 
-    Two trackers see the same resting face differently, so each has its own. A face made of
-    several trackers' parts without a neutral face of its own takes that of the first of them
-    that has one.
+    Two trackers see the same resting face differently, so each has its own, and so has each
+    combination of them. Trackers without one take that of the combination, or member, that
+    differs least: one that drops out for a moment changes nothing.
 
     Args:
         settings: lengths of the window and of the blend.
@@ -149,22 +149,30 @@ class Calibration:
         self._tracker = tracker_from_source(source)
         if self._tracker == older and not first:
             return
-        before = self._target
-        self._settle()
+        changed = self._profile() != self._target
+        if changed:
+            self._settle()
         if self._window:
             self._window.clear()
-        strangers = set(older.split("+")).isdisjoint(self._tracker.split("+"))
-        if not first and (strangers or before != self._target):
+        strangers = _members(older).isdisjoint(_members(self._tracker))
+        if not first and (strangers or changed):
             self.takeovers += 1
 
     def _settle(self) -> None:
         """Let the neutral face of the present tracker count, at once."""
-        self._target = self._before = self._profile() or NeutralFace()
+        self._target = self._before = self._profile()
         self._blend_start_ns = None
 
-    def _profile(self) -> NeutralFace | None:
-        names = (self._tracker, *self._tracker.split("+"), ANY_TRACKER)
-        return next((self._profiles[name] for name in names if name in self._profiles), None)
+    def _profile(self) -> NeutralFace:
+        """Return the neutral face of the trackers most like the present ones."""
+        present = _members(self._tracker)
+        related = [name for name in self._profiles if not present.isdisjoint(_members(name))]
+        closest = min(
+            related,
+            key=lambda name: (len(present ^ _members(name)), len(_members(name)), name),
+            default=ANY_TRACKER,
+        )
+        return self._profiles.get(closest, NeutralFace())
 
     def _blended(self, t_ns: int) -> NeutralFace:
         if self._blend_start_ns is None:
@@ -199,6 +207,10 @@ def tracker_from_source(source: str) -> str:
     """Return which trackers a face's ``source`` names, without hosts: ``livelink+microphone``."""
     names = _SOURCE_NAME.findall(source)
     return "+".join(sorted(set(names))) if names else source
+
+
+def _members(tracker: str) -> frozenset[str]:
+    return frozenset(tracker.split("+"))
 
 
 def shapes_from_neutral(shapes: dict[str, float], rest: Mapping[str, float]) -> dict[str, float]:

@@ -13,7 +13,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from vtbridge.datatypes import F32Array
+from vtbridge.datatypes import F32Array, read_only
 from vtbridge.pose_params import GROUP_RANGES, PoseGroup, PoseParam
 from vtbridge.pose_schema import PoseSchema
 from vtbridge.retarget.dropout import Presence
@@ -67,11 +67,12 @@ class Coverage:
         self._parts: dict[Part, Presence] | None = None
         self._saw_all = True
         self._shares = dict.fromkeys(self._members, 1.0)
+        self._coverage: F32Array | None = None  # of the shares, once asked for
 
     def configure(self, settings: DropoutSettings) -> None:
         """Change the times while running."""
         for presence in (self._parts or {}).values():
-            presence.settings = settings
+            presence.configure(settings)
 
     def saw(self, seen: AbstractSet[Part], t_ns: int) -> BoolArray | None:
         """Note a face at ``t_ns`` with the parts ``seen``.
@@ -85,7 +86,7 @@ class Coverage:
             if self._saw_all:
                 return np.ones(self._size, np.bool_) if self._whole.at(t_ns) == 0.0 else None
             self._parts = {part: copy(self._whole) for part in self._members}
-            self._shares = dict.fromkeys(self._members, 1.0)
+            self._shares, self._coverage = dict.fromkeys(self._members, 1.0), None
         fresh: set[Part] = set()
         for part in self._parts.keys() & seen:
             presence = self._parts[part]
@@ -115,14 +116,18 @@ class Coverage:
             return None
         levels = {part: belief.at(now_ns) for part, belief in self._parts.items()}
         if presence > 0.0:
-            self._shares = {part: min(level / presence, 1.0) for part, level in levels.items()}
+            shares = {part: min(level / presence, 1.0) for part, level in levels.items()}
+            if shares != self._shares:
+                self._shares, self._coverage = shares, None
         if self._saw_all and presence == 1.0 and min(levels.values()) == 1.0:
             self._parts = None
             return None
-        coverage = np.empty(self._size, np.float32)
-        for part, share in self._shares.items():
-            coverage[self._members[part]] = share
-        return coverage
+        if self._coverage is None:
+            self._coverage = np.empty(self._size, np.float32)
+            for part, share in self._shares.items():
+                self._coverage[self._members[part]] = share
+            read_only(self._coverage)
+        return self._coverage
 
 
 def _members(schema: PoseSchema) -> dict[Part, BoolArray]:

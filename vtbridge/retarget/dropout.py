@@ -14,12 +14,20 @@ class Presence:
     """
 
     def __init__(self, settings: DropoutSettings) -> None:
-        self.settings = settings
+        self.configure(settings)
         self._seen_ns: int | None = None
         self._live_since_ns = 0
         self._untracked = True
         self._level = 0.0
         self._asked_ns: int | None = None
+
+    def configure(self, settings: DropoutSettings) -> None:
+        """Change the times while running."""
+        self._hold_ns = round(settings.hold_s * NS_PER_S)
+        self._fade_ns = settings.fade_s * NS_PER_S
+        self._recover_ns = settings.recover_s * NS_PER_S
+        self._lost_after_ns = settings.lost_after_s * NS_PER_S
+        self._untracked_after_ns = min(settings.lost_after_s, settings.hold_s) * NS_PER_S
 
     def saw_face(self, t_ns: int) -> None:
         """Note a sample of a tracked face at ``t_ns``, newer than all before."""
@@ -40,13 +48,16 @@ class Presence:
         if self._asked_ns is None:
             self._asked_ns = self._live_since_ns
         held_until_ns = self._seen_ns + self._hold_ns
+        if self._level == 1.0 and now_ns <= held_until_ns:
+            self._asked_ns = max(self._asked_ns, now_ns)
+            return 1.0
         rise_ns = min(now_ns, held_until_ns) - max(self._asked_ns, self._live_since_ns)
         fall_ns = now_ns - max(self._asked_ns, held_until_ns)
         if rise_ns > 0:
-            self._level += rise_ns / (self.settings.recover_s * NS_PER_S)
+            self._level += rise_ns / self._recover_ns
         self._level = min(self._level, 1.0)
         if fall_ns > 0:
-            self._level -= fall_ns / (self.settings.fade_s * NS_PER_S)
+            self._level -= fall_ns / self._fade_ns
         self._level = max(self._level, 0.0)
         self._asked_ns = max(self._asked_ns, now_ns)
         return ease(self._level)
@@ -58,14 +69,8 @@ class Presence:
         """
         if self._seen_ns is None:
             return True
-        limit_s = self.settings.lost_after_s
-        if self._untracked:
-            limit_s = min(limit_s, self.settings.hold_s)
-        return now_ns - self._seen_ns >= limit_s * NS_PER_S
-
-    @property
-    def _hold_ns(self) -> int:
-        return round(self.settings.hold_s * NS_PER_S)
+        limit_ns = self._untracked_after_ns if self._untracked else self._lost_after_ns
+        return now_ns - self._seen_ns >= limit_ns
 
 
 def ease(progress: float) -> float:

@@ -59,6 +59,8 @@ _LID_PAIRS = tuple(
     for shape in ("EYE_WINK", "EYE_HAPPY_WINK", "EYE_RELAXED", "EYE_UNIMPRESSED")
 )
 
+_LEVEL = HeadPose()
+
 F64Array = NDArray[np.float64]
 
 
@@ -129,7 +131,7 @@ class FaceMapping:
         look_shapes = good.shapes(face.blendshapes, ARKIT_LOOK_NAMES)
         look_presets = good.shapes(face.presets, PRESET_LOOK_NAMES) if face.presets else {}
         eyes = good.eye("left_eye", face.left_eye), good.eye("right_eye", face.right_eye)
-        if look_shapes or look_presets or eyes != (None, None):
+        if look_shapes or look_presets or eyes[0] is not None or eyes[1] is not None:
             seen.add(Part.GAZE)
         iris = iris_from_face(look_shapes, look_presets, *eyes, settings.gaze)
         sample = FaceSample(face.t_ns, head, iris, shapes, face.source)
@@ -198,4 +200,4 @@ class FaceMapping:
 
 
 def _from_neutral(head: HeadPose, neutral: NeutralFace) -> HeadPose:
-    return head if neutral.head == HeadPose() else head_from_neutral(head, neutral.head)
+    return head if neutral.head == _LEVEL else head_from_neutral(head, neutral.head)

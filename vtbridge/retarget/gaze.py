@@ -37,9 +37,9 @@ def iris_from_face(
     reverse; ``settings.source`` "auto" takes the blendshapes as long as any is not 0.
     """
     if settings.source != "eyes":
-        if any(blendshapes.get(name) for name in ARKIT_LOOK_NAMES):
+        if any(map(blendshapes.get, ARKIT_LOOK_NAMES)):
             return _iris_from_arkit(blendshapes, settings.look_gain)
-        if any(presets.get(name) for name in PRESET_LOOK_NAMES):
+        if any(map(presets.get, PRESET_LOOK_NAMES)):
             return _iris_from_presets(presets)
     if settings.source != "blendshapes":
         return _iris_from_eyes(left_eye, right_eye, settings)

@@ -33,20 +33,21 @@ class LastGood:
         A value that is not finite or beyond +-2 is replaced by the last good one, or left out.
         """
         good: dict[str, float] = {}
-        remembered = self._values
+        sent_of = sent.get
         for name in names:
-            value = sent.get(name)
+            value = sent_of(name)
             if value is None:
                 continue
             # Each comparison is false for NaN; nearly all values take the first way.
             if 0.0 <= value <= 1.0:
-                good[name] = remembered[name] = value
+                good[name] = value
             elif -_SHAPE_LIMIT <= value <= _SHAPE_LIMIT:
-                good[name] = remembered[name] = min(max(value, 0.0), 1.0)
+                good[name] = min(max(value, 0.0), 1.0)
             else:
                 self.dropped += 1
-                if name in remembered:
-                    good[name] = remembered[name]
+                if name in self._values:
+                    good[name] = self._values[name]
+        self._values.update(good)
         return good
 
     def head(self, sent: HeadPose | None) -> HeadPose | None:
@@ -64,7 +65,7 @@ class LastGood:
         if sent is None:
             return None
         return Gaze(
-            self._angle(f"{side}.pitch", sent.pitch_rad), self._angle(f"{side}.yaw", sent.yaw_rad)
+            self._angle(side + ".pitch", sent.pitch_rad), self._angle(side + ".yaw", sent.yaw_rad)
         )
 
     def _angle(self, key: str, angle_rad: float) -> float:

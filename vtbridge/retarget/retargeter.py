@@ -57,7 +57,7 @@ class Retargeter:
         """Change the settings while running; the pose eases over, the calibration stays."""
         self._settings = settings
         self._mapping.configure(settings)
-        self._presence.settings = settings.dropout
+        self._presence.configure(settings.dropout)
         self._coverage.configure(settings.dropout)
         older_filter, older_slew = self._filter, self._slew
         self._filter = pose_filter(self._schema, _smoothing(settings))
@@ -83,9 +83,6 @@ class Retargeter:
         target = self._mapping.target(face)
         if self._mapping.dropped > dropped_before:
             self._telemetry.count("retarget.dropped_values", self._mapping.dropped - dropped_before)
-        # What was on its way to the last face got as far as this moment.
-        if (goal := self._goal(face.t_ns)) is not None:
-            self._slew.toward(goal, face.t_ns)
         self._face_ns = face.t_ns
         self._mapping_changed |= target.taken_over
         self._smooth(target, face.t_ns, may_offset=gap_s > self._settings.dropout.hold_s)

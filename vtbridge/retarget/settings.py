@@ -31,7 +31,7 @@ class GazeSettings(StageSettings):
     source: Literal["auto", "blendshapes", "eyes"] = "auto"
     """auto: eyeLook blendshapes (or look presets) where they move, else the eyes' rotation."""
     look_gain: float = Field(default=4 / 3, ge=0, le=5)
-    """Iris rotation per unit of the eyeLook blendshapes, 1."""
+    """Iris rotation for each unit of the eyeLook blendshapes."""
     pitch_full_deg: float = Field(default=22.0, ge=1, le=90)
     """Degrees of an eye's rotation up or down that reach iris_rotation_x = 1."""
     yaw_full_deg: float = Field(default=25.0, ge=1, le=90)
@@ -42,7 +42,7 @@ class CurveSettings(StageSettings):
     """How strongly one part answers; the defaults leave it as it comes."""
 
     gain: float = Field(default=1.0, ge=0, le=5)
-    """Factor, 1; 0 = off."""
+    """How many times stronger the part answers; 1 = as it comes, 0 = off."""
     dead_zone: float = Field(default=0.0, ge=0, le=0.9)
     """Motion up to here counts as none, in units of the blendshape or of the full turn."""
     full_at: float = Field(default=1.0, ge=0.05, le=1)
@@ -101,7 +101,7 @@ class MouthSettings(StageSettings):
     """What the mouth shows beside vowels; the preset "reference" has none of it."""
 
     open_seam: float = Field(default=0.2, ge=0.05, le=1)
-    """Opening within which the shapes of a closed mouth fade out and vowels in, 1."""
+    """Opening, 0..1, up to which the shapes of a closed mouth fade out and vowels in."""
     smirk_gain: float = Field(default=0.6, ge=0, le=5)
     """How much a one-sided smile, dimple or mouth moved sideways shows mouth_smirk; 0 = off."""
     eee_gain: float = Field(default=1.0, ge=0, le=5)

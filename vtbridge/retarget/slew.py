@@ -1,7 +1,7 @@
 """The last word on smoothness: no parameter ever moves faster than it may.
 
-A target that stands still is approached on a straight line at constant speed, so where the
-value is at a moment does not depend on how often it was asked for on the way.
+The bound is on what is shown: a target may go as far from one shown pose to the next as the
+time between them allows, and it begins to with the very face that brought it.
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ class SlewLimit:
     def __init__(self, schema: PoseSchema, smoothing: SmoothingSettings | None) -> None:
         self._eyes = schema.eyes
         self._speed: F64Array | None = None
+        self._lid_speeds: tuple[float, ...] = ()
         if smoothing is not None:
             self._speed = np.empty(schema.size)
             for group, members in schema.groups.items():
                 self._speed[members] = getattr(smoothing, group.value).max_speed
+            self._lid_speeds = tuple(self._speed.item(eye[0]) for eye in schema.eyes)
         self._value: F64Array | None = None
         self._t_ns = 0
 
@@ -64,14 +66,20 @@ class SlewLimit:
         elapsed_s = (now_ns - self._t_ns) / NS_PER_S
         if elapsed_s <= 0.0:
             return self._value
+        self._t_ns = now_ns
+        if target is self._value:
+            return target
         reach = self._speed * elapsed_s
         way = target - self._value
+        if not (np.abs(way) > reach).any():
+            self._value = target
+            return target
         step = np.minimum(np.maximum(way, -reach), reach)
-        for eye in self._eyes:
-            longest = max(abs(way.item(lid)) for lid in eye)
-            limit = reach.item(eye[0])
+        for eye, speed in zip(self._eyes, self._lid_speeds, strict=True):
+            longest = max([abs(way.item(lid)) for lid in eye])
+            limit = speed * elapsed_s
             if longest > limit:
                 for lid in eye:
                     step[lid] = way.item(lid) * (limit / longest)
-        self._value, self._t_ns = self._value + step, now_ns
+        self._value = self._value + step
         return self._value

@@ -23,6 +23,11 @@ class ProtocolName(StrEnum):
     VRCFT = "vrcft"
 
 
+MICROPHONE = "microphone"
+SOURCE_KINDS = (*ProtocolName, "webcam", MICROPHONE)
+"""What the name of a source begins with."""
+
+
 class Packing(StrEnum):
     """How the messages of one VMC frame are put into datagrams."""
 

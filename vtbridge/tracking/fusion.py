@@ -18,17 +18,19 @@ from types import MappingProxyType
 from vtbridge.datatypes import FaceFrame
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.face_parts import Part, PartValues, joined, split
+from vtbridge.tracking.formats import MICROPHONE
 from vtbridge.tracking.settings import FusionSettings
+from vtbridge.tracking.source_status import RateMeter
 
 log = logging.getLogger(__name__)
 
 HELD_NS = 200_000_000
-"""A part is told no longer than this after its tracker's last face: what follows is silence,
-which the retargeter holds and then eases into idle motion, part by part."""
+"""A part is told this long after its tracker's last face: what follows is silence, which the
+retargeter holds and then eases into idle motion, part by part."""
+HELD_INTERVALS = 3
+"""Faces of a slow tracker that may fail to come before that is silence."""
 MAX_SOURCES = 32
 """Trackers remembered; beyond that the one that has been silent the longest is forgotten."""
-
-_MICROPHONE = "microphone"
 
 
 class _Source:
@@ -37,19 +39,27 @@ class _Source:
     def __init__(self, name: str) -> None:
         self.name = name
         self.heard_ns: int | None = None
-        self.tracked_ns: int | None = None
-        self.is_microphone = _matches(name, _MICROPHONE)
+        self.is_microphone = _matches(name, MICROPHONE)
+        self._rate = RateMeter()
+        self._late_ns = 0
         self._face: FaceFrame | None = None
         self._parts: dict[Part, PartValues] | None = None
 
-    def take(self, face: FaceFrame) -> None:
+    def take(self, face: FaceFrame, now_ns: int) -> None:
         self.heard_ns = face.t_ns
         if face.tracked:
-            self.tracked_ns = face.t_ns
+            self._rate.saw(face.t_ns)
+            self._late_ns = now_ns - face.t_ns
             self._face, self._parts = face, None
 
-    def tracked_within(self, span_ns: int, now_ns: int) -> bool:
-        return self.tracked_ns is not None and now_ns - self.tracked_ns < span_ns
+    def tracked_within(self, span_ns: float, now_ns: int) -> bool:
+        tracked_ns = self._rate.last_ns
+        return tracked_ns is not None and now_ns - tracked_ns < span_ns
+
+    @property
+    def held_ns(self) -> float:
+        """How long its last face is told: by its own pace, and by how late its faces come."""
+        return max(HELD_NS, HELD_INTERVALS * self._rate.interval_ns + self._late_ns)
 
     @property
     def parts(self) -> dict[Part, PartValues]:
@@ -69,10 +79,10 @@ class Fusion:
 
     def __init__(self, settings: FusionSettings, takeover_ns: int, telemetry: Telemetry) -> None:
         self._preferred = {part: tuple(getattr(settings, part.value)) for part in Part}
-        if settings.microphone == "replace" and _MICROPHONE not in {
+        if settings.microphone == "replace" and MICROPHONE not in {
             entry.partition(":")[0] for entry in self._preferred[Part.MOUTH]
         }:
-            self._preferred[Part.MOUTH] = (_MICROPHONE, *self._preferred[Part.MOUTH])
+            self._preferred[Part.MOUTH] = (MICROPHONE, *self._preferred[Part.MOUTH])
         self._voice_adds = settings.microphone == "max"
         self._is_plain = not any(self._preferred.values())
         self._takeover_ns = takeover_ns
@@ -82,11 +92,6 @@ class Fusion:
         self._movers: dict[Part, _Source] = {}
         self._now_ns: int | None = None
         self._shown_ns: int | None = None
-
-    @property
-    def owner(self) -> str | None:
-        """The source that has the face, None before the first."""
-        return None if self._owner is None else self._owner.name
 
     @property
     def movers(self) -> Mapping[Part, str]:
@@ -103,11 +108,11 @@ class Fusion:
         if source.heard_ns is not None and face.t_ns < source.heard_ns:
             self._telemetry.count("tracking.out_of_order")
             return None
-        source.take(face)
-        if not source.is_microphone:
-            self._settle_owner(source, face)
         now_ns = face.t_ns if self._now_ns is None else max(self._now_ns, face.t_ns)
         self._now_ns = now_ns
+        source.take(face, now_ns)
+        if not source.is_microphone:
+            self._settle_owner(source, face)
         if self._is_plain and source is self._owner and not self._has_voice:
             self._movers = dict.fromkeys(Part, source) if face.tracked else {}
             shown: FaceFrame | None = face
@@ -125,15 +130,14 @@ class Fusion:
         if not is_heard:
             self._telemetry.count("tracking.not_owner")
             return None
-        fresh = {
-            part: mover for part, mover in live.items() if mover.tracked_within(HELD_NS, now_ns)
-        }
-        self._movers = fresh
+        fresh = {part: mover for part, mover in live.items() if self._is_held(mover, now_ns)}
+        mouth = fresh.get(Part.MOUTH, voice)
+        self._movers = fresh if mouth is None else fresh | {Part.MOUTH: mouth}
         if not face.tracked:
             others = {mover for mover in fresh.values() if mover is not source}
             return None if others or voice is not None else face
-        if not fresh:
-            return _voice_alone(voice, face.t_ns) if voice is not None else face
+        if all(mover.is_microphone for mover in self._movers.values()):
+            return face if mouth is None else _voice_alone(mouth, face.t_ns)
         moves_alone = voice is None and all(mover is source for mover in fresh.values())
         if moves_alone and fresh.keys() == source.parts.keys():
             return face
@@ -180,10 +184,13 @@ class Fusion:
             (
                 s
                 for s in self._sources.values()
-                if s.is_microphone and s.tracked_within(HELD_NS, now_ns) and Part.MOUTH in s.parts
+                if s.is_microphone and self._is_held(s, now_ns) and Part.MOUTH in s.parts
             ),
             None,
         )
+
+    def _is_held(self, source: _Source, now_ns: int) -> bool:
+        return source.tracked_within(min(source.held_ns, self._takeover_ns), now_ns)
 
     @property
     def _has_voice(self) -> bool:

@@ -15,11 +15,13 @@ MulticastDnsService and OscQueryConfigParser of benaclejames/VRCFaceTracking.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
@@ -114,6 +116,7 @@ class OscQueryHost(ThreadService):
         self.instance = _label(NAME_PREFIX + name)
         self._announce_on = announce_on
         self._server: _JsonServer | None = None
+        self._announcing: Future[None] | None = None
 
     def bind(self) -> None:
         """Take a free TCP port; ``serve`` does it otherwise.
@@ -177,6 +180,12 @@ class OscQueryHost(ThreadService):
             server.shutdown()
             server.server_close()
 
+    def interrupt(self) -> None:
+        """Leave off announcing, which waits seconds for objections."""
+        announcing = self._announcing
+        if announcing is not None:
+            announcing.cancel()
+
     def stop(self, *, timeout_s: float = 5.0) -> bool:
         """Ask the thread to end, take the announcement back and return whether it did in time."""
         stopped = super().stop(timeout_s=timeout_s)
@@ -189,21 +198,37 @@ class OscQueryHost(ThreadService):
         announcer: Zeroconf | None = None
         try:
             announcer = Zeroconf(interfaces=interfaces, ip_version=IPVersion.V4Only)
-            for service in self.services():
-                announcer.register_service(service, allow_name_change=True)
+            self._register(announcer)
             _ask(announcer)
-        except (OSError, Error) as error:
-            log.warning(
-                "cannot announce OSCQuery on %s (%s): VRCFaceTracking will not find vtbridge by "
-                "itself; is multicast (UDP 5353) allowed there?",
-                ", ".join(interfaces),
-                error,
-            )
+        except (OSError, Error, CancelledError) as error:
+            if not isinstance(error, CancelledError):
+                log.warning(
+                    "cannot announce OSCQuery on %s (%s): VRCFaceTracking will not find vtbridge "
+                    "by itself; is multicast (UDP 5353) allowed there?",
+                    ", ".join(interfaces),
+                    error,
+                )
             if announcer is not None:
                 announcer.close()
             return None
         log.info("announced %s on %s", self.instance, ", ".join(interfaces))
         return announcer
+
+    def _register(self, announcer: Zeroconf) -> None:
+        """Announce both services, side by side.
+
+        Raises:
+            CancelledError: the host was stopped meanwhile.
+            OSError: the network takes no multicast.
+            Error: the services cannot be announced for another reason.
+        """
+        assert announcer.loop is not None  # noqa: S101 - it made one, outside of any other
+        self._announcing = asyncio.run_coroutine_threadsafe(
+            _registered(announcer, self.services()), announcer.loop
+        )
+        if self.stopping.is_set():  # before there was anything to interrupt
+            self._announcing.cancel()
+        self._announcing.result()
 
 
 def networks_of(host: str) -> list[str]:
@@ -234,6 +259,13 @@ def _service(kind: str, instance: str, port: int, address: bytes) -> ServiceInfo
         properties={"txtvers": "1"},
         server=f"{instance}.local.",
     )
+
+
+async def _registered(announcer: Zeroconf, services: Sequence[ServiceInfo]) -> None:
+    announced = await asyncio.gather(
+        *(announcer.async_register_service(each, allow_name_change=True) for each in services)
+    )
+    await asyncio.gather(*announced)
 
 
 def _ask(announcer: Zeroconf) -> None:

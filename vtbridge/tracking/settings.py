@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from vtbridge.settings import StageSettings
-from vtbridge.tracking.formats import TextVersion
+from vtbridge.tracking.formats import SOURCE_KINDS, TextVersion
 
 
 class InputSettings(StageSettings):
@@ -25,9 +27,9 @@ class InputSettings(StageSettings):
 class PhoneSettings(InputSettings):
     """What every app has that sends only when asked."""
 
-    phone: IPv4Address | None = None
-    """Address that the app shows on the phone, such as 192.168.1.20. vtbridge then asks
-    the phone to send, and this input listens to the local network for that phone only."""
+    phone: IPv4Address | None = Field(default=None, examples=["192.168.1.20"])
+    """Address that the app shows on the phone. vtbridge then asks the phone to send, and
+    this input listens to the local network for that phone only."""
 
 
 class StreamingPhoneSettings(PhoneSettings):
@@ -124,7 +126,18 @@ class VrcftSettings(OscFaceSettings):
 
     oscquery: bool = False
     """Announce this computer as a VRChat with every face parameter (OSCQuery over mDNS),
-    so that VRCFaceTracking sends all it has. It sends little or nothing otherwise."""
+    so that VRCFaceTracking sends all it has. It sends little or nothing otherwise. The
+    announcement goes out on all networks of this computer, whatever `lan` says, but names
+    127.0.0.1: only programs on this computer can follow it."""
+
+
+_MOST_DEVICES = 1000
+
+
+def _can_be_a_device(value: object) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, str) or (isinstance(value, int) and 0 <= value < _MOST_DEVICES)
 
 
 class WebcamSettings(StageSettings):
@@ -134,7 +147,8 @@ class WebcamSettings(StageSettings):
     """Track a face from `device`."""
 
     device: int | str = 0
-    """Number of the webcam (0 is the first), or the path of a video file."""
+    """Number of the webcam (0 is the first), or the path of a video file, from this file's
+    folder or from where vtbridge is started."""
 
     fps: float = Field(default=30.0, ge=1, le=120)
     """Pictures a second to ask the webcam for and to track at most."""
@@ -148,6 +162,15 @@ class WebcamSettings(StageSettings):
 
     threads: int = Field(default=1, ge=1, le=16)
     """Threads of the face networks; one is faster than two while the avatar renders."""
+
+    @field_validator("device", mode="before")
+    @classmethod
+    def _is_a_camera_or_a_file(cls, device: object) -> object:
+        if device == "" or not _can_be_a_device(device):
+            raise PydanticCustomError(
+                "expected", "the number of a webcam (0 is the first) or the path of a video file"
+            )
+        return device
 
 
 _SMALLEST_RANGE_DB = 6.0
@@ -167,7 +190,8 @@ class MicrophoneSettings(StageSettings):
     """Listen to `device`."""
 
     device: int | str = ""
-    """Number or name of the microphone ("" is the system's default), or a .wav file's path."""
+    """Number or name of the microphone ("" is the system's default), or the path of a .wav
+    file, from this file's folder or from where vtbridge is started."""
 
     shapes: MouthShapes = MouthShapes.LOUDNESS
     """loudness: louder is wider; vowels: A, I, U, E, O after `vtbridge calibrate --vowels`."""
@@ -175,17 +199,30 @@ class MicrophoneSettings(StageSettings):
     quiet_db: float = Field(default=-50.0, ge=-90, le=0)
     """Loudness at which the mouth is closed, dB below full scale."""
 
-    loud_db: float = Field(default=-20.0, ge=-90, le=0)
+    loud_db: float = Field(default=-20.0, ge=-90, le=0, validate_default=True)
     """Loudness at which the mouth is wide open, dB below full scale."""
 
     delay_s: float = Field(default=0.0, ge=0, le=2)
     """Seconds by which the mouth follows the sound later, where the camera is slower."""
 
+    @field_validator("device", mode="before")
+    @classmethod
+    def _is_a_microphone_or_a_file(cls, device: object) -> object:
+        if not _can_be_a_device(device):
+            raise PydanticCustomError(
+                "expected", "the number or name of a microphone or the path of a .wav file"
+            )
+        return device
+
     @field_validator("loud_db")
     @classmethod
     def _loud_is_louder(cls, loud_db: float, info: ValidationInfo) -> float:
-        if loud_db < info.data.get("quiet_db", loud_db) + _SMALLEST_RANGE_DB:
-            raise ValueError(f"must be at least {_SMALLEST_RANGE_DB:g} dB above quiet_db")
+        quiet_db = info.data.get("quiet_db", -math.inf)
+        if loud_db < quiet_db + _SMALLEST_RANGE_DB:
+            raise ValueError(
+                f"{loud_db:g} must be at least {_SMALLEST_RANGE_DB:g} dB above quiet_db, "
+                f"{quiet_db:g}"
+            )
         return loud_db
 
 
@@ -193,8 +230,8 @@ class FusionSettings(StageSettings):
     """Which tracker moves which part, where several are at work.
 
     Each part lists protocol names (vmc, webcam, microphone, ...) or sources
-    (vmc:192.168.1.20), best first: the first that is live moves the part. Empty: the
-    tracker that has the face.
+    (vmc:192.168.1.20) as `vtbridge trackers` shows them, best first: the first that is
+    live moves the part. Empty: the tracker that has the face.
     """
 
     brows: tuple[str, ...] = ()
@@ -205,12 +242,21 @@ class FusionSettings(StageSettings):
     """Where the eyes look."""
     mouth: tuple[str, ...] = ()
     """Jaw, lips and cheeks."""
-    head: tuple[str, ...] = ()
+    head: tuple[str, ...] = Field(default=(), examples=[("livelink", "webcam")])
     """Head, neck and body."""
 
     microphone: Literal["max", "replace"] = "max"
     """max: the mouth opens as far as face or voice says, whichever is more; replace: the
     microphone alone moves the mouth while it is live, unless `mouth` ranks it otherwise."""
+
+    @field_validator("brows", "eyes", "gaze", "mouth", "head")
+    @classmethod
+    def _names_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name.partition(":")[0] not in SOURCE_KINDS:
+                known = ", ".join(SOURCE_KINDS)
+                raise ValueError(f"{name!r} is no tracker; those known are {known}")
+        return names
 
 
 class TrackingSettings(StageSettings):
@@ -220,8 +266,9 @@ class TrackingSettings(StageSettings):
     """Listen to the whole local network instead of this computer only."""
 
     allow: tuple[IPv4Network, ...] = ()
-    """Senders to listen to, as addresses or networks (192.168.1.20, 192.168.1.0/24);
-    empty means any. The first one that speaks is kept until it falls silent."""
+    """Other computers and phones to listen to while `lan` is on, as addresses or networks
+    (192.168.1.20, 192.168.1.0/24); empty means any. Programs on this computer are always
+    heard. The first sender that speaks is kept until it falls silent."""
 
     release_s: float = Field(default=2.0, ge=0.5, le=60)
     """Seconds of silence after which another sender may take a port over."""
@@ -230,8 +277,11 @@ class TrackingSettings(StageSettings):
     """Seconds of silence after which another kind of tracker may take the face over."""
 
     fusion: FusionSettings = FusionSettings()
-    """Which tracker moves which part, where several are at work; each list names trackers,
-    best first, and an empty one means the tracker that has the face."""
+    """Which tracker moves which part, where several are at work. Each list names trackers,
+    best first: vmc, fmv3, facemotion3d, ifacialmocap, vts_phone, livelink, openseeface,
+    face_cap, visage, zig_sim, phiz, mediapipe_osc, vrcft, webcam, microphone, or one device
+    as `vtbridge trackers` shows it (vmc:192.168.1.20). The first that is live moves the
+    part; an empty list means the tracker that has the face."""
 
     webcam: WebcamSettings = WebcamSettings()
     """A webcam or a video file."""

@@ -28,6 +28,11 @@ class SourceState(StrEnum):
     LIVE = "live"
     """It sends a face."""
 
+    @property
+    def speaks(self) -> bool:
+        """True while something comes, so that its rate means anything."""
+        return self in {SourceState.NO_FACE, SourceState.LIVE}
+
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
@@ -38,14 +43,17 @@ class SourceStatus:
         title: what people call it.
         place: where it comes in: ``127.0.0.1:39539``, ``webcam 0``, ``me.wav``.
         state: see ``SourceState``.
-        fps: faces a second, smoothed.
-        jitter_ms: mean deviation of the interval between two faces, smoothed.
+        fps: faces a second, smoothed; 0 unless it speaks.
+        jitter_ms: mean deviation of the interval between two faces, smoothed; 0 unless it
+            speaks.
         packets: datagrams, pictures or blocks of sound taken in so far.
         lost: datagrams missing by the sender's own numbering, None where it has none.
         rejects: what was refused so far, by reason.
-        last_ns: monotonic time of the last face, None before the first.
+        last_ns: monotonic time of the last of these, None before the first.
         trouble: what keeps it from working, in a sentence with the remedy, None if nothing.
         face: the newest face, None before the first.
+        asked: address of the device that is asked to send and does not answer, None where
+            nobody is asked.
     """
 
     source: str
@@ -60,6 +68,7 @@ class SourceStatus:
     last_ns: int | None = None
     trouble: str | None = None
     face: FaceFrame | None = None
+    asked: str | None = None
 
 
 def plain_status(
@@ -85,6 +94,7 @@ def plain_status(
         "rejects": dict(status.rejects),
         "age_s": None if last_ns is None else round(max(now_ns - last_ns, 0) / NS_PER_S, 2),
         "trouble": status.trouble,
+        "asked": status.asked,
     }
     if with_face:
         plain["face"] = None if status.face is None else plain_face(status.face, now_ns)
@@ -127,6 +137,11 @@ class RateMeter:
         self.last_ns: int | None = None
         self._interval_ns = 0.0
         self._deviation_ns = 0.0
+
+    @property
+    def interval_ns(self) -> float:
+        """Time between two faces, 0 before the second one."""
+        return self._interval_ns
 
     @property
     def fps(self) -> float:

@@ -12,10 +12,8 @@ import pytest
 
 from vtbridge.app.replay import (
     MAX_SOURCES,
-    QUIET_NS,
     Moment,
     calibrated_retargeter,
-    config_of_recording,
     duration_s,
     moments,
     poses_at_beat,
@@ -34,6 +32,7 @@ from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.retarget.settings import RetargetSettings
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.formats import Packing
+from vtbridge.tracking.protocols.protocol import QUIET_NS
 from vtbridge.tracking.recordings.open import Recording
 from vtbridge.tracking.recordings.session import (
     Record,
@@ -62,6 +61,10 @@ def vmc(face: FaceFrame, t_ns: int, *, source: str = VMC, fresh: bool = False) -
     return RecordedDatagram(t_ns, source, "vmc", bundle, fresh)
 
 
+def local(face: FaceFrame, *, age_ns: int = 0) -> RecordedFace:
+    return RecordedFace(face.t_ns + age_ns, face)
+
+
 def found(*records: Record, telemetry: Telemetry | None = None) -> list[Moment]:
     return list(moments(recording(*records), TrackingSettings(), telemetry or Telemetry()))
 
@@ -80,7 +83,7 @@ def test_datagram_becomes_a_face_at_its_time() -> None:
 def test_face_that_waits_for_quiet_comes_when_it_came_live() -> None:
     *values, _apply = encode_vmc(face_at(1.0, T0), Packing.SINGLE)
     datagrams = [RecordedDatagram(T0, VMC, "vmc", value) for value in values]
-    late = RecordedFace(FaceFrame(T0 + 40 * MS, "webcam:0"))
+    late = local(FaceFrame(T0 + 40 * MS, "webcam:0"))
     shown = [m for m in found(*datagrams, late) if m.face is not None]
     assert [(m.t_ns, m.face.source) for m in shown if m.face] == [(T0 + QUIET_NS, VMC)]
     (alone,) = [m for m in found(*datagrams) if m.face is not None]
@@ -93,9 +96,15 @@ def test_sources_keep_their_order_of_time() -> None:
 
 
 def test_second_tracker_steps_in_as_it_did_live() -> None:
-    webcam = [RecordedFace(FaceFrame(T0 + n * NS_PER_S, "webcam:0")) for n in range(1, 4)]
+    webcam = [local(FaceFrame(T0 + n * NS_PER_S, "webcam:0")) for n in range(1, 4)]
     shown = faces(vmc(face_at(0, 0), T0), *webcam)
     assert [face.source for face in shown] == [VMC, "webcam:0", "webcam:0"]
+
+
+def test_face_shows_when_it_came_and_is_dated_by_when_it_was_seen() -> None:
+    picture = FaceFrame(T0, "webcam:0", head=HeadPose(0.1))
+    (moment,) = [m for m in found(local(picture, age_ns=40 * MS)) if m.face is not None]
+    assert (moment.t_ns, moment.face) == (T0 + 40 * MS, picture)
 
 
 def test_new_sender_inherits_nothing_of_the_one_before() -> None:
@@ -195,38 +204,21 @@ def test_beat_sees_what_came_at_its_own_time() -> None:
     assert (shown[0.4], shown[0.5]) == (first.t_ns, second.t_ns)
 
 
+@pytest.mark.parametrize("preset", ["vtbridge", "reference"])
+def test_face_on_the_beat_shows_as_one_just_before_it(preset: str) -> None:
+    def shown(shift_ns: int) -> list[list[float]]:
+        faces = [face_at(n / 10, T0 + n * NS_PER_S // 10) for n in range(20)]
+        arrivals = [still(face.t_ns - shift_ns * (n > 0), face) for n, face in enumerate(faces)]
+        retargeter = Retargeter(RetargetSettings.model_validate({"preset": preset}))
+        idle = IdleMotion(IdleSettings(), seed=1)
+        timed = poses_at_beat([*arrivals, still(T0 + 2 * NS_PER_S)], retargeter, idle, 10.0)
+        return [[float(value) for value in one.pose.values] for one in timed]
+
+    assert np.allclose(shown(0), shown(1), atol=1e-3)
+
+
 def header(**fields: object) -> SessionHeader:
     return SessionHeader("9.9.9", **fields)  # type: ignore[arg-type]
-
-
-def test_settings_of_the_recording_are_used_and_all_others_kept() -> None:
-    base = Config.model_validate({"avatar": {"picture": "mine.png"}, "publish": {"name": "me"}})
-    kept = header(settings={"avatar": {"fps": 50.0}, "idle": {"sway": 0.5}})
-    config = config_of_recording(recording(header=kept), base)
-    assert (config.avatar.fps, config.avatar.picture) == (50.0, "mine.png")
-    assert config.idle.sway == 0.5
-    assert config.publish.name == "me"
-    assert config_of_recording(recording(), base) is base
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"avatar": {"fps": "x"}},
-        {"idle": {"sway": 7}},
-        {"idle": {"levitate": True}},
-        {"idle": 3},
-        {"avatar": None},
-        {"telepathy": {}},
-    ],
-)
-def test_settings_that_cannot_be_used_name_file_version_and_remedy(
-    settings: dict[str, object],
-) -> None:
-    with pytest.raises(ConfigError) as refusal:
-        config_of_recording(recording(header=header(settings=settings)), Config())
-    for part in ("bug.vtbrec", "9.9.9", "--config FILE"):
-        assert part in str(refusal.value)
 
 
 def test_neutral_face_of_the_recording_is_used() -> None:

@@ -10,8 +10,17 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from vtbridge.app.devices import Device
 from vtbridge.app.tracker_guide import OwnAddress, instructions, own_addresses, reach
-from vtbridge.app.trackers_view import face_view, guide_view, sources_view, troubles
+from vtbridge.app.trackers_view import (
+    brief_guide_view,
+    devices_view,
+    face_view,
+    guide_view,
+    live_screen,
+    sources_view,
+    troubles,
+)
 from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
 from vtbridge.tracking.arkit import ARKIT_NAMES
@@ -130,6 +139,38 @@ def test_each_input_is_told_with_its_port() -> None:
     assert not any("{" in text for text in told.values())
 
 
+@pytest.mark.parametrize("lan", [False, True])
+def test_phone_is_never_sent_to_loopback(lan: bool) -> None:
+    told = {i.protocol: i for i in instructions(TrackingSettings(lan=lan), [LAN, LOOPBACK])}
+    for row in PROTOCOLS:
+        if row.on_phone:
+            assert "127.0.0.1" not in told[row.name].text + told[row.name].target, row.name
+    for name in ("livelink", "face_cap", "zig_sim", "visage", "fmv3"):
+        assert LAN.address in told[name].text
+        assert ("(first set lan = true)" in told[name].text) is not lan
+    assert told["livelink"].target == f"{LAN.address}:11111" + " (first set lan = true)" * (not lan)
+    assert told["vts_phone"].target == "set [tracking.vts_phone] phone"
+
+
+def test_phone_is_told_what_to_type_also_while_no_network_is_there() -> None:
+    told = {i.protocol: i.text for i in instructions(TrackingSettings(), [LOOPBACK])}
+    assert "this computer's address" in told["livelink"]
+
+
+@pytest.mark.parametrize("name", ["vrcft", "openseeface"])
+def test_tracker_on_this_computer_is_sent_to_loopback(name: str) -> None:
+    told = {i.protocol: i for i in instructions(TrackingSettings(lan=True), [LAN, LOOPBACK])}
+    assert "127.0.0.1" in told[name].text
+    assert told[name].target.startswith("127.0.0.1:")
+
+
+def test_announcing_is_advised_only_while_it_is_off() -> None:
+    for oscquery in (False, True):
+        settings = TrackingSettings.model_validate({"vrcft": {"oscquery": oscquery}})
+        told = {i.protocol: i.text for i in instructions(settings, [LAN])}
+        assert ("oscquery = true" in told["vrcft"]) is not oscquery
+
+
 def test_lan_is_told_where_the_settings_open_it() -> None:
     open_ = TrackingSettings(lan=True)
     told = {i.protocol: i.text for i in instructions(open_, [LAN, LOOPBACK])}
@@ -159,3 +200,114 @@ def test_guide_holds_addresses_and_instructions() -> None:
     assert text.index("192.168.1.5") < text.index("127.0.0.1") < text.index("reaching")
     for row in PROTOCOLS:
         assert row.title[:20] in text
+
+
+def face_of_all_shapes(moved: int = 52) -> dict[str, Any]:
+    weights = {name: 0.5 if i < moved else 0.0 for i, name in enumerate(ARKIT_NAMES)}
+    gaze = Gaze(0.05, 0.0)
+    return plain_face(
+        FaceFrame(
+            NOW_NS,
+            "ifacialmocap:192.168.100.200",
+            blendshapes=weights,
+            head=HeadPose(0.1, -0.2, 0.0),
+            left_eye=gaze,
+            right_eye=gaze,
+        ),
+        NOW_NS,
+    )
+
+
+def screen(width: int, height: int, *, moved: int = 52, **snapshot: Any) -> list[str]:
+    live = plain(source="ifacialmocap:192.168.100.200", packets=99, fps=59.9, last_ns=NOW_NS)
+    waiting = [
+        plain(source=row.name, place=f"127.0.0.1:{40000 + i}", state=SourceState.WAITING)
+        for i, row in enumerate(PROTOCOLS)
+    ]
+    shown = {"sources": [live, *waiting], "movers": {}, "face": face_of_all_shapes(moved)}
+    told = instructions(TrackingSettings(), [LAN, LOOPBACK])
+    guide = brief_guide_view(told, reach(TrackingSettings(), [LAN, LOOPBACK], "config.toml"))
+    out = io.StringIO()
+    console = Console(file=out, width=width, height=height, force_terminal=False)
+    console.print(live_screen(shown | snapshot, "Told by x. Ctrl-C ends.", guide, console))
+    return out.getvalue().splitlines()
+
+
+SIZES = [(80, 24), (100, 30), (120, 30), (120, 40), (200, 50), (60, 20)]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_live_screen_fits_the_terminal(width: int, height: int) -> None:
+    lines = screen(width, height)
+    assert len(lines) <= height
+    assert any("ifacialmocap:192.168.100.200" in line and "live" in line for line in lines)
+    assert sum("Nothing yet for" in line for line in lines) == 1
+    assert not any(line.strip() in {"0.50", "█████"} for line in lines), "a bar was wrapped"
+
+
+@pytest.mark.parametrize(("width", "height"), [size for size in SIZES if size != (60, 20)])
+def test_every_shape_is_shown_where_the_terminal_is_of_a_common_size(
+    width: int, height: int
+) -> None:
+    text = "\n".join(screen(width, height))
+    for name in ARKIT_NAMES:
+        assert name.replace("Left", "L").replace("Right", "R")[:15] in text
+
+
+def test_numbers_stand_beside_the_bars_where_there_is_room() -> None:
+    assert sum(line.count("0.50") for line in screen(120, 40)) == 52
+    assert not any("0.50" in line for line in screen(80, 24))
+
+
+def test_shapes_at_zero_are_left_out_last_and_counted() -> None:
+    lines = screen(60, 20, moved=10)
+    text = "\n".join(lines)
+    assert len(lines) <= 20
+    assert "and 42 smaller ones" in text
+    for name in ARKIT_NAMES[:10]:
+        assert name.replace("Left", "L").replace("Right", "R")[:15] in text
+    assert "tongueOut" not in text
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 30)])
+def test_waiting_screen_has_a_line_for_each_app_and_the_pointer_to_more(
+    width: int, height: int
+) -> None:
+    waiting = [plain(source="vmc", state=SourceState.WAITING)]
+    lines = screen(width, height, sources=waiting, face=None)
+    assert len(lines) <= height
+    text = "\n".join(lines)
+    assert "vtbridge trackers --addresses" in text
+    assert "192.168.1.5:11111 (first set lan = true)" in text
+    for row in PROTOCOLS:
+        assert sum(line.startswith(row.title[:10]) for line in lines) >= 1
+
+
+def test_screen_without_an_avatar_says_so() -> None:
+    lines = screen(80, 24, sources=[], face=None)
+    assert lines[0].startswith("Told by x")
+    assert "No input is enabled" not in "\n".join(lines)
+
+
+def test_phone_that_is_asked_has_its_own_row() -> None:
+    asked = plain(source="vts_phone", state=SourceState.WAITING, asked="192.0.2.77")
+    text = printed(sources_view([asked, plain(source="vmc", state=SourceState.WAITING)]))
+    assert "asking 192.0.2.77" in next(line for line in text.splitlines() if "vts_phone" in line)
+    assert "Nothing yet for: vmc " in text
+
+
+def test_devices_are_told_with_the_line_to_type() -> None:
+    view = devices_view(
+        "microphone",
+        [Device("USB Mic", "USB Mic", is_default=True), Device("Cam", 3, trouble="it is taken")],
+    )
+    text = printed(view)
+    assert "[tracking.microphone]" in text
+    assert 'device = "USB Mic"  USB Mic (default)' in text
+    assert "device = 3" in text
+    assert "it is taken" in text
+
+
+def test_absent_devices_are_told_with_the_reason() -> None:
+    assert "this computer has no webcam" in printed(devices_view("webcam", []))
+    assert "needs PortAudio" in printed(devices_view("microphone", [], "needs PortAudio"))

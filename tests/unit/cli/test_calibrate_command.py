@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from tests.support.voices import noise, silence, synthetic_vowel, write_wav
 from vtbridge.app.vowel_file import load_vowels, vowel_path
 from vtbridge.cli.calibrate import level_meter, listen_to_vowels
-from vtbridge.cli.main import app
+from vtbridge.cli.commands import app
 from vtbridge.datatypes import F32Array
 from vtbridge.errors import VtbridgeError
 from vtbridge.tracking.microphone.sound import BlockCutter, SoundBlock

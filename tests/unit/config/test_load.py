@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from vtbridge.config.document import documented_defaults
 from vtbridge.config.load import load_config, parse_config
 from vtbridge.config.schema import Config
 from vtbridge.errors import ConfigError
+from vtbridge.tracking.formats import SOURCE_KINDS
 
 SHIPPED = Path(__file__).parents[3].joinpath("config.toml").read_text(encoding="utf-8")
 
@@ -101,6 +104,52 @@ def test_picture_beside_the_file_is_found_from_anywhere(
     assert avatar.fps == 12
     monkeypatch.chdir(folder)
     assert Path(load_config(Path("config.toml")).avatar.picture).is_file()
+
+
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [("webcam", "me.mp4"), ("webcam", "clips/me"), ("microphone", "voice.wav")],
+)
+def test_device_that_is_a_file_beside_the_config_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, named: str
+) -> None:
+    folder, elsewhere = tmp_path / "stream", tmp_path / "elsewhere"
+    (folder / "clips").mkdir(parents=True)
+    elsewhere.mkdir()
+    folder.joinpath(named).write_bytes(b"")
+    path = folder / "config.toml"
+    path.write_text(f"[tracking.{table}]\ndevice = {named!r}\nenabled = true\n")
+    monkeypatch.chdir(elsewhere)
+    settings = getattr(load_config(path).tracking, table)
+    assert Path(settings.device) == folder / named
+    assert settings.enabled
+
+
+@pytest.mark.parametrize("device", ["0", "2", '"0"', '"USB Audio 2.0"', '""', '"absent.wav"'])
+def test_device_that_is_no_file_stays_as_it_was_written(tmp_path: Path, device: str) -> None:
+    tmp_path.joinpath("0").write_bytes(b"no sound")
+    path = tmp_path / "config.toml"
+    path.write_text(f"[tracking.microphone]\ndevice = {device}\n")
+    assert load_config(path).tracking.microphone.device == json.loads(device)
+
+
+def test_shipped_file_names_every_tracker_where_trackers_are_ranked() -> None:
+    table = SHIPPED[: SHIPPED.index("[tracking.fusion]")].rpartition("\n\n")[2]
+    assert set(SOURCE_KINDS) <= set(re.findall(r"\w+", table))
+
+
+def test_every_example_of_the_shipped_file_holds_if_it_is_switched_on() -> None:
+    lines = SHIPPED.splitlines()
+    examples = [place for place, line in enumerate(lines) if re.match(r"# \w+ = ", line)]
+    assert [lines[place] for place in examples].count('# head = ["livelink", "webcam"]') == 1
+    for place in examples:
+        name = lines[place].split()[1]
+        rest = lines[:place] + lines[place + 1 :]
+        if lines[place + 1].startswith(f"{name} = "):
+            rest[place] = lines[place].removeprefix("# ")
+        else:
+            rest.insert(place, lines[place].removeprefix("# "))
+        assert parse_config("\n".join(rest), "config.toml") != Config()
 
 
 @pytest.mark.parametrize("named", ["michi", "absent.png", "folder.png", "x" * 5000 + ".png"])

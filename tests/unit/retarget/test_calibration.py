@@ -196,6 +196,39 @@ def test_a_face_of_several_trackers_takes_what_there_is_of_them() -> None:
     assert pitch_at(subject, "vmc:a", 8.0) == 0.1
 
 
+def test_a_combinations_neutral_face_outlasts_a_member_that_drops_out() -> None:
+    subject = calibration()
+    taken(subject, "vmc:a+webcam:0", 0.2, 1.0)
+    for source in ("vmc:a", "vmc:a+webcam:0", "webcam:0", "vmc:a+webcam:0", "microphone:x+vmc:b"):
+        assert pitch_at(subject, source, 5.0) == 0.2, source
+    assert pitch_at(subject, "livelink:a", 6.0) == 0.0
+    assert subject.takeovers == 1  # by livelink only
+
+
+def test_the_closest_combination_counts() -> None:
+    subject = calibration()
+    taken(subject, "livelink:a+vmc:a+webcam:0", 0.1, 1.0)
+    taken(subject, "microphone:x+vmc:a", 0.2, 3.0)
+    assert pitch_at(subject, "vmc:a", 5.0) == 0.2
+    assert pitch_at(subject, "webcam:0", 6.0) == 0.1
+    assert pitch_at(subject, "microphone:x+vmc:a+webcam:0", 7.0) == 0.2
+    taken(subject, "vmc:a", 0.3, 8.0)  # its own is closer than any combination's
+    assert pitch_at(subject, "vmc:b", 10.0) == 0.3
+    assert pitch_at(subject, "livelink:a+vmc:a", 11.0) == 0.3
+
+
+def test_a_member_that_comes_and_goes_leaves_the_blend_alone() -> None:
+    subject = calibration()
+    subject.request()
+    pitches = []
+    for i in range(120):
+        source = "vmc:a" if i >= 50 and i % 2 else "vmc:a+webcam:0"
+        pitches.append(subject.neutral_at(sample(1 + i / 60, HEAD, source)).head.pitch_rad)
+    assert max(b - a for a, b in itertools.pairwise(pitches)) < 0.2 * 0.06
+    assert pitches[-1] == HEAD.pitch_rad
+    assert subject.takeovers == 0
+
+
 def test_another_tracker_during_the_window_starts_it_again() -> None:
     subject = calibration()
     subject.request()

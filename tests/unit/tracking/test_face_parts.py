@@ -103,7 +103,7 @@ def test_look_said_in_arkit_looks_the_same_way(preset: str) -> None:
 def test_what_was_split_can_be_joined() -> None:
     face = FaceFrame(
         1,
-        blendshapes={name: 0.5 for name in ARKIT_NAMES},
+        blendshapes=dict.fromkeys(ARKIT_NAMES, 0.5),
         presets={"happy": 0.25},
         head=HeadPose(0.1, 0.2, 0.3),
         left_eye=Gaze(0.1, 0.2),

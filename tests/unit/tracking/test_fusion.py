@@ -69,7 +69,7 @@ def test_second_tracker_takes_over_after_silence() -> None:
     assert not stage.offer(WEBCAM, T0 + TAKEOVER_NS - 1)
     assert stage.offer(WEBCAM, T0 + TAKEOVER_NS)
     assert not stage.offer(PHONE, T0 + TAKEOVER_NS + FRAME_NS)
-    assert stage.fusion.owner == WEBCAM
+    assert stage.count("takeovers") == 2
 
 
 def test_tracker_that_lost_the_face_keeps_it_until_another_sees_one() -> None:
@@ -130,7 +130,7 @@ def test_face_of_a_new_owner_is_not_older_than_what_the_last_one_showed() -> Non
     stage = Stage()
     stage.offer(PHONE, T0 + 2 * TAKEOVER_NS, tracked=False)
     assert not stage.offer(WEBCAM, T0)
-    assert stage.fusion.owner == WEBCAM
+    assert stage.count("takeovers") == 2
     assert stage.offer(WEBCAM, T0 + 2 * TAKEOVER_NS)
 
 
@@ -185,6 +185,7 @@ def test_entry_may_name_one_source_and_no_other_whose_name_begins_alike() -> Non
     stage = Stage(mouth=["vmc:10.0.0.2"])
     stage.offer(PHONE, T0, blendshapes=arkit())
     assert not stage.offer("vmc:10.0.0.21", T0 + 1, blendshapes=arkit(jawOpen=1.0))
+    assert not stage.offer("vmc:10.0.0.2@9000", T0 + 1, blendshapes=arkit(jawOpen=1.0))
     assert stage.offer("vmc:10.0.0.2", T0 + 2, blendshapes=arkit(jawOpen=0.8))
     assert stage.face.blendshapes["jawOpen"] == 0.8
 
@@ -227,6 +228,41 @@ def test_tracker_without_a_face_says_nothing_while_another_moves_a_part() -> Non
     assert not stage.face.tracked, "nobody sees a face"
 
 
+def arrivals(
+    interval_ns: int, lateness_ns: int, voice_ns: int = 20_000_000, span_ns: int = 6 * NS_PER_S
+) -> list[tuple[int, str, int]]:
+    """Return when what arrives with which time: a late camera's faces among a voice's."""
+    camera = [(t + lateness_ns, WEBCAM, T0 + t) for t in range(0, span_ns, interval_ns)]
+    return sorted(camera + [(t, VOICE, T0 + t) for t in range(0, span_ns, voice_ns)])
+
+
+@pytest.mark.parametrize(
+    ("fps", "lateness_ms"), [(30, 40), (15, 80), (10, 100), (8, 120), (5, 100), (4, 500)]
+)
+def test_slow_and_late_camera_keeps_its_parts_beside_a_voice(fps: int, lateness_ms: int) -> None:
+    stage = Stage()
+    told = []
+    for arrival, source, t_ns in arrivals(NS_PER_S // fps, lateness_ms * 1_000_000):
+        parts = voice(0.5) if source == VOICE else {"blendshapes": arkit(), "head": HeadPose(1.0)}
+        if stage.offer(source, t_ns, **parts) and arrival > NS_PER_S:
+            told.append(stage.face.source)
+    assert len(told) > 100
+    assert set(told) == {WEBCAM}
+
+
+@pytest.mark.parametrize("slow", [WEBCAM, VOICE])
+def test_no_pace_is_so_slow_that_silence_is_held_beyond_the_takeover(slow: str) -> None:
+    stage = Stage(mouth=["webcam"])
+    for second in range(3):
+        parts = voice(1.0) if slow == VOICE else {"blendshapes": arkit(jawOpen=0.9)}
+        stage.offer(slow, T0 + second * NS_PER_S, **parts)
+    opened = []
+    for t_ns in (T0 + 2 * NS_PER_S + TAKEOVER_NS - 1, T0 + 2 * NS_PER_S + TAKEOVER_NS):
+        stage.offer(PHONE, t_ns, blendshapes=arkit())
+        opened.append(stage.face.blendshapes["jawOpen"] > 0.1)
+    assert opened == [True, False]
+
+
 def voice(weight: float) -> dict[str, Any]:
     return {"presets": {"aa": weight, "oh": 0.0}, "blendshapes": {"jawOpen": weight * 0.4}}
 
@@ -254,13 +290,25 @@ def test_voice_speaks_vowels_to_a_face_that_does() -> None:
     assert stage.face.blendshapes == {}
 
 
-def test_voice_alone_moves_the_mouth_and_nothing_else() -> None:
-    stage = Stage()
+@pytest.mark.parametrize("microphone", ["max", "replace"])
+def test_voice_alone_moves_the_mouth_and_nothing_else(microphone: str) -> None:
+    stage = Stage(microphone=microphone)
     assert stage.offer(VOICE, T0, **voice(0.7))
     assert stage.face == FaceFrame(T0, VOICE, presets={"aa": 0.7, "oh": 0.0})
-    assert stage.fusion.owner is None
+    assert stage.fusion.movers == {Part.MOUTH: VOICE}
+    assert stage.count("takeovers") == 0
     assert stage.offer(PHONE, T0 + 1, blendshapes=arkit())
-    assert stage.face.source == PHONE
+    assert stage.fusion.movers[Part.BROWS] == PHONE
+
+
+def test_voice_is_the_mover_of_a_mouth_that_the_face_lacks() -> None:
+    stage = Stage()
+    stage.offer(PHONE, T0, head=HeadPose(1.0))
+    assert stage.offer(VOICE, T0 + 1, **voice(0.7))
+    assert stage.fusion.movers == {Part.HEAD: PHONE, Part.MOUTH: VOICE}
+    assert stage.face == FaceFrame(
+        T0 + 1, PHONE, presets={"aa": 0.7, "oh": 0.0}, head=HeadPose(1.0)
+    )
 
 
 def test_voice_does_not_hide_that_the_face_fell_silent() -> None:
@@ -278,7 +326,7 @@ def test_voice_never_has_the_face() -> None:
         stage.offer(VOICE, T0 + frame * FRAME_NS, **voice(0.7))
     t_ns = T0 + 200 * FRAME_NS
     assert stage.offer(PHONE, t_ns, blendshapes=arkit())
-    assert stage.fusion.owner == PHONE
+    assert stage.fusion.movers[Part.BROWS] == PHONE
 
 
 @pytest.mark.parametrize("settings", [{"microphone": "replace"}, {"mouth": ["microphone"]}])

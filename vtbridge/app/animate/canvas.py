@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from vtbridge.app.animate.bleed import bled
+from vtbridge.app.animate.zoom import VIEWS, Zoom
 from vtbridge.datatypes import PICTURE_SIZE, F32Array, U8Array
 from vtbridge.errors import ConfigError
 
@@ -23,9 +24,30 @@ _COLOUR = re.compile(r"#?([0-9a-f]{6}|[0-9a-f]{3})", re.IGNORECASE)
 _SIZE = re.compile(r"(\d{1,5})(?:[x×](\d{1,5}))?", re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A rectangle in pixels of the character's picture, which it may reach beyond."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def cut(self, pixels: F32Array) -> F32Array:
+        """Return what is seen of ``pixels``, float32 [H, W, 4]; beyond them nothing is."""
+        right, bottom = self.left + self.width, self.top + self.height
+        seen = pixels[max(self.top, 0) : bottom, max(self.left, 0) : right]
+        below, left = max(-self.top, 0), max(-self.left, 0)
+        cut = np.zeros((self.height, self.width, 4), np.float32)
+        cut[below : below + seen.shape[0], left : left + seen.shape[1]] = seen
+        return cut
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Canvas:
     """The layout of one animation; the character stands on the lower edge, in the middle.
+
+    Zoomed in, it is cut off there and wherever else it does not fit.
 
     Attributes:
         width: of the part that shows the character, pixels.
@@ -34,6 +56,7 @@ class Canvas:
         source_width: of the source's picture on the left, pixels; 0 = not shown.
         bleeding: whether transparent pixels take the colour of their neighbours, for lossy
             encoders; else they are black.
+        zoom: how near the character is shown.
     """
 
     width: int = PICTURE_SIZE
@@ -41,6 +64,7 @@ class Canvas:
     background: U8Array | None = None
     source_width: int = 0
     bleeding: bool = False
+    zoom: Zoom = Zoom.FULL
 
     @property
     def total_width(self) -> int:
@@ -78,7 +102,7 @@ class Canvas:
         return _u8(premultiplied[..., :3] + seen_through * self.background)
 
     def _transparent(self, character: U8Array) -> U8Array:
-        as_rendered = (self.height, self.width) == character.shape[:2]
+        as_rendered = self.zoom is Zoom.FULL and (self.height, self.width) == character.shape[:2]
         if as_rendered and not self.bleeding:
             return character.copy()
         premultiplied = self._placed(character)
@@ -88,21 +112,25 @@ class Canvas:
             straight[straight[..., 3] == 0] = 0
         return straight
 
+    @property
+    def _window(self) -> _Window:
+        """What is seen of the character's picture; it may reach beyond it."""
+        view = VIEWS[self.zoom]
+        scale = view.side / min(self.width, self.height)
+        width, height = round(self.width * scale), round(self.height * scale)
+        return _Window((PICTURE_SIZE - width) // 2, view.bottom - height, width, height)
+
     def _placed(self, character: U8Array) -> F32Array:
         """Return the character at its place, float32 [height, width, 4], 0..255, premultiplied."""
         pixels = character.astype(np.float32)
         # Straight colours must not be mixed: those of transparent pixels would show.
         pixels[..., :3] *= pixels[..., 3:] / np.float32(255)
+        pixels = self._window.cut(pixels)
         if (self.height, self.width) == pixels.shape[:2]:
             return pixels
-        side = min(self.width, self.height)
-        pixels = _resized(pixels, side, side)
-        pixels = np.clip(pixels, 0, 255)
+        pixels = np.clip(_resized(pixels, self.width, self.height), 0, 255)
         pixels[..., :3] = np.minimum(pixels[..., :3], pixels[..., 3:])  # cubic filters overshoot
-        placed = np.zeros((self.height, self.width, 4), np.float32)
-        left = (self.width - side) // 2
-        placed[self.height - side :, left : left + side] = pixels
-        return placed
+        return pixels
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -26,7 +26,13 @@ from vtbridge.app.animate.formats import OutputFormat
 from vtbridge.app.animate.join import join_pieces, timing_of
 from vtbridge.app.animate.pose_track import PoseTrack, pose_track
 from vtbridge.app.animate.request import Plan, Request, plan
-from vtbridge.app.animate.work_folder import WorkFolder, open_work, put_in_place, whole
+from vtbridge.app.animate.work_folder import (
+    WorkFolder,
+    open_work,
+    put_in_place,
+    whole,
+    work_path,
+)
 from vtbridge.clock import NS_PER_S
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import PICTURE_SIZE, F32Array, Picture, U8Array
@@ -96,8 +102,8 @@ def animate(
     """
     planned = plan(request, picture, config)
     with (
+        _told_plainly(work_path(planned.target)),
         open_work(planned.target, planned.record, restart=request.restart) as work,
-        _told_plainly(work.path),
         ExitStack() as closing,
     ):
         poser: Poser | None = None
@@ -108,7 +114,7 @@ def animate(
             poser.set_picture(picture)
         faces = FacesOfVideo(request.video, request.span, work.path, open_tracker)
         total = _expected_pictures(request)
-        found = faces.track(lambda done: progress(Stage.TRACK, done, max(total, done)))
+        found = faces.track(lambda done: progress(Stage.TRACK, done, total and max(total, done)))
         if not found.faces:
             work.discard()
             raise VtbridgeError(
@@ -183,6 +189,7 @@ class _Drawing:
             for piece in range(done, pieces_needed(self._encoder, total)):
                 path = self._encoder.path(self._pieces, piece)
                 self._encoder.write(itertools.islice(pictures, size), path)
+        progress(Stage.DRAW, total, total)  # a full last piece is not asked for more
         return total - first
 
     def finish(self, comment: str) -> str:

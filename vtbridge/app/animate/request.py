@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -14,10 +15,12 @@ from vtbridge.app.animate.canvas import DEFAULT_BACKGROUND, Canvas, open_backgro
 from vtbridge.app.animate.faces import WHOLE, Span
 from vtbridge.app.animate.formats import FormatName, OutputFormat, Quality, format_of
 from vtbridge.app.animate.work_folder import Record, check_target
+from vtbridge.app.animate.zoom import Zoom
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import PICTURE_SIZE, Picture
-from vtbridge.errors import ConfigError, VtbridgeError
-from vtbridge.tracking.webcam.video_file import open_video
+from vtbridge.errors import ConfigError, VtbridgeError, WeightsError
+from vtbridge.render.weights import FACE_LANDMARKER, WeightStore
+from vtbridge.tracking.webcam.video_file import VideoFile, open_video
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?|\.\d+)")
 
@@ -32,6 +35,7 @@ class Request:
         poses_out: where the poses go as JSON; None = nowhere.
         format: None = as the output's suffix says.
         size: width and height of the part that shows the character, pixels.
+        zoom: how near the character is shown.
         background: a colour or a picture; None = transparent where the format can.
         side_by_side: whether the source is shown on the left.
         span: which part of the video.
@@ -46,6 +50,7 @@ class Request:
     poses_out: Path | None = None
     format: FormatName | None = None
     size: tuple[int, int] = (PICTURE_SIZE, PICTURE_SIZE)
+    zoom: Zoom = Zoom.FULL
     background: str | None = None
     side_by_side: bool = False
     span: Span = WHOLE
@@ -90,6 +95,7 @@ def plan(request: Request, picture: Picture, config: Config) -> Plan:
     """
     output = _check_outputs(request)
     with open_video(request.video) as video:
+        _check_video(video, request.span)
         fps, width, height = video.fps, video.width, video.height
     canvas = _canvas(request, output, width, height) if output else Canvas()
     target = request.output or request.poses_out
@@ -97,6 +103,23 @@ def plan(request: Request, picture: Picture, config: Config) -> Plan:
         raise ConfigError("nothing is asked for: add --output FILE, or --poses-out FILE")
     record = _record(request, picture, config, output, canvas)
     return Plan(target, output, canvas, fps, _time_base(request.video), record)
+
+
+def check_weights(request: Request, config: Config, store: WeightStore) -> None:
+    """See that all networks that the request needs are there, without reading them.
+
+    Raises:
+        WeightsError: some are not; the message names the remedy of each.
+    """
+    names = [FACE_LANDMARKER, *([config.render.weights] if request.output else [])]
+    missing = []
+    for name in names:
+        try:
+            store.record(name)
+        except WeightsError as error:
+            missing.append(str(error))
+    if missing:
+        raise WeightsError("; ".join(missing))
 
 
 def parse_time(text: str) -> float:
@@ -120,8 +143,7 @@ def _check_outputs(request: Request) -> OutputFormat | None:
             continue
         if path.exists() and request.video.exists() and path.samefile(request.video):
             raise ConfigError(f"{option} {path} is the video itself: name another file")
-        if path.absolute().parent.exists() and not path.absolute().parent.is_dir():
-            raise ConfigError(f"{option} {path} lies in {path.parent}, which is no folder")
+        _check_place(option, path)
     if request.poses_out is not None:
         if request.poses_out == request.output:
             raise ConfigError("--poses-out and --output are the same file: name another one")
@@ -139,6 +161,29 @@ def _check_outputs(request: Request) -> OutputFormat | None:
     return output
 
 
+def _check_video(video: VideoFile, span: Span) -> None:
+    if video.is_still:
+        raise ConfigError(
+            f"{video.path} is a still picture, and a video of a face is needed; "
+            f"`vtbridge pose {video.path}` poses a character's picture, and here it is given "
+            f"with --character {video.path}"
+        )
+    if 0 < video.duration_s <= span.start_s:
+        raise ConfigError(
+            f"--from {span.start_s:g}: {video.path} ends after {video.duration_s:g} s already"
+        )
+
+
+def _check_place(option: str, path: Path) -> None:
+    """Refuse a place that could not be written to in the end."""
+    whole_path = path.absolute()
+    there = next((folder for folder in whole_path.parents if folder.exists()), whole_path)
+    if not there.is_dir():
+        raise ConfigError(f"{option} {path} lies in {there}, which is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(f"{option} {path}: {there} may not be written to: name another folder")
+
+
 def _canvas(request: Request, output: OutputFormat, width: int, height: int) -> Canvas:
     own_width, own_height = request.size
     if output.even and (own_width % 2 or own_height % 2):
@@ -153,6 +198,7 @@ def _canvas(request: Request, output: OutputFormat, width: int, height: int) -> 
         own_height,
         None if background is None else open_background(background, own_width, own_height),
         bleeding=output.lossy,
+        zoom=request.zoom,
     )
     if request.side_by_side:
         # Even, whatever the format: 4:2:0 chroma needs it and nobody misses a pixel.
@@ -187,6 +233,7 @@ def _record(
         "format": output.name.value if output else "poses",
         "quality": request.quality.value,
         "size": f"{canvas.source_width}+{canvas.width}x{canvas.height}",
+        "zoom": canvas.zoom.value,
         "background": hashlib.sha256(background).hexdigest(),
     }
 

@@ -17,6 +17,7 @@ from vtbridge.errors import ConfigError, VtbridgeError
 SUFFIX = ".unfinished"
 RECORD_FILE = "job.json"
 _LOCK_FILE = ".lock"
+_PART_SUFFIX = ".part"
 _PNG_NAME = re.compile(r"\d+\.png")
 
 Record = Mapping[str, str]
@@ -50,14 +51,17 @@ class WorkFolder:
 def open_work(target: Path, record: Record, *, restart: bool = False) -> Iterator[WorkFolder]:
     """Open the work folder of ``target``, held against other processes.
 
+    A block that fails before any work is done leaves no folder.
+
     Args:
         target: the output to be.
-        record: what decides about it; a folder of another record is refused.
+        record: what decides about it; a folder with work of another record is refused.
         restart: throw away what an earlier run left.
 
     Raises:
         ConfigError: the folder holds another job's work.
-        VtbridgeError: another process works in it, or it cannot be written.
+        VtbridgeError: another process works in it, or it cannot be made.
+        OSError: the disk is full or cannot be written.
     """
     path = work_path(target)
     try:
@@ -74,7 +78,11 @@ def open_work(target: Path, record: Record, *, restart: bool = False) -> Iterato
             )
         if restart:
             _empty(path)
-        yield WorkFolder(path, resumed=_claimed(path, target, record))
+        try:
+            yield WorkFolder(path, resumed=_claimed(path, target, record))
+        except BaseException:
+            _remove_without_work(path)
+            raise
     finally:
         os.close(handle)
 
@@ -122,7 +130,7 @@ def put_in_place(finished: Path, target: Path) -> None:
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Give a path to write to that becomes ``path`` when the block ends without an error."""
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}{_PART_SUFFIX}")
     try:
         yield part
         part.replace(path)
@@ -135,16 +143,14 @@ def whole(path: Path) -> Iterator[Path]:
 def _claimed(path: Path, target: Path, record: Record) -> bool:
     """Return True if ``path`` already belongs to the job of ``record``, else make it so."""
     file = path / RECORD_FILE
-    try:
-        found = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        if foreign := [entry.name for entry in path.iterdir() if entry.name != _LOCK_FILE]:
-            raise ConfigError(
-                f"{path} holds {foreign[0]} but no work of vtbridge: move it out of the way"
-            ) from None
+    if not _holds_work(path):
         with whole(file) as part:
             part.write_text(json.dumps(dict(record), indent=1), "utf-8")
         return False
+    try:
+        found = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise _foreign(path) from None
     except ValueError:
         found = {}
     if found == dict(record):
@@ -160,13 +166,33 @@ def _claimed(path: Path, target: Path, record: Record) -> bool:
     )
 
 
+def _is_work(entry: Path) -> bool:
+    """Return True for what would be missed; a file that was half written is begun anew."""
+    is_part = entry.name.startswith(".") and entry.name.endswith(_PART_SUFFIX)
+    return entry.name not in (RECORD_FILE, _LOCK_FILE) and not is_part
+
+
+def _holds_work(path: Path) -> bool:
+    return any(map(_is_work, path.iterdir()))
+
+
+def _foreign(path: Path) -> ConfigError:
+    name = next(entry.name for entry in path.iterdir() if _is_work(entry))
+    return ConfigError(f"{path} holds {name} but no work of vtbridge: move it out of the way")
+
+
+def _remove_without_work(path: Path) -> None:
+    # What went wrong before this is to be told, not that a folder could not be removed.
+    with contextlib.suppress(OSError):
+        if not _holds_work(path):
+            shutil.rmtree(path)
+
+
 def _empty(path: Path) -> None:
     """Delete the work in ``path``, but only if vtbridge made it."""
+    if _holds_work(path) and not (path / RECORD_FILE).is_file():
+        raise _foreign(path)
     entries = [entry for entry in path.iterdir() if entry.name != _LOCK_FILE]
-    if entries and not (path / RECORD_FILE).is_file():
-        raise ConfigError(
-            f"{path} holds {entries[0].name} but no work of vtbridge: move it out of the way"
-        )
     # The record goes last: a folder that was half emptied is still known as ours.
     for entry in sorted(entries, key=lambda entry: entry.name == RECORD_FILE):
         if entry.is_dir() and not entry.is_symlink():

@@ -108,9 +108,18 @@ def _open(name: RuntimeName, request: RuntimeRequest) -> Runtime[Any]:
     try:
         return RUNTIMES[name](request)
     except ImportError as error:
+        if _was_interrupted(error):
+            raise KeyboardInterrupt from error
         raise RuntimeUnavailable(
             f"{name} cannot be loaded ({error}); reinstall vtbridge or choose another runtime"
         ) from error
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Return whether Ctrl-C is behind ``error``; native modules make an ImportError of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _open_openvino(request: RuntimeRequest) -> Runtime[Any]:

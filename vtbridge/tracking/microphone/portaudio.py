@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -42,8 +43,8 @@ def recorded(
         on_overflow: told each time sound was lost.
 
     Raises:
-        VtbridgeError: PortAudio is missing, there is no such microphone, it is taken, or
-            it fell silent; the message tells the remedy.
+        VtbridgeError: PortAudio is missing or does not start, there is no such microphone,
+            it is taken, or it fell silent; the message tells the remedy.
     """
     sounddevice = _sounddevice()
     pieces: queue.Queue[tuple[F32Array, int]] = queue.Queue(_WAITING_BLOCKS)
@@ -98,6 +99,40 @@ def recorded(
         raise VtbridgeError(_no_microphone(sounddevice, device, error)) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Microphone:
+    """One device that PortAudio can record from.
+
+    Attributes:
+        number: what PortAudio counts it as; changes when devices come and go.
+        name: what the system calls it.
+        is_default: True for the system's choice.
+    """
+
+    number: int
+    name: str
+    is_default: bool
+
+
+def microphones() -> list[Microphone]:
+    """Return every microphone that is plugged in.
+
+    Raises:
+        VtbridgeError: PortAudio is missing or does not start.
+    """
+    sounddevice = _sounddevice()
+    default = sounddevice.default.device[0]
+    try:
+        devices = sounddevice.query_devices()
+    except sounddevice.PortAudioError as error:
+        raise _no_start(error) from error
+    return [
+        Microphone(facts["index"], facts["name"], facts["index"] == default)
+        for facts in devices
+        if facts["max_input_channels"]
+    ]
+
+
 class _Resampler:
     """Bring pieces of sound from the device's rate to ``SAMPLE_RATE``."""
 
@@ -124,7 +159,7 @@ def _sounddevice() -> ModuleType:
     """Return sounddevice with a fresh look at what is plugged in.
 
     Raises:
-        VtbridgeError: the PortAudio library is missing.
+        VtbridgeError: the PortAudio library is missing, or does not start.
     """
     try:
         import sounddevice
@@ -133,17 +168,31 @@ def _sounddevice() -> ModuleType:
             f"the microphone needs PortAudio ({error}); "
             "on Debian or Ubuntu: sudo apt-get install libportaudio2"
         ) from error
+    except Exception as error:
+        # The import starts PortAudio, but does not leave the class of its errors behind.
+        if type(error).__name__ != "PortAudioError":
+            raise
+        raise _no_start(error) from error
     # PortAudio lists devices once, when it starts; this is how sounddevice starts it anew.
-    sounddevice._terminate()
-    sounddevice._initialize()
+    with suppress(sounddevice.PortAudioError):  # it did not start the last time
+        sounddevice._terminate()
+    try:
+        sounddevice._initialize()
+    except sounddevice.PortAudioError as error:
+        raise _no_start(error) from error
     module: ModuleType = sounddevice
     return module
 
 
-def _no_microphone(sounddevice: ModuleType, device: int | str, error: Exception) -> str:
-    names = sorted(
-        {facts["name"] for facts in sounddevice.query_devices() if facts["max_input_channels"]}
+def _no_start(error: Exception) -> VtbridgeError:
+    return VtbridgeError(
+        f"PortAudio does not start ({error}); is a sound server running, and may this program "
+        "use it?"
     )
+
+
+def _no_microphone(sounddevice: ModuleType, device: int | str, error: Exception) -> str:
+    names = _names(sounddevice)
     wanted = "the system's default microphone" if device == "" else f"the microphone {device!r}"
     remedy = (
         f"set tracking.microphone.device to one of: {', '.join(names)}"
@@ -151,3 +200,12 @@ def _no_microphone(sounddevice: ModuleType, device: int | str, error: Exception)
         else "no microphone is plugged in, or this program may not use it"
     )
     return f"{wanted} cannot be opened ({error}); {remedy}"
+
+
+def _names(sounddevice: ModuleType) -> list[str]:
+    """Return what the microphones are called, as far as PortAudio can tell."""
+    try:
+        devices = sounddevice.query_devices()
+    except (sounddevice.PortAudioError, ValueError):
+        return []
+    return sorted({facts["name"] for facts in devices if facts["max_input_channels"]})

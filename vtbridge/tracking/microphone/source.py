@@ -91,27 +91,33 @@ class MicrophoneSource(ThreadService):
 
     def status(self) -> SourceStatus:
         """Return what the microphone is doing; safe to call from any thread."""
+        state = self._state()
         return SourceStatus(
             source=self._source,
             title="Microphone",
             place=self._place,
-            state=self._state(),
-            fps=self._rate.fps,
-            jitter_ms=self._rate.jitter_ms,
+            state=state,
+            fps=self._rate.fps if state.speaks else 0.0,
+            jitter_ms=self._rate.jitter_ms if state.speaks else 0.0,
             packets=self._blocks,
             last_ns=self._rate.last_ns,
-            trouble=self._trouble or self._lacking,
+            trouble=self._obstacle() or self._lacking,
             face=self._face,
         )
 
     def _state(self) -> SourceState:
-        if self._trouble is not None:
+        if self._obstacle() is not None:
             return SourceState.BLOCKED
         last_ns = self._rate.last_ns
         if last_ns is None:
             return SourceState.WAITING
         silent = self._clock.now_ns() - last_ns > _SILENT_AFTER_NS
         return SourceState.SILENT if silent else SourceState.LIVE
+
+    def _obstacle(self) -> str | None:
+        if self.failure is not None:
+            return f"listening ended by a defect ({self.failure}); start vtbridge again"
+        return self._trouble
 
     def _listen(self) -> None:
         voice = Voice(self._settings, self._source, self._vowels)

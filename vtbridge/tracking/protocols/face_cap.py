@@ -17,6 +17,7 @@ import math
 from collections.abc import Mapping
 
 from vtbridge.datatypes import Gaze, HeadPose
+from vtbridge.osc import OscArgument
 from vtbridge.tracking.arkit import ARKIT_NAMES
 from vtbridge.tracking.face_axes import head_pose_from_face_axes
 from vtbridge.tracking.protocols.osc_face import (
@@ -28,8 +29,8 @@ from vtbridge.tracking.protocols.osc_face import (
     quaternion_from,
 )
 
-DEFAULT_PORT = 8888
 _LARGEST_ANGLE_DEG = 360.0
+_NAMES_BY_NUMBER: Mapping[OscArgument, str] = dict(enumerate(ARKIT_NAMES))
 _ADDRESSES = frozenset({b"/W", b"/HR", b"/HRQ", b"/HT", b"/ELR", b"/ERR"})
 
 
@@ -37,7 +38,6 @@ class FaceCapProtocol(OscFaceProtocol):
     """One phone with Face Cap."""
 
     name = "face_cap"
-    default_port = DEFAULT_PORT
 
     @classmethod
     def recognises(cls, datagram: bytes) -> bool:
@@ -46,7 +46,7 @@ class FaceCapProtocol(OscFaceProtocol):
 
     def _handlers_by_address(self) -> Mapping[str, Handler]:
         return {
-            "/W": self._take_weight,
+            "/W": self._take_numbered,
             "/HR": self._take_head,
             "/HRQ": self._take_head_quaternion,
             "/HT": self._take_nothing,
@@ -59,11 +59,9 @@ class FaceCapProtocol(OscFaceProtocol):
         super().reset(source)
         self._sends_angles = False
 
-    def _take_weight(self, arguments: OscArguments) -> bool:
-        match arguments:
-            case (int() | float() as index, number, *_) if index in range(len(ARKIT_NAMES)):
-                return self._keep_weight(ARKIT_NAMES[int(index)], number)
-        return self._drop()
+    def _take_numbered(self, arguments: OscArguments) -> bool:
+        name = _NAMES_BY_NUMBER.get(arguments[0]) if len(arguments) > 1 else None
+        return self._drop() if name is None else self._keep_weight(name, arguments[1])
 
     def _take_head(self, arguments: OscArguments) -> bool:
         angles = numbers_from(arguments, 3, _LARGEST_ANGLE_DEG)

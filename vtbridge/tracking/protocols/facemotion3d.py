@@ -12,7 +12,6 @@ from __future__ import annotations
 from vtbridge.tracking.protocols.ifacialmocap import TextProtocol
 from vtbridge.tracking.protocols.protocol import Greeting
 
-DEFAULT_PORT = 49983
 PHONE_PORT = 49993
 GREETING = b"FACEMOTION3D_OtherStreaming"
 
@@ -29,7 +28,6 @@ class Facemotion3dProtocol(TextProtocol):
     """
 
     name = "facemotion3d"
-    default_port = DEFAULT_PORT
 
     def __init__(self, phone: str | None = None, *, phone_port: int = PHONE_PORT) -> None:
         super().__init__(None if phone is None else Greeting(GREETING, phone, phone_port))

@@ -99,7 +99,6 @@ class Fmv3Protocol(TrackerProtocol):
     """
 
     name = "fmv3"
-    default_port = DEFAULT_PORT
 
     def __init__(
         self,
@@ -118,7 +117,7 @@ class Fmv3Protocol(TrackerProtocol):
             (hello,) = encode_message(Message(Kind.HELLO, self._nonce, body=encode_hello(Hello())))
             usual = DEFAULT_PORT if self._by_udp else PHONE_TCP_PORT
             self._greeting = Greeting(hello, phone, phone_port or usual)
-        self._last_greeting_ns: int | None = None
+        self._unanswered_ns: int | None = None  # survives reset: a silent phone is not pestered
         self.reset("")
 
     @classmethod
@@ -167,10 +166,10 @@ class Fmv3Protocol(TrackerProtocol):
             return None
         if self._last_frame_ns is not None and t_ns - self._last_frame_ns < SILENCE_NS:
             return None
-        last_ns = self._last_greeting_ns
-        if last_ns is not None and t_ns - last_ns < HELLO_INTERVAL_NS:
+        asked_ns = self._unanswered_ns
+        if asked_ns is not None and t_ns - asked_ns < HELLO_INTERVAL_NS:
             return None
-        self._last_greeting_ns = t_ns
+        self._unanswered_ns = t_ns
         return self._greeting
 
     def replies(self) -> list[bytes]:
@@ -282,6 +281,7 @@ class Fmv3Protocol(TrackerProtocol):
         if step <= MOST_LOST:
             self.lost = (self.lost or 0) + step - 1
         self._last_frame_ns = t_ns
+        self._unanswered_ns = None
         return [self._face(session, session.values.unpack_from(body), pose, message.flags, t_ns)]
 
     def _face(

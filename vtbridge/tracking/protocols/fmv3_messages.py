@@ -24,9 +24,12 @@ SMALLEST_DATAGRAM, LARGEST_DATAGRAM = 576, 1200
 """What a receiver may ask for as the size of a FRAME's datagram, header included."""
 SCHEMA_DATAGRAM = 576
 """Size of each datagram of a SCHEMA: it is sent before a size is agreed."""
-MAX_SCHEMA_BYTES = 262_144
-MAX_NAMES = 4096
-MAX_PIECES = 512
+MAX_SCHEMA_BYTES = 65_536
+MAX_NAMES = 512
+"""Both far below what the specification allows, so that no schema delays another tracker's
+face: a phone names about 60 blendshapes in 1.5 kB."""
+MAX_PIECES = 128
+"""As many as the largest SCHEMA has, or a few more."""
 LEASE_MS = 10_000
 SHORTEST_LEASE_MS, LONGEST_LEASE_MS = 5_000, 60_000
 
@@ -276,8 +279,10 @@ def parse_schema(body: bytes) -> tuple[Start, Schema]:
     if encoding not in ("i16", "i32"):
         raise _malformed(f"numbers of type {str(encoding)[:20]!r}")
     names = fields.get("blend_names")
-    if not isinstance(names, list) or len(names) > MAX_NAMES:
-        raise _malformed("a schema without a list of names, or with too many")
+    if not isinstance(names, list):
+        raise _malformed("a schema without a list of names")
+    if len(names) > MAX_NAMES:
+        raise _malformed(f"a schema of {len(names)} names; {MAX_NAMES} are the most")
     known: set[str] = set()
     for name in names:
         if not isinstance(name, str) or not _is_a_name(name) or name in known:

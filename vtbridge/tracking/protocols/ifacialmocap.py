@@ -40,6 +40,7 @@ MAX_BYTES = 8192
 
 LARGEST_ANGLE_DEG = 360.0
 PERCENT = 100.0
+_ARKIT = ShapeKind.ARKIT  # asking an enum for a member costs as much as parsing the number
 _TRACKING_STATUS = "trackingStatus"
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LONGEST_NUMBER = 32
@@ -68,7 +69,7 @@ class TextProtocol(TrackerProtocol):
     def __init__(self, greeting: Greeting | None) -> None:
         super().__init__()
         self._greeting = greeting
-        self._last_greeting_ns: int | None = None
+        self._unanswered_ns: int | None = None  # survives reset: a silent phone is not pestered
         self.reset("")
 
     def reset(self, source: str) -> None:
@@ -102,6 +103,7 @@ class TextProtocol(TrackerProtocol):
             self._lost = parts.tracked is False
         self._last_datagram = datagram
         self._last_arrival_ns = t_ns
+        self._unanswered_ns = None
         return [
             FaceFrame(
                 t_ns=t_ns,
@@ -118,10 +120,10 @@ class TextProtocol(TrackerProtocol):
         """Return the greeting when the phone has been silent and not just been greeted."""
         if self._greeting is None:
             return None
-        for last_ns in (self._last_arrival_ns, self._last_greeting_ns):
+        for last_ns in (self._last_arrival_ns, self._unanswered_ns):
             if last_ns is not None and t_ns - last_ns < GREETING_INTERVAL_NS:
                 return None
-        self._last_greeting_ns = t_ns
+        self._unanswered_ns = t_ns
         return self._greeting
 
 
@@ -136,7 +138,6 @@ class IFacialMocapProtocol(TextProtocol):
     """
 
     name = "ifacialmocap"
-    default_port = DEFAULT_PORT
 
     def __init__(
         self,
@@ -192,10 +193,11 @@ def parse_text(datagram: bytes) -> FaceParts:
 
 def _take_shape(parts: FaceParts, part: str) -> bool:
     """Take ``name&percent`` or ``name-percent``; return whether it was one."""
-    separator = "&" if "&" in part else "-"
-    name, found, percent = part.partition(separator)  # the number may have a sign of its own
-    if separator == "&":
+    name, found, percent = part.partition("&")
+    if found:
         name, percent = name.strip(" "), percent.strip(" ")  # MeowFace puts spaces around it
+    else:
+        name, found, percent = part.partition("-")  # the number may have a sign of its own
     number = _number(percent)
     if name == _TRACKING_STATUS and number is not None:
         parts.tracked = number != 0
@@ -205,7 +207,7 @@ def _take_shape(parts: FaceParts, part: str) -> bool:
         parts.dropped += 1
         return False
     shape = shape_from_spelling(name)
-    if shape is None or shape.kind is not ShapeKind.ARKIT:
+    if shape is None or shape.kind is not _ARKIT:
         return False  # a name that is no blendshape
     parts.blendshapes[shape.name] = weight
     return True
@@ -246,7 +248,9 @@ _ANGLES: dict[str, Callable[[FaceParts, float, float, float], None]] = {
 
 def _number(text: str) -> float | None:
     """Return the finite number written in ``text``, else None."""
-    if len(text) > _LONGEST_NUMBER or _NUMBER.fullmatch(text) is None:
+    if len(text) > _LONGEST_NUMBER:
+        return None
+    if not text.isdecimal() and _NUMBER.fullmatch(text) is None:  # most are whole percents
         return None
     number = float(text)
     return number if math.isfinite(number) else None

@@ -5,7 +5,8 @@ frame; f32 subframe; i32 frames a second; i32 denominator; then u8 61 and as man
 datagram that ends before the count says that no face is seen.
 
 Frame numbers step by 1, or by 2 where the app counts 60 and films 30 a second: the step
-in use tells how many are missing.
+in use tells how many are missing. They count from the phone's time of day, or of a clip:
+one set back, or played again, begins a new count.
 
 Source: the layout as in github.com/JimWest/PyLiveLinkFace; names in ``tracking.livelink``.
 """
@@ -13,8 +14,10 @@ Source: the layout as in github.com/JimWest/PyLiveLinkFace; names in ``tracking.
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from types import MappingProxyType
 
+from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
 from vtbridge.errors import PacketError
 from vtbridge.tracking.livelink import (
@@ -29,7 +32,6 @@ from vtbridge.tracking.protocols.protocol import (
     weight_from_number,
 )
 
-DEFAULT_PORT = 11111
 VERSION = 6
 MAX_TEXT_BYTES = 256
 """Longest id or subject; real ones have 32 to 36 and what a user types."""
@@ -42,13 +44,14 @@ _LARGEST_ANGLE_RAD = 6.3
 _LARGEST_STEP = 4
 _REGULAR_STEPS = 4
 _LONGEST_GAP = 600
+_RESYNC_NS = NS_PER_S // 4
+"""Time of nothing but late frames, however uneven, after which theirs is a new count."""
 
 
 class LiveLinkProtocol(TrackerProtocol):
     """One phone, or one program that sends as it does."""
 
     name = "livelink"
-    default_port = DEFAULT_PORT
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +84,7 @@ class LiveLinkProtocol(TrackerProtocol):
         """
         frame, values = parse_livelink(datagram)
         if frame is not None:
-            missing = self._numbering.take(frame)
+            missing = self._numbering.take(frame, t_ns)
             if missing is None:
                 return []  # overtaken by a later one, or doubled on its way
             self.lost = (self.lost or 0) + missing
@@ -150,6 +153,15 @@ def parse_livelink(datagram: bytes) -> tuple[int | None, tuple[float, ...] | Non
     return frame, VALUES.unpack_from(datagram, place)[1:]
 
 
+@dataclass(slots=True)
+class _LateFrames:
+    """Late frames with no timely one among them."""
+
+    since_ns: int
+    last: int
+    even: int = 0
+
+
 class _Numbering:
     """Tell missing and late frames, once the numbers have proved to rise evenly."""
 
@@ -157,13 +169,19 @@ class _Numbering:
         self._last: int | None = None
         self._step = _LARGEST_STEP
         self._even = 0
+        self._late: _LateFrames | None = None
 
-    def take(self, frame: int) -> int | None:
+    def take(self, frame: int, t_ns: int) -> int | None:
         """Return how many are missing before ``frame``, None if it is late or doubled."""
-        last, self._last = self._last, frame
-        if last is None:
+        if self._last is None:
+            self._last = frame
             return 0
-        rise = frame - last
+        rise = frame - self._last
+        if self._even >= _REGULAR_STEPS and -_LONGEST_GAP < rise <= 0:
+            if not self._begins_anew(frame, t_ns):
+                return None
+            self._even = 0
+        self._last, self._late = frame, None
         if 0 < rise < self._step:
             self._step, self._even = rise, 0
         if rise == self._step:
@@ -172,10 +190,17 @@ class _Numbering:
         if self._even < _REGULAR_STEPS:
             self._even = 0
             return 0
-        if -_LONGEST_GAP < rise <= 0:
-            self._last = last
-            return None
         return round(rise / self._step) - 1 if 0 < rise <= _LONGEST_GAP else 0
+
+    def _begins_anew(self, frame: int, t_ns: int) -> bool:
+        """Return whether late frames rise as only a new count does, or nothing else comes."""
+        late = self._late
+        if late is None:
+            self._late = _LateFrames(t_ns, frame)
+            return False
+        late.even = late.even + 1 if frame - late.last == self._step else 0
+        late.last = frame
+        return late.even >= _REGULAR_STEPS or t_ns - late.since_ns >= _RESYNC_NS
 
 
 def _malformed(what: str) -> PacketError:

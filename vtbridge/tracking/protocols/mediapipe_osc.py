@@ -22,7 +22,6 @@ from vtbridge.tracking.protocols.osc_face import (
 )
 from vtbridge.tracking.protocols.protocol import weight_from_number
 
-DEFAULT_PORT = 8888
 NEUTRAL = "/_neutral"
 NOT_SENT = "tongueOut"
 """The one blendshape that MediaPipe does not know."""
@@ -35,7 +34,6 @@ class MediaPipeOscProtocol(OscFaceProtocol):
     """One sender; a face is complete once each name that MediaPipe knows has come."""
 
     name = "mediapipe_osc"
-    default_port = DEFAULT_PORT
 
     @classmethod
     def recognises(cls, datagram: bytes) -> bool:
@@ -47,7 +45,7 @@ class MediaPipeOscProtocol(OscFaceProtocol):
 
     def _handlers_by_address(self) -> Mapping[str, Handler]:
         handlers: dict[str, Handler] = {
-            f"/{name}": partial(self._take_weight, name) for name in ARKIT_NAMES
+            f"/{name}": partial(self._take_part, name) for name in ARKIT_NAMES
         }
         handlers |= {f"/{cheek}": partial(self._take_cheek, cheek) for cheek in _CHEEKS}
         return handlers | {NEUTRAL: self._take_nothing}
@@ -55,19 +53,18 @@ class MediaPipeOscProtocol(OscFaceProtocol):
     def reset(self, source: str) -> None:
         """Forget everything received; what follows comes from ``source``."""
         super().reset(source)
-        self._heard: set[str] = set()
+        self._missing = set(_WHOLE_FACE)
         self._cheeks: dict[str, float] = {}
 
     def _settle(self) -> None:
-        self._heard.clear()
+        self._missing = set(_WHOLE_FACE)
         if self._cheeks:
             self._blendshapes["cheekPuff"] = sum(self._cheeks.values()) / len(self._cheeks)
 
-    def _take_weight(self, name: str, arguments: OscArguments) -> bool:
-        taken = self._keep_weight(name, arguments[0] if arguments else None)
-        self._heard.add(name)
-        self._ended = self._heard >= _WHOLE_FACE
-        return taken
+    def _take_part(self, name: str, arguments: OscArguments) -> bool:
+        self._missing.discard(name)
+        self._ended = not self._missing
+        return self._take_weight(name, arguments)
 
     def _take_cheek(self, cheek: str, arguments: OscArguments) -> bool:
         weight = weight_from_number(arguments[0] if arguments else None)

@@ -34,7 +34,6 @@ from vtbridge.tracking.rotation import (
     unity_from_euler,
 )
 
-DEFAULT_PORT = 11573
 FACE = struct.Struct("<di2f2fB1f4f3f3f68f136f210f14f")
 MAX_FACES = 8
 MAX_ID = 63
@@ -80,7 +79,6 @@ class OpenSeeFaceProtocol(TrackerProtocol):
     """One facetracker; each of its faces is a source of its own, ``openseeface:HOST#ID``."""
 
     name = "openseeface"
-    default_port = DEFAULT_PORT
 
     def __init__(self) -> None:
         super().__init__()

@@ -17,16 +17,18 @@ from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
 from vtbridge.errors import PacketError
 from vtbridge.osc import OscArgument, decode_packet
 from vtbridge.tracking.protocols.protocol import (
+    QUIET_NS,
     TrackerProtocol,
     finite_or_none,
     weight_from_number,
 )
 from vtbridge.tracking.rotation import Quaternion, normalised
 
-QUIET_NS = 5_000_000
-"""A face whose end nothing marks is complete after this much silence."""
 LONGEST_WAIT_NS = 20_000_000
-"""...or this long after its first value, where a sender never pauses."""
+"""A face whose end nothing marks is complete this long after its first value, where a sender
+never pauses for ``QUIET_NS``."""
+MOST_ADDRESSES = 512
+"""Addresses of one sender whose handler is remembered; the rest are looked up each time."""
 LOOKED_AT = 8
 """Addresses of a datagram that a recogniser looks at."""
 
@@ -77,6 +79,7 @@ class OscFaceProtocol(TrackerProtocol):
     def reset(self, source: str) -> None:
         """Forget everything received; what follows comes from ``source``."""
         self._source = source
+        self._takers: dict[str, Handler | None] = {}
         self._tracked = True
         self._blendshapes: dict[str, float] = {}
         self._presets: dict[str, float] = {}
@@ -105,19 +108,25 @@ class OscFaceProtocol(TrackerProtocol):
             )
         frames = self.flush(t_ns)
         self._ended = False
-        handlers = self._handlers
-        for message in messages:
-            take = handlers.get(message.address) or self._find_handler(message.address)
-            if take is not None and take(message.arguments):
-                self._last_value_ns = t_ns
-                if self._open_since_ns is None:
-                    self._open_since_ns = t_ns
+        value_came = False
+        takers = self._takers
+        for address, arguments in messages:
+            try:
+                take = takers[address]
+            except KeyError:
+                take = self._taker(address)
+            if take is not None and take(arguments):
+                value_came = True
+        if value_came:
+            self._last_value_ns = t_ns
+            if self._open_since_ns is None:
+                self._open_since_ns = t_ns
         since_ns = self._open_since_ns
         complete = self._ended or (
             since_ns is not None
             and (
                 t_ns - since_ns >= LONGEST_WAIT_NS
-                or (self._bundle_is_face and datagram.startswith(_BUNDLE_START))
+                or (datagram.startswith(_BUNDLE_START) and self._bundle_is_face)
             )
         )
         if complete:
@@ -134,6 +143,13 @@ class OscFaceProtocol(TrackerProtocol):
     def waiting(self) -> bool:
         """True while values wait for the end of their face."""
         return self._open_since_ns is not None
+
+    def _taker(self, address: str) -> Handler | None:
+        """Return who takes the messages of ``address``, and remember it."""
+        take = self._handlers.get(address) or self._find_handler(address)
+        if len(self._takers) < MOST_ADDRESSES:
+            self._takers[address] = take
+        return take
 
     def _complete_face(self, t_ns: int) -> FaceFrame:
         self._open_since_ns = None
@@ -157,6 +173,10 @@ class OscFaceProtocol(TrackerProtocol):
     def _take_nothing(self, arguments: OscArguments) -> bool:
         """Take a message of the protocol that says nothing about the face."""
         return False
+
+    def _take_weight(self, name: str, arguments: OscArguments) -> bool:
+        """Take a message that says nothing but the weight of the blendshape ``name``."""
+        return self._keep_weight(name, arguments[0] if arguments else None)
 
     def _keep_weight(self, name: str, value: OscArgument) -> bool:
         """Keep a blendshape's weight if it is one; return whether it was."""

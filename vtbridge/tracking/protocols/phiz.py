@@ -28,7 +28,6 @@ from vtbridge.tracking.protocols.osc_face import (
     quaternion_from,
 )
 
-DEFAULT_PORT = 41235
 BLENDSHAPES, HEAD, LEFT_EYE, RIGHT_EYE = (
     f"/phiz/{part}"
     for part in ("blendshapes", "headRotation", "leftEyeRotation", "rightEyeRotation")
@@ -47,7 +46,6 @@ class PhizProtocol(OscFaceProtocol):
     """One Phiz app; a face is complete when its four messages have come."""
 
     name = "phiz"
-    default_port = DEFAULT_PORT
 
     @classmethod
     def recognises(cls, datagram: bytes) -> bool:

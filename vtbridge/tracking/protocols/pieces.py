@@ -9,7 +9,7 @@ from vtbridge.errors import PacketError
 
 MAX_OPEN = 8
 """Messages whose pieces are waited for at the same time; the oldest gives way."""
-MAX_BYTES = 524_288
+MAX_BYTES = 262_144
 """Bytes of all pieces kept."""
 
 
@@ -20,10 +20,7 @@ class _Open:
     total: int
     count: int
     pieces: dict[int, bytes] = field(default_factory=dict)
-
-    @property
-    def size(self) -> int:
-        return sum(map(len, self.pieces.values()))
+    size: int = 0
 
 
 class PieceJoiner:
@@ -31,10 +28,12 @@ class PieceJoiner:
 
     def __init__(self) -> None:
         self._open: dict[Hashable, _Open] = {}
+        self._size = 0
 
     def clear(self) -> None:
         """Forget every piece."""
         self._open.clear()
+        self._size = 0
 
     def join(
         self,
@@ -69,14 +68,16 @@ class PieceJoiner:
             return None  # doubled on its way
         fits = message.total == total and message.count == count
         if not fits or number in message.pieces or message.size + len(piece) > total:
-            del self._open[key]
+            self._forget(key)
             raise PacketError(
                 f"piece {number} of {count} does not fit the pieces before it",
                 reason="pieces disagree",
             )
         message.pieces[number] = piece
+        message.size += len(piece)
+        self._size += len(piece)
         if len(message.pieces) == count:
-            del self._open[key]
+            self._forget(key)
             if message.size != total:
                 raise PacketError(
                     f"{count} pieces make {message.size} bytes, not {total}",
@@ -86,13 +87,16 @@ class PieceJoiner:
         self._make_room(key)
         return None
 
+    def _forget(self, key: Hashable) -> None:
+        self._size -= self._open.pop(key).size
+
     def _forget_old(self, t_ns: int) -> None:
         for key in [k for k, m in self._open.items() if t_ns - m.since_ns >= m.wait_ns]:
-            del self._open[key]
+            self._forget(key)
 
     def _make_room(self, newest: Hashable) -> None:
-        while len(self._open) > MAX_OPEN or sum(m.size for m in self._open.values()) > MAX_BYTES:
+        while len(self._open) > MAX_OPEN or self._size > MAX_BYTES:
             oldest = next(iter(self._open))
             if oldest == newest and len(self._open) > 1:
                 oldest = next(key for key in self._open if key != newest)
-            del self._open[oldest]
+            self._forget(oldest)

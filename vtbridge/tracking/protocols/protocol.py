@@ -12,6 +12,8 @@ from typing import ClassVar
 
 from vtbridge.datatypes import FaceFrame
 
+QUIET_NS = 5_000_000
+"""A pause after which a receiver asks ``flush`` for the face that waits for more."""
 PLAUSIBLE_WEIGHT = 10.0
 """A blendshape beyond this is damage, not an exaggerating sender; it is dropped."""
 
@@ -33,7 +35,6 @@ class TrackerProtocol(ABC):
 
     Attributes:
         name: short name, first part of ``FaceFrame.source``.
-        default_port: UDP port to listen on.
         values_dropped: values refused so far though their datagram was accepted
             (not finite, absurdly large, of a wrong type); the last good one is kept.
         lost: datagrams that the sender's own numbering says are missing so far; None
@@ -43,7 +44,6 @@ class TrackerProtocol(ABC):
     """
 
     name: ClassVar[str]
-    default_port: ClassVar[int]
 
     def __init__(self) -> None:
         self.values_dropped = 0
@@ -73,7 +73,7 @@ class TrackerProtocol(ABC):
 
     @property
     def waiting(self) -> bool:
-        """True while ``flush`` has something to return after about 5 ms of quiet."""
+        """True while ``flush`` has something to return after ``QUIET_NS``."""
         return False
 
     def flush(self, t_ns: int) -> list[FaceFrame]:
@@ -91,6 +91,8 @@ class TrackerProtocol(ABC):
 
 def weight_from_number(value: object) -> float | None:
     """Return a blendshape weight clamped to 0..1, or None if ``value`` cannot be one."""
+    if type(value) is float and 0.0 <= value <= 1.0:
+        return value  # nearly every one
     if isinstance(value, (int, float)) and -PLAUSIBLE_WEIGHT <= value <= PLAUSIBLE_WEIGHT:
         return 0.0 if value < 0 else 1.0 if value > 1 else float(value)
     return None  # also NaN, which fails every comparison
@@ -98,6 +100,8 @@ def weight_from_number(value: object) -> float | None:
 
 def finite_or_none(value: object, limit: float) -> float | None:
     """Return ``value`` as a float if it is a number within ``±limit``, else None."""
+    if type(value) is float:  # nearly every one
+        return value if abs(value) <= limit else None  # NaN fails every comparison
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if abs(value) <= limit else None  # NaN fails every comparison

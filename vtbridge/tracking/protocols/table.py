@@ -71,6 +71,8 @@ class ProtocolRow:
         setup: what to type where, with ``{address}`` and ``{port}`` of this computer.
         evidence: what the receiver was tried with.
         peer: returns the one device that it talks to, None if it waits for anyone.
+        on_phone: True if what sends runs on a phone, which never reaches loopback.
+        advice: returns what to change in the settings first, empty if nothing.
     """
 
     name: str
@@ -82,6 +84,8 @@ class ProtocolRow:
     setup: str
     evidence: Evidence
     peer: Callable[[TrackingSettings], IPv4Address | None] = lambda settings: None
+    on_phone: bool = False
+    advice: Callable[[TrackingSettings], str] = lambda settings: ""
 
 
 def _ifacialmocap(settings: TrackingSettings) -> TrackerProtocol:
@@ -96,6 +100,12 @@ def _fmv3(settings: TrackingSettings) -> TrackerProtocol:
     table = settings.fmv3
     port = table.tcp_port if table.transport == "tcp" else None
     return Fmv3Protocol(_host(table), phone_port=port, transport=table.transport)
+
+
+def _announce_first(settings: TrackingSettings) -> str:
+    if settings.vrcft.oscquery:
+        return ""
+    return "set [tracking.vrcft] oscquery = true, or it sends little or nothing"
 
 
 def _host(table: PhoneSettings) -> str | None:
@@ -120,9 +130,10 @@ PROTOCOLS: tuple[ProtocolRow, ...] = (
         settings=lambda settings: settings.vrcft,
         create=lambda settings: VrcftProtocol(ask_for_all=settings.vrcft.oscquery),
         encoder=lambda: encode_vrcft,
-        setup="set [tracking.vrcft] oscquery = true, or it sends little or nothing; in "
-        "VRCFaceTracking's settings, OSC, address {address}, port {port}, on this computer",
+        setup="on this computer: in VRCFaceTracking's settings, OSC, address 127.0.0.1, "
+        "port {port}",
         evidence=Evidence.SPECIFICATION,
+        advice=_announce_first,
     ),
     ProtocolRow(
         name=VisageProtocol.name,
@@ -133,6 +144,7 @@ PROTOCOLS: tuple[ProtocolRow, ...] = (
         encoder=lambda: encode_visage,
         setup="type {address}:{port} into the app's one field",
         evidence=Evidence.SPECIFICATION,
+        on_phone=True,
     ),
     ProtocolRow(
         name=PhizProtocol.name,
@@ -155,6 +167,7 @@ PROTOCOLS: tuple[ProtocolRow, ...] = (
         setup="choose the command ARKit with tracking type FACE; in the app's settings UDP, OSC, "
         "IP address {address}, port {port}",
         evidence=Evidence.SPECIFICATION,
+        on_phone=True,
     ),
     ProtocolRow(
         name=FaceCapProtocol.name,
@@ -165,6 +178,7 @@ PROTOCOLS: tuple[ProtocolRow, ...] = (
         encoder=lambda: encode_face_cap,
         setup="in the app's live mode (OSC), address {address}, port {port}",
         evidence=Evidence.SPECIFICATION,
+        on_phone=True,
     ),
     ProtocolRow(
         name=MediaPipeOscProtocol.name,
@@ -187,6 +201,7 @@ PROTOCOLS: tuple[ProtocolRow, ...] = (
         "the app's sending protocol and start it there, address {address}, port {port}",
         evidence=Evidence.SPECIFICATION,
         peer=lambda settings: settings.fmv3.phone,
+        on_phone=True,
     ),
     ProtocolRow(
         name=Facemotion3dProtocol.name,
@@ -199,6 +214,7 @@ PROTOCOLS: tuple[ProtocolRow, ...] = (
         "comes, set port = 49993 there",
         evidence=Evidence.SPECIFICATION,
         peer=lambda settings: settings.facemotion3d.phone,
+        on_phone=True,
     ),
     ProtocolRow(
         name=IFacialMocapProtocol.name,
@@ -210,6 +226,7 @@ PROTOCOLS: tuple[ProtocolRow, ...] = (
         setup="put the address that the app shows into [tracking.ifacialmocap] phone",
         evidence=Evidence.CAPTURE,
         peer=lambda settings: settings.ifacialmocap.phone,
+        on_phone=True,
     ),
     ProtocolRow(
         name=VtsPhoneProtocol.name,
@@ -224,6 +241,7 @@ PROTOCOLS: tuple[ProtocolRow, ...] = (
         "it shows into [tracking.vts_phone] phone",
         evidence=Evidence.SPECIFICATION,
         peer=lambda settings: settings.vts_phone.phone,
+        on_phone=True,
     ),
     ProtocolRow(
         name=LiveLinkProtocol.name,
@@ -234,6 +252,7 @@ PROTOCOLS: tuple[ProtocolRow, ...] = (
         encoder=LiveLinkEncoder,
         setup="in the app's settings, Live Link, add the target {address}, port {port}",
         evidence=Evidence.CAPTURE,
+        on_phone=True,
     ),
     ProtocolRow(
         name=OpenSeeFaceProtocol.name,
@@ -242,7 +261,7 @@ PROTOCOLS: tuple[ProtocolRow, ...] = (
         settings=lambda settings: settings.openseeface,
         create=lambda settings: OpenSeeFaceProtocol(),
         encoder=lambda: encode_openseeface,
-        setup="run facetracker --ip {address} --port {port}",
+        setup="on this computer: run facetracker --ip 127.0.0.1 --port {port}",
         evidence=Evidence.CAPTURE,
     ),
 )

@@ -20,7 +20,6 @@ from vtbridge.tracking.arkit import ARKIT_NAMES
 from vtbridge.tracking.protocols.osc_face import Handler, OscArguments, OscFaceProtocol
 from vtbridge.tracking.protocols.protocol import finite_or_none
 
-DEFAULT_PORT = 8888
 ADDRESS = "/visage"
 FLOATS = 63
 HEAD_ANGLES_AT = 55
@@ -46,7 +45,6 @@ class VisageProtocol(OscFaceProtocol):
     """One phone with Visage; every message is a face."""
 
     name = "visage"
-    default_port = DEFAULT_PORT
 
     @classmethod
     def recognises(cls, datagram: bytes) -> bool:

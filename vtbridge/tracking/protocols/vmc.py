@@ -20,7 +20,6 @@ from collections.abc import Mapping
 from vtbridge.datatypes import Gaze
 from vtbridge.tracking.arkit import EMOTION_PRESETS, ShapeKind, shape_from_spelling
 from vtbridge.tracking.protocols.osc_face import LONGEST_WAIT_NS as LONGEST_WAIT_NS
-from vtbridge.tracking.protocols.osc_face import QUIET_NS as QUIET_NS
 from vtbridge.tracking.protocols.osc_face import (
     Handler,
     OscArguments,
@@ -37,7 +36,6 @@ from vtbridge.tracking.rotation import (
     multiply,
 )
 
-DEFAULT_PORT = 39539
 ARKIT_QUORUM = 26
 """With this many of the 52 names seen, the sender speaks ARKit and its vowels are ignored."""
 
@@ -49,6 +47,7 @@ _BONES = frozenset({*HEAD_CHAIN, *_EYE_BONES})
 _STILL_EYE_RAD = 1e-3
 _BONE_ARGUMENTS = 8
 _NAMESPACE = "/VMC/Ext/"
+_ARKIT = ShapeKind.ARKIT  # asking an enum for a member takes as long as the rest of a handler
 _NAMESPACE_BYTES = _NAMESPACE.encode()
 
 
@@ -56,7 +55,6 @@ class VmcProtocol(OscFaceProtocol):
     """One VMC sender; memory is bounded by the names it knows, not by what arrives."""
 
     name = "vmc"
-    default_port = DEFAULT_PORT
 
     @classmethod
     def recognises(cls, datagram: bytes) -> bool:
@@ -105,17 +103,15 @@ class VmcProtocol(OscFaceProtocol):
         return True
 
     def _take_blend(self, arguments: OscArguments) -> bool:
-        match arguments:
-            case (str(spelling), number, *_):
-                weight = weight_from_number(number)
-            case _:
-                weight = None
+        if len(arguments) < 2 or not isinstance(arguments[0], str):
+            return self._drop()
+        weight = weight_from_number(arguments[1])
         if weight is None:
             return self._drop()
-        shape = shape_from_spelling(spelling)
+        shape = shape_from_spelling(arguments[0])
         if shape is None:
             return False
-        known = self._blendshapes if shape.kind is ShapeKind.ARKIT else self._presets
+        known = self._blendshapes if shape.kind is _ARKIT else self._presets
         known[shape.name] = weight
         return True
 

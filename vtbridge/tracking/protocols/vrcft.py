@@ -24,7 +24,6 @@ from collections.abc import Mapping
 from functools import partial
 
 from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
-from vtbridge.osc import OscArgument
 from vtbridge.tracking.protocols.osc_face import (
     Handler,
     OscArguments,
@@ -41,7 +40,6 @@ from vtbridge.tracking.protocols.vrcft_shapes import (
     mixes_for,
 )
 
-DEFAULT_PORT = 9000
 NAMESPACE = "/avatar/parameters/"
 VERSION = "v2/"
 QUARTER_TURN_RAD = math.pi / 2
@@ -86,7 +84,6 @@ _KNOWN = frozenset(
 )
 _MARK = f"/{VERSION}"
 _LARGEST_VALUE = 10.0
-_MOST_ADDRESSES = 512
 
 
 class VrcftProtocol(OscFaceProtocol):
@@ -97,7 +94,6 @@ class VrcftProtocol(OscFaceProtocol):
     """
 
     name = "vrcft"
-    default_port = DEFAULT_PORT
 
     def __init__(self, *, ask_for_all: bool = False) -> None:
         super().__init__()
@@ -110,20 +106,19 @@ class VrcftProtocol(OscFaceProtocol):
         return any(_is_sent(address.decode("latin-1")) for address in leading_addresses(datagram))
 
     def _handlers_by_address(self) -> Mapping[str, Handler]:
-        self._found: dict[str, Handler] = {}
-        return self._found
+        return {}  # avatars put what they like before the names
 
     def _find_handler(self, address: str) -> Handler | None:
         parameter = _parameter_in(address)
         if parameter is None:
             return None
-        handler = partial(self._take_value, parameter, _MARK in address)
-        if len(self._found) < _MOST_ADDRESSES:
-            self._found[address] = handler
-        return handler
+        is_v2 = _MARK in address
+        if parameter in _FLAGS:
+            return partial(self._take_flag, parameter, is_v2)
+        return partial(self._take_value, parameter, is_v2)
 
     def _is_own(self, address: str) -> bool:
-        return address in self._handlers or _is_sent(address)
+        return _is_sent(address)
 
     def reset(self, source: str) -> None:
         """Forget everything received; what follows comes from ``source``."""
@@ -155,22 +150,39 @@ class VrcftProtocol(OscFaceProtocol):
 
     def _take_value(self, parameter: str, is_v2: bool, arguments: OscArguments) -> bool:
         argument = arguments[0] if arguments else None
-        flag = parameter in _FLAGS
-        if isinstance(argument, bool) and not flag:
+        if argument is True or argument is False:
             return False  # avatars have switches by the same names
-        value = float(argument) if isinstance(argument, bool) else _value_from(argument)
+        value = finite_or_none(argument, _LARGEST_VALUE)
+        if value is None:
+            return self._drop()
+        if is_v2 is not self._speaks_v2:
+            if not is_v2:
+                return False
+            self._turn_to_v2()
+        self._keep(parameter, value)
+        return True
+
+    def _take_flag(self, parameter: str, is_v2: bool, arguments: OscArguments) -> bool:
+        argument = arguments[0] if arguments else None
+        value = finite_or_none(
+            float(argument) if isinstance(argument, bool) else argument, _LARGEST_VALUE
+        )
         if value is None:
             return self._drop()
         if is_v2 and not self._speaks_v2:
-            self._speaks_v2 = True
-            self._values = {n: v for n, v in self._values.items() if n in _FLAGS}
-            self._mixes = None
-        if self._speaks_v2 and not is_v2 and not flag:
-            return False
+            self._turn_to_v2()
+        self._keep(parameter, value)
+        return True
+
+    def _turn_to_v2(self) -> None:
+        self._speaks_v2 = True
+        self._values = {n: v for n, v in self._values.items() if n in _FLAGS}
+        self._mixes = None
+
+    def _keep(self, parameter: str, value: float) -> None:
         if parameter not in self._values:
             self._mixes = None
         self._values[parameter] = value
-        return True
 
     def _settle(self) -> None:
         values = self._values
@@ -203,10 +215,6 @@ class VrcftProtocol(OscFaceProtocol):
                 return None
             return Gaze(pitch_rad=math.atan(up), yaw_rad=math.atan(right))
         return None
-
-
-def _value_from(argument: OscArgument) -> float | None:
-    return finite_or_none(argument, _LARGEST_VALUE)
 
 
 def _is_sent(address: str) -> bool:

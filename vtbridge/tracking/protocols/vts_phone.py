@@ -40,6 +40,7 @@ MAX_BYTES = 16_384
 """A frame of all 52 shapes has about 3000."""
 MAX_SHAPES = 512
 
+_ARKIT = ShapeKind.ARKIT  # asking an enum for a member is not for the hot path
 _LARGEST_ANGLE_DEG = 360.0
 
 
@@ -53,7 +54,6 @@ class VtsPhoneProtocol(TrackerProtocol):
     """
 
     name = "vts_phone"
-    default_port = DEFAULT_PORT
 
     def __init__(
         self, phone: str | None = None, *, port: int = DEFAULT_PORT, phone_port: int = PHONE_PORT
@@ -117,16 +117,13 @@ class VtsPhoneProtocol(TrackerProtocol):
         return self._greeting
 
     def _take_shape(self, shape: object) -> None:
-        match shape:
-            case {"k": str(spelling), "v": number}:
-                weight = None if isinstance(number, bool) else weight_from_number(number)
-            case _:
-                spelling, weight = "", None
-        if weight is None:
+        spelling, number = (shape.get("k"), shape.get("v")) if isinstance(shape, dict) else (0, 0)
+        weight = None if isinstance(number, bool) else weight_from_number(number)
+        if weight is None or not isinstance(spelling, str):
             self.values_dropped += 1
             return
         known = shape_from_spelling(spelling)
-        if known is not None and known.kind is ShapeKind.ARKIT:
+        if known is not None and known.kind is _ARKIT:
             self._blendshapes[known.name] = weight
 
     def _take_rotation(self, rotation: object) -> None:

@@ -24,7 +24,6 @@ from vtbridge.tracking.protocols.osc_face import (
     quaternion_from,
 )
 
-DEFAULT_PORT = 8888
 _PREFIX = "face"
 _MARKS = (b"/facerotation\0", b"/faceposition\0")
 _UNUSED = frozenset({"position", "lookatposition", "lefteyeposition", "righteyeposition"})
@@ -34,7 +33,6 @@ class ZigSimProtocol(OscFaceProtocol):
     """One phone with ZIG SIM Pro."""
 
     name = "zig_sim"
-    default_port = DEFAULT_PORT
 
     @classmethod
     def recognises(cls, datagram: bytes) -> bool:
@@ -64,6 +62,3 @@ class ZigSimProtocol(OscFaceProtocol):
             return self._drop()
         self._head = head_pose_from_face_axes(rotation)
         return True
-
-    def _take_weight(self, name: str, arguments: OscArguments) -> bool:
-        return self._keep_weight(name, arguments[0] if arguments else None)

@@ -20,7 +20,7 @@ TOKENS_PER_S = 10_000
 BYTES_PER_TOKEN = 64
 """A datagram costs one token per this many bytes, at least one: as much as a single message."""
 SAME_HOST_SILENCE_NS = NS_PER_S // 4
-"""Silence after which another port of the owner's host goes on where the owner stopped."""
+"""Silence after which another port of the owner's host may take its place."""
 _PORTS_REMEMBERED = 64
 
 
@@ -52,6 +52,7 @@ class Verdict(Enum):
     SUCCESSOR = "successor"
     """The owner's host goes on from another port; what was received so far still holds."""
     CANDIDATE = "candidate"
+    """A new sender; nothing that was received before holds for it."""
     NOT_ALLOWED = "not_allowed"
     OTHER_SENDER = "other_sender"
     THROTTLED = "throttled"
@@ -61,7 +62,8 @@ class Admission:
     """Choose one sender and hold it to its share.
 
     A host that sends each message from a new port, as liblo's ``oscsend`` does, is one
-    sender: a port never heard before succeeds one that spoke only once, at once.
+    sender: a port never heard before succeeds one that spoke only once, at once. If it
+    speaks again after all, it is a program of its own and begins anew.
 
     Attributes:
         owner: the pinned sender, None if there is none.
@@ -81,6 +83,7 @@ class Admission:
         self._loopback_only = loopback_only
         self._last_heard_ns = 0
         self._spoke_once = False
+        self._succeeded = False
         self._ports: deque[int] = deque(maxlen=_PORTS_REMEMBERED)
         self._owner_bucket = TokenBucket(TOKENS_PER_S)
         self._stranger_bucket = TokenBucket(TOKENS_PER_S)
@@ -89,7 +92,9 @@ class Admission:
         """Return what to do with ``size`` bytes from ``sender``."""
         cost = max(1, size // BYTES_PER_TOKEN)
         if sender == self.owner:
-            return Verdict.OWNER if self._owner_bucket.take(cost, t_ns) else Verdict.THROTTLED
+            if not self._owner_bucket.take(cost, t_ns):
+                return Verdict.THROTTLED
+            return Verdict.CANDIDATE if self._succeeded else Verdict.OWNER
         verdict = self._judge_stranger(sender, t_ns)
         if verdict is Verdict.SUCCESSOR:
             return verdict if self._owner_bucket.take(cost, t_ns) else Verdict.THROTTLED
@@ -100,8 +105,9 @@ class Admission:
     def accept(self, sender: Address, t_ns: int) -> None:
         """Note that ``sender`` sent something valid; a successor or candidate becomes the owner."""
         if sender == self.owner:
-            self._spoke_once = False
+            self._spoke_once = self._succeeded = False
         else:
+            self._succeeded = self._succeeds(sender, t_ns)
             if self.owner is None or sender[0] != self.owner[0]:
                 self._owner_bucket = TokenBucket(TOKENS_PER_S)
                 self._ports.clear()
@@ -115,15 +121,24 @@ class Admission:
         self.owner = None
 
     def _judge_stranger(self, sender: Address, t_ns: int) -> Verdict:
-        silence_ns = t_ns - self._last_heard_ns
-        if self.owner is not None and silence_ns < self._release_ns:
-            if sender[0] != self.owner[0]:
+        if self._succeeds(sender, t_ns):
+            return Verdict.SUCCESSOR
+        if self.owner is not None:
+            is_same_host = sender[0] == self.owner[0]
+            release_ns = SAME_HOST_SILENCE_NS if is_same_host else self._release_ns
+            if t_ns - self._last_heard_ns < release_ns:
                 return Verdict.OTHER_SENDER
-            never_heard = sender[1] not in self._ports
-            if silence_ns >= SAME_HOST_SILENCE_NS or (self._spoke_once and never_heard):
-                return Verdict.SUCCESSOR
-            return Verdict.OTHER_SENDER
         return Verdict.CANDIDATE if self._is_allowed(sender[0]) else Verdict.NOT_ALLOWED
+
+    def _succeeds(self, sender: Address, t_ns: int) -> bool:
+        """Return whether ``sender`` is the owner, which takes a new port for each message."""
+        return (
+            self.owner is not None
+            and sender[0] == self.owner[0]
+            and sender[1] not in self._ports
+            and self._spoke_once
+            and t_ns - self._last_heard_ns < self._release_ns
+        )
 
     def _is_allowed(self, host: str) -> bool:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from vtbridge.clock import NS_PER_S, Clock
 from vtbridge.datatypes import FaceFrame
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 SILENT_NS = NS_PER_S
 """Time without a valid packet after which a source is called silent."""
 
+UNANSWERED_NS = 5 * NS_PER_S
+"""Time without an answer after which it is told; a phone that is there needs one second."""
+
 _TURNED_AWAY = {
     Verdict.NOT_ALLOWED: "%s: %s:%d is not one that may send (tracking.allow, or the named "
     "phone); ignored",
@@ -27,6 +31,21 @@ _TURNED_AWAY = {
     "one falls silent",
     Verdict.THROTTLED: "%s: %s:%d sends more than any tracker; what is too much is dropped",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Unanswered:
+    """Requests that a device has not answered; as text the trouble and its remedy."""
+
+    host: str
+    since_ns: int
+    times: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.host} was asked {self.times} times and is silent: is the app open, is it in "
+            "the same network, and is its address in the settings right?"
+        )
 
 
 class Channel:
@@ -44,6 +63,9 @@ class Channel:
         telemetry: gets ``tracking.*`` counters and durations.
         clock: for how long parsing takes.
         title: what people call what sends here.
+        guest_port: the port, where it is not the protocol's own; then part of the source's
+            name, so that one host's senders at two ports are two sources.
+        peer: the one host it waits for, None if it waits for anyone.
         tap: sees each datagram of the chosen sender.
     """
 
@@ -56,6 +78,8 @@ class Channel:
         clock: Clock,
         *,
         title: str = "",
+        guest_port: int | None = None,
+        peer: str | None = None,
         tap: Tap | None = None,
     ) -> None:
         self._protocol = protocol
@@ -64,6 +88,8 @@ class Channel:
         self._telemetry = telemetry
         self._clock = clock
         self._title = title or protocol.name
+        self._place = "" if guest_port is None else f"@{guest_port}"
+        self._peer = peer
         self._tap = tap
         self._counts: Counter[str] = Counter()
         self._rejects: dict[str, int] = {}
@@ -74,6 +100,7 @@ class Channel:
         self._rate = RateMeter()
         self._last_packet_ns: int | None = None
         self._face: FaceFrame | None = None
+        self._unanswered: _Unanswered | None = None
         self.refused = False
 
     @property
@@ -88,12 +115,16 @@ class Channel:
 
     @property
     def waiting(self) -> bool:
-        """True while ``flush`` has something to give after a little quiet."""
+        """True while ``flush`` has something to give after ``QUIET_NS``."""
         return self._protocol.waiting
 
     def recognises(self, datagram: bytes) -> bool:
         """Return whether ``datagram`` looks like this protocol."""
         return self._protocol.recognises(datagram)
+
+    def awaits(self, sender: Address) -> bool:
+        """Return whether ``sender`` is the one that the settings name for this protocol."""
+        return sender[0] == self._peer
 
     def take(self, datagram: bytes, sender: Address, t_ns: int) -> list[bytes]:
         """Take one datagram that arrived at ``t_ns``; return what its sender must be answered."""
@@ -101,10 +132,11 @@ class Channel:
         self.refused = False
         verdict = self._admission.judge(sender, len(datagram), t_ns)
         if verdict is Verdict.CANDIDATE:
-            self._protocol.reset(f"{self.name}:{sender[0]}")
+            self._protocol.reset(self._source_of(sender))
         elif verdict is not Verdict.OWNER and verdict is not Verdict.SUCCESSOR:
             self._turn_away(verdict, sender)
             return []
+        self._unanswered = None
         if self._tap is not None and verdict is not Verdict.CANDIDATE:
             self._tap.datagram(self._source, datagram, t_ns)
         dropped_before = self._protocol.values_dropped
@@ -117,7 +149,7 @@ class Channel:
                 self._admission.release()  # the protocol has forgotten the owner already
             return []
         if verdict is Verdict.CANDIDATE:
-            self._source = f"{self.name}:{sender[0]}"
+            self._source = self._source_of(sender)
             log.info("%s: listening to %s:%d", self.name, *sender)
             if self._tap is not None:  # only now: what strangers send is not recorded
                 self._tap.datagram(self._source, datagram, t_ns, fresh=True)
@@ -137,7 +169,14 @@ class Channel:
 
     def greeting(self, t_ns: int) -> Greeting | None:
         """Return what must be sent now to keep the tracker talking."""
-        return self._protocol.greeting(t_ns)
+        greeting = self._protocol.greeting(t_ns)
+        before = self._unanswered
+        if greeting is not None:
+            since_ns, times = (t_ns, 0) if before is None else (before.since_ns, before.times)
+            self._unanswered = _Unanswered(greeting.host, since_ns, times + 1)
+        if before is not None and t_ns - before.since_ns >= UNANSWERED_NS:
+            self.warn_once("unanswered", "%s: %s", self.name, before)
+        return greeting
 
     def refuse(self, error: PacketError, host: str) -> None:
         """Count what could not be read, and tell it the first time."""
@@ -179,22 +218,29 @@ class Channel:
             now_ns: monotonic time, to tell silence.
             trouble: why it cannot listen now, None if it can.
         """
-        state = self._state(now_ns)
-        speaks = state in {SourceState.LIVE, SourceState.NO_FACE}
+        state = SourceState.BLOCKED if trouble is not None else self._state(now_ns)
+        unanswered = None if state.speaks else self._unanswered
+        if trouble is None and unanswered is not None:
+            is_long = now_ns - unanswered.since_ns >= UNANSWERED_NS
+            trouble = str(unanswered) if is_long else None
         return SourceStatus(
             source=self._source,
             title=self._title,
             place=place,
-            state=SourceState.BLOCKED if trouble is not None else state,
-            fps=self._rate.fps if speaks else 0.0,
-            jitter_ms=self._rate.jitter_ms if speaks else 0.0,
+            state=state,
+            fps=self._rate.fps if state.speaks else 0.0,
+            jitter_ms=self._rate.jitter_ms if state.speaks else 0.0,
             packets=self._packets,
             lost=self._protocol.lost,
             rejects=self._rejects.copy(),
             last_ns=self._last_packet_ns,
             trouble=trouble,
             face=self._face,
+            asked=None if unanswered is None else unanswered.host,
         )
+
+    def _source_of(self, sender: Address) -> str:
+        return f"{self.name}:{sender[0]}{self._place}"
 
     def _state(self, now_ns: int) -> SourceState:
         last_ns, face = self._last_packet_ns, self._face

@@ -15,6 +15,7 @@ from vtbridge.tracking.fusion import Fusion
 from vtbridge.tracking.protocols.table import ProtocolRow
 from vtbridge.tracking.receivers.admission import Admission
 from vtbridge.tracking.receivers.channel import Channel
+from vtbridge.tracking.receivers.port_holder import holders_of_ports, ports_taken
 from vtbridge.tracking.receivers.ports import (
     Listener,
     allowed,
@@ -27,6 +28,10 @@ from vtbridge.tracking.receivers.udp import UdpReceiver
 from vtbridge.tracking.settings import TrackingSettings
 from vtbridge.tracking.source_status import SourceStatus
 from vtbridge.tracking.tap import Tap
+
+_TRACKERS_LEAVE_NS = 2 * NS_PER_S
+"""How long `vtbridge trackers` may take to make room for an avatar that starts."""
+_LOOK_AGAIN_NS = NS_PER_S // 10
 
 Sink = Callable[[FaceFrame], object]
 
@@ -112,7 +117,7 @@ def open_inputs(
     """Return the enabled network inputs, their ports taken; starting and stopping is yours.
 
     A port that is taken keeps only its own inputs waiting: it is tried again in the
-    background while the others work.
+    background while the others work. `vtbridge trackers` gets two seconds to leave.
 
     Raises:
         PortInUse: not one of the ports could be had, and no other input is enabled.
@@ -121,7 +126,8 @@ def open_inputs(
     faces = FusedFaces(slot, Fusion(settings.fusion, takeover_ns, telemetry))
     inputs = Inputs(faces, tap)
 
-    def channel(row: ProtocolRow) -> Channel:
+    def channel(row: ProtocolRow, guest_port: int | None = None) -> Channel:
+        peer = row.peer(settings)
         return Channel(
             row.create(settings),
             Admission(
@@ -133,6 +139,8 @@ def open_inputs(
             telemetry,
             clock,
             title=row.title,
+            guest_port=guest_port,
+            peer=None if peer is None else str(peer),
             tap=tap,
         )
 
@@ -143,18 +151,21 @@ def open_inputs(
         stream = open_stream(row, settings, channel(row), telemetry, clock)
         inputs.add(stream, stream.status)
     required = not (streams(settings) or settings.webcam.enabled or settings.microphone.enabled)
-    _bind(receivers, required=required)
+    _bind(receivers, clock, required=required)
     return inputs
 
 
 def _receiver(
     listener: Listener,
-    channel: Callable[[ProtocolRow], Channel],
+    channel: Callable[[ProtocolRow, int | None], Channel],
     telemetry: Telemetry,
     clock: Clock,
 ) -> UdpReceiver:
     return UdpReceiver(
-        [channel(row) for row in listener.rows],
+        [
+            *(channel(row, None) for row in listener.homes),
+            *(channel(row, listener.port) for row in listener.guests),
+        ],
         telemetry,
         clock,
         host=listener.host,
@@ -163,17 +174,45 @@ def _receiver(
     )
 
 
-def _bind(receivers: Sequence[UdpReceiver], *, required: bool) -> None:
+def _bind(receivers: Sequence[UdpReceiver], clock: Clock, *, required: bool) -> None:
     """Take the ports, as far as they can be had.
 
     Raises:
         PortInUse: there are ports, but none could be had though one is required.
     """
-    failures: list[PortInUse | OSError] = []
+    failures = _failures_to_bind(receivers)
+    if failures and _trackers_leave([receiver.port for receiver in receivers], clock):
+        failures = _failures_to_bind(receivers)
+    if not required or not failures or len(failures) < len(receivers):
+        return
+    taken = [port for port, error in failures.items() if isinstance(error, PortInUse)]
+    others = [str(error) for error in failures.values() if not isinstance(error, PortInUse)]
+    told = [ports_taken(taken, holders_of_ports(taken))] if taken else []
+    raise PortInUse("; ".join(told + others)) from next(iter(failures.values()))
+
+
+def _failures_to_bind(receivers: Sequence[UdpReceiver]) -> dict[int, PortInUse | OSError]:
+    """Take what ports can be had now, and return why the others cannot."""
+    failures: dict[int, PortInUse | OSError] = {}
     for receiver in receivers:
         try:
             receiver.bind()
         except (PortInUse, OSError) as error:
-            failures.append(error)
-    if required and failures and len(failures) == len(receivers):
-        raise PortInUse("; ".join(str(failure) for failure in failures)) from failures[0]
+            failures[receiver.port] = error
+    return failures
+
+
+def _trackers_leave(ports: Sequence[int], clock: Clock) -> bool:
+    """Wait for `vtbridge trackers` to let go of ``ports``; return whether it had any and did.
+
+    It does so once it finds the avatar's address, which was written before.
+    """
+    end_ns = clock.now_ns() + _TRACKERS_LEAVE_NS
+    was_there = False
+    while any(holder.command == "trackers" for holder in holders_of_ports(ports).values()):
+        was_there = True
+        now_ns = clock.now_ns()
+        if now_ns >= end_ns:
+            return False
+        clock.sleep_until(now_ns + _LOOK_AGAIN_NS)
+    return was_there

@@ -9,6 +9,8 @@ from vtbridge.tracking.protocols.table import PROTOCOLS, ProtocolRow, Wire
 from vtbridge.tracking.receivers.udp import ANY_ADDRESS, LOOPBACK
 from vtbridge.tracking.settings import TrackingSettings
 
+_THIS_COMPUTER = IPv4Network("127.0.0.0/8")
+
 
 @dataclass(frozen=True, slots=True)
 class Listener:
@@ -68,9 +70,14 @@ def reaches_lan(row: ProtocolRow, settings: TrackingSettings) -> bool:
 
 
 def allowed(row: ProtocolRow, settings: TrackingSettings) -> tuple[IPv4Network, ...]:
-    """Return who may send a row's datagrams; empty = anyone who reaches the port."""
+    """Return who may send a row's datagrams; empty = anyone who reaches the port.
+
+    Programs on this computer always may, but where a phone is named it alone may.
+    """
     peer = row.peer(settings)
-    return settings.allow if peer is None else (IPv4Network(peer),)
+    if peer is not None:
+        return (IPv4Network(peer),)
+    return (_THIS_COMPUTER, *settings.allow) if settings.allow else ()
 
 
 def _enabled(settings: TrackingSettings) -> list[ProtocolRow]:

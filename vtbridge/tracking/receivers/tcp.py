@@ -1,7 +1,8 @@
 """One phone over TCP: connect or be connected to, cut the stream, faces out as over UDP.
 
-A connection that says nothing is half-open: the phone left without a word. It is
-closed and sought anew, with back-off, for as long as the program runs.
+A connection on which no good record comes is half-open: the phone left without a word,
+or something else answers in its place. It is closed and sought anew, with back-off, for
+as long as the program runs.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from vtbridge.tracking.source_status import SourceStatus
 log = logging.getLogger(__name__)
 
 HALF_OPEN_NS = 4 * NS_PER_S
-"""Silence after which a connection counts as dead; a phone sends 30 to 60 records a second."""
+"""Time without a good record after which a connection counts as dead; a phone sends 30 to 60
+a second."""
 _READ_BYTES = 65_536
 _TICK_S = 0.1
+_REPORT_INTERVAL_NS = NS_PER_S // 10
 _DIAL_TIMEOUT_S = 1.5
 _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 10.0
@@ -118,33 +121,48 @@ class TcpReceiver(ThreadService):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._channel.restart()
             framer, heard = self._framer(), False
-            last_ns = self._clock.now_ns()
-            while not self.stopping.is_set():
-                self.greet(connection, self._clock.now_ns())
+            now_ns = last_good_ns = next_report_ns = self._clock.now_ns()
+            while not self.stopping.is_set() and not framer.broken:
+                self.greet(connection, now_ns)
+                if now_ns >= next_report_ns:
+                    next_report_ns = now_ns + _REPORT_INTERVAL_NS
+                    self._channel.report()
                 try:
                     data = connection.recv(_READ_BYTES)
                 except ConnectionError:
                     return heard  # the phone hung up without a goodbye
                 except TimeoutError:
-                    self._channel.report()
-                    if self._clock.now_ns() - last_ns < HALF_OPEN_NS:
-                        continue
+                    now_ns = self._clock.now_ns()
+                else:
+                    if not data:
+                        return heard
+                    now_ns = self._clock.now_ns()
+                    if self._hear(connection, framer, data, peer, now_ns):
+                        last_good_ns, heard = now_ns, True
+                if now_ns - last_good_ns >= HALF_OPEN_NS:
                     self._channel.warn_once(
                         "half-open",
-                        "%s: %s:%d says nothing any more; connecting anew",
+                        "%s: %s:%d says nothing that can be used any more; connecting anew",
                         self._channel.name,
                         *peer,
                     )
                     return heard
-                if not data:
-                    return heard
-                last_ns = self._clock.now_ns()
-                for record in self._records(framer, data, peer):
-                    for reply in self._channel.take(record, peer, last_ns):
-                        connection.sendall(reply)
-                    heard = True
-                if framer.broken:
-                    return heard
+        return heard
+
+    def _hear(
+        self,
+        connection: socket.socket,
+        framer: StreamFramer,
+        data: bytes,
+        peer: Address,
+        t_ns: int,
+    ) -> bool:
+        """Take what was read; return whether a record in it was good."""
+        heard = False
+        for record in self._records(framer, data, peer):
+            for reply in self._channel.take(record, peer, t_ns):
+                connection.sendall(reply)
+            heard |= not self._channel.refused
         return heard
 
     def _records(self, framer: StreamFramer, data: bytes, peer: Address) -> list[bytes]:

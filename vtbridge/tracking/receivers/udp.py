@@ -16,7 +16,7 @@ from vtbridge.clock import NS_PER_S, Clock
 from vtbridge.errors import PacketError, PortInUse
 from vtbridge.flow.service import ThreadService
 from vtbridge.telemetry import Telemetry
-from vtbridge.tracking.protocols.protocol import Greeting
+from vtbridge.tracking.protocols.protocol import QUIET_NS, Greeting
 from vtbridge.tracking.receivers.admission import Address
 from vtbridge.tracking.receivers.channel import Channel
 from vtbridge.tracking.receivers.port_holder import holder_of_port
@@ -29,7 +29,7 @@ ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - chosen only where the settings ask for t
 RECEIVE_BUFFER_BYTES = 4 << 20
 _LONGEST_DATAGRAM = 65_535
 _IDLE_TIMEOUT_S = 0.2
-_QUIET_TIMEOUT_S = 0.005
+_QUIET_TIMEOUT_S = QUIET_NS / NS_PER_S
 _CHORES_INTERVAL_NS = NS_PER_S // 10
 _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 10.0
@@ -40,8 +40,8 @@ class UdpReceiver(ThreadService):
     """Receive on one port; survives whatever arrives and a lost network.
 
     Args:
-        channels: what the port takes, the first that recognises a datagram first; those
-            that live here before the guests.
+        channels: what the port takes, those that live here before the guests. The first that
+            recognises a datagram takes it, unless another that does awaits its sender.
         telemetry: gets ``tracking.*`` counters.
         clock: the time of arrival.
         host: address to listen on.
@@ -191,7 +191,7 @@ class UdpReceiver(ThreadService):
         last = self._last_channel.get(sender)
         if last is not None and last.recognises(datagram):
             return last
-        for channel in self._channels:
+        for channel in sorted(self._channels, key=lambda each: not each.awaits(sender)):
             if channel is not last and channel.recognises(datagram):
                 self._last_channel[sender] = channel
                 self._last_channel.move_to_end(sender)

@@ -7,23 +7,32 @@ import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
 from vtbridge.errors import PacketError
-from vtbridge.tracking.protocols.protocol import PLAUSIBLE_WEIGHT
 
 MAX_SHAPES = 256
 MAX_NAME_LENGTH = 64
+LARGEST_ANGLE_RAD = math.tau
+LONGEST_AGE_NS = 60 * NS_PER_S
+"""No tracker looks at a picture for so long."""
 
-_FIELDS = {"tracked", "blendshapes", "presets", "head", "left_eye", "right_eye"}
+_FIELDS = {"age_ns", "tracked", "blendshapes", "presets", "head", "left_eye", "right_eye"}
 
 
-def encode_face(face: FaceFrame) -> bytes:
+def encode_face(face: FaceFrame, age_ns: int = 0) -> bytes:
     """Return ``face`` without its time and source; what is absent is left out.
+
+    Args:
+        face: blendshapes and presets 0..1, angles within a turn.
+        age_ns: how long before it came it was seen, at most ``LONGEST_AGE_NS``.
 
     Raises:
         ValueError: it holds a number that is not finite.
     """
     fields: dict[str, object] = {"tracked": face.tracked}
+    if age_ns:
+        fields["age_ns"] = age_ns
     if face.blendshapes:
         fields["blendshapes"] = {name: float(weight) for name, weight in face.blendshapes.items()}
     if face.presets:
@@ -40,6 +49,11 @@ def encode_face(face: FaceFrame) -> bytes:
 def parse_face(data: bytes, t_ns: int, source: str) -> FaceFrame:
     """Return the face in ``data``; ``parse_face(encode_face(face), ...) == face``.
 
+    Args:
+        data: what ``encode_face`` returned.
+        t_ns: when it came; it is dated by when it was seen.
+        source: as in ``FaceFrame.source``.
+
     Raises:
         PacketError: it is no such JSON, or holds what no face can have.
     """
@@ -55,7 +69,7 @@ def parse_face(data: bytes, t_ns: int, source: str) -> FaceFrame:
     head = _angles(fields, "head", 3)
     left, right = _angles(fields, "left_eye", 2), _angles(fields, "right_eye", 2)
     return FaceFrame(
-        t_ns=t_ns,
+        t_ns=t_ns - _age_ns(fields, t_ns),
         source=source,
         tracked=tracked,
         blendshapes=_weights(fields, "blendshapes"),
@@ -66,6 +80,13 @@ def parse_face(data: bytes, t_ns: int, source: str) -> FaceFrame:
     )
 
 
+def _age_ns(fields: Mapping[str, object], t_ns: int) -> int:
+    age_ns = fields.get("age_ns", 0)
+    if type(age_ns) is not int or not 0 <= age_ns <= min(LONGEST_AGE_NS, t_ns):
+        raise _no_face(f"age_ns is {age_ns!r:.40}")
+    return age_ns
+
+
 def _weights(fields: Mapping[str, object], name: str) -> Mapping[str, float]:
     shapes = fields.get(name, {})
     if not isinstance(shapes, dict) or len(shapes) > MAX_SHAPES:
@@ -73,7 +94,7 @@ def _weights(fields: Mapping[str, object], name: str) -> Mapping[str, float]:
     for shape, weight in shapes.items():
         if len(shape) > MAX_NAME_LENGTH or not isinstance(weight, float):
             raise _no_face(f"{name} holds {shape!r:.80}: {weight!r:.40}")
-        if not abs(weight) <= PLAUSIBLE_WEIGHT:
+        if not 0.0 <= weight <= 1.0:
             raise _no_face(f"{name} holds {shape!r:.80}: {weight}")
     return MappingProxyType(shapes)
 
@@ -84,7 +105,7 @@ def _angles(fields: Mapping[str, object], name: str, count: int) -> list[float] 
         return None
     if not isinstance(angles, list) or len(angles) != count:
         raise _no_face(f"{name} is not {count} angles")
-    if not all(isinstance(angle, float) and math.isfinite(angle) for angle in angles):
+    if not all(isinstance(angle, float) and abs(angle) <= LARGEST_ANGLE_RAD for angle in angles):
         raise _no_face(f"{name} holds {angles!r:.80}")
     return angles
 

@@ -140,4 +140,4 @@ def _records_of_capture(protocol: str, path: Path) -> Iterator[Record]:
 
 def _records_of_csv(path: Path) -> Iterator[Record]:
     for face in iter_livelink_csv(path):
-        yield RecordedFace(face)
+        yield RecordedFace(face.t_ns, face)

@@ -14,7 +14,7 @@ Little-endian, optionally gzipped as a whole::
     source     u8        bytes of the source's name
     protocol   u8        bytes of the protocol's name
     flags      u8        1: the sender is new, what came before from it no longer holds
-    t_ns       i64       monotonic time of arrival
+    t_ns       i64       monotonic time of arrival, never less than in the record before
     size       u32       bytes of data
     source, protocol (UTF-8), data
 
@@ -37,7 +37,9 @@ from typing import BinaryIO
 from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import PacketError, VtbridgeError
+from vtbridge.tracking.protocols import fmv3_messages as fmv3
 from vtbridge.tracking.recordings.face_json import encode_face, parse_face
+from vtbridge.tracking.recordings.udpcap import MAX_DATAGRAM_BYTES
 from vtbridge.tracking.recordings.unpacked import UNPACKING_ERRORS, open_unpacked
 
 log = logging.getLogger(__name__)
@@ -45,7 +47,8 @@ log = logging.getLogger(__name__)
 MAGIC = b"\x89VTBREC\n"
 VERSION = 1
 MAX_HEADER_BYTES = 1 << 18
-MAX_DATA_BYTES = 65_535
+MAX_DATA_BYTES = max(MAX_DATAGRAM_BYTES, fmv3.HEADER.size + fmv3.MAX_SCHEMA_BYTES)
+"""The most that a tracker sends at once: a datagram, or FMV3's names over TCP."""
 MAX_NAME_BYTES = 255
 MAX_SESSION_BYTES = 1 << 34
 """Longest file written or read, unpacked: some ten hours of VMC in single messages."""
@@ -92,10 +95,10 @@ class RecordedDatagram:
     """What a tracker's socket brought.
 
     Attributes:
-        t_ns: when, monotonic.
+        t_ns: when it came, monotonic.
         source: as in ``FaceFrame.source``.
         protocol: name of its row in the table of protocols.
-        data: the datagram.
+        data: the datagram, or one record of a TCP stream.
         fresh: True where the receiver forgot what it had from this source before.
     """
 
@@ -108,14 +111,15 @@ class RecordedDatagram:
 
 @dataclass(frozen=True, slots=True)
 class RecordedFace:
-    """What webcam or microphone saw or heard."""
+    """What webcam or microphone saw or heard.
 
+    Attributes:
+        t_ns: when it came; what is tracked here was seen some time before, at ``face.t_ns``.
+        face: the face.
+    """
+
+    t_ns: int
     face: FaceFrame
-
-    @property
-    def t_ns(self) -> int:
-        """When it came."""
-        return self.face.t_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +165,9 @@ def encode_record(record: Record) -> bytes:
     match record:
         case RecordedDatagram(t_ns, source_name, protocol_name, data, fresh):
             kind, flags = RecordKind.DATAGRAM, _FRESH * fresh
-        case RecordedFace(face):
-            kind, t_ns, source_name, protocol_name = RecordKind.FACE, face.t_ns, face.source, ""
-            data = encode_face(face)
+        case RecordedFace(t_ns, face):
+            kind, source_name, protocol_name = RecordKind.FACE, face.source, ""
+            data = encode_face(face, age_ns=t_ns - face.t_ns)
         case RecordedLoss(t_ns, count):
             kind, source_name, protocol_name, data = RecordKind.LOSS, "", "", _LOSS.pack(count)
         case RecordedCalibration(t_ns):
@@ -281,7 +285,7 @@ class _Reader:
                 case RecordKind.DATAGRAM:
                     yield RecordedDatagram(t_ns, source, protocol, data, fresh=bool(flags))
                 case RecordKind.FACE:
-                    yield RecordedFace(self._face(offset, data, t_ns, source))
+                    yield RecordedFace(t_ns, self._face(offset, data, t_ns, source))
                 case RecordKind.LOSS if len(data) == _LOSS.size:
                     yield RecordedLoss(t_ns, _LOSS.unpack(data)[0])
                 case RecordKind.CALIBRATION if not data:

@@ -1,4 +1,4 @@
-"""Raw datagrams and their times in a file, to be played back bit for bit.
+"""Read raw datagrams and their times from a file, to be played back bit for bit.
 
 A ``.udpcap`` file is a sequence of records, all little-endian: float64 seconds since
 the first datagram, uint32 length, that many bytes.
@@ -11,10 +11,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO
 
-from vtbridge.clock import NS_PER_S
 from vtbridge.errors import PacketError
 from vtbridge.tracking.recordings.unpacked import UNPACKING_ERRORS, open_unpacked
 
@@ -67,44 +65,6 @@ def _datagrams(path: Path, file: BinaryIO) -> Iterator[CapturedDatagram]:
             raise _not_a_capture(path, offset, "the file ends inside a datagram")
         last_s = t_s
         yield CapturedDatagram(t_s, data)
-
-
-def read_capture(path: Path) -> list[CapturedDatagram]:
-    """Return all datagrams of a capture; raises as ``iter_capture`` does."""
-    return list(iter_capture(path))
-
-
-class CaptureWriter:
-    """Write datagrams as they arrive; a context manager, used from one thread.
-
-    Its ``write`` fits the ``tap`` of ``UdpReceiver``.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._file: BinaryIO = path.open("xb")
-        self._first_ns: int | None = None
-
-    def write(self, datagram: bytes, t_ns: int) -> None:
-        """Append one datagram that arrived at ``t_ns``, not before the one before it."""
-        if self._first_ns is None:
-            self._first_ns = t_ns
-        t_s = (t_ns - self._first_ns) / NS_PER_S
-        self._file.write(_HEADER.pack(t_s, len(datagram)) + datagram)
-
-    def close(self) -> None:
-        """Finish the file."""
-        self._file.close()
-
-    def __enter__(self) -> CaptureWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _not_a_capture(path: Path, offset: int, trouble: str) -> PacketError:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from vtbridge.clock import Clock
 from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import PacketError, VtbridgeError
 from vtbridge.flow.service import ThreadService
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 MAX_WAITING_BYTES = 16 << 20
 """What may wait for the disk: a minute of the busiest tracker."""
+LAST_WRITE_S = 10.0
+"""For so long the end of a recording waits for the disk to take what is left."""
 
 _RECORD_COST = 512
 """Bytes a record is taken to need in memory beside its data; a face needs about ten of it."""
@@ -55,25 +58,26 @@ def refuse_existing(path: Path) -> None:
         raise VtbridgeError(f"{path} is there already; name another file, or move it")
 
 
-def create_session(path: Path, header: SessionHeader) -> SessionWriter:
-    """Return the writer of a new file, gzipped if its name ends in ``.gz``.
+def create_session(path: Path, header: SessionHeader, clock: Clock) -> SessionWriter:
+    """Return the writer of a new file that only its owner may read, gzipped if it ends in ``.gz``.
 
     Raises:
         VtbridgeError: there is such a file already, or it cannot be made.
     """
     refuse_existing(path)
     try:
+        path.touch(mode=0o600, exist_ok=False)
         file: BinaryIO
         if path.suffix == ".gz":
-            file = cast("BinaryIO", gzip.GzipFile(path, "xb", _COMPRESSION))
+            file = cast("BinaryIO", gzip.GzipFile(path, "wb", _COMPRESSION))
         else:
-            file = path.open("xb")
+            file = path.open("wb")
     except (OSError, ValueError) as error:
         raise VtbridgeError(
             f"{path} cannot be made ({error}); name a file in a folder that you can write to"
         ) from error
     try:
-        return SessionWriter(file, header, str(path))
+        return SessionWriter(file, header, str(path), clock)
     except VtbridgeError:
         file.close()
         path.unlink()
@@ -96,6 +100,7 @@ class SessionWriter(ThreadService):
         file: open for writing; closed at the end.
         header: the file's first words.
         name: of the file, for messages.
+        clock: tells when a face came.
         max_bytes: length at which recording ends.
 
     Raises:
@@ -107,6 +112,7 @@ class SessionWriter(ThreadService):
         file: BinaryIO,
         header: SessionHeader,
         name: str,
+        clock: Clock,
         *,
         max_bytes: int = MAX_SESSION_BYTES,
     ) -> None:
@@ -117,6 +123,7 @@ class SessionWriter(ThreadService):
         self.trouble = ""
         self._file = file
         self._file_name = name
+        self._clock = clock
         self._max_bytes = max_bytes
         self._start = encode_header(header)
         self._lock = threading.Lock()
@@ -132,10 +139,11 @@ class SessionWriter(ThreadService):
         self._add(RecordedDatagram(t_ns, source, protocol, data, fresh), len(data) + _RECORD_COST)
 
     def face(self, face: FaceFrame) -> None:
-        """Keep one face that came without a datagram."""
-        if len(face.source) > _LONGEST_SOURCE:  # a video's path may be of any length
+        """Keep one face that came without a datagram just now, whenever it was seen."""
+        if len(face.source) > _LONGEST_SOURCE:  # a microphone's name may be of any length
             face = replace(face, source=face.source[:_LONGEST_SOURCE])
-        self._add(RecordedFace(face), _FACE_COST)
+        t_ns = max(self._clock.now_ns(), face.t_ns)
+        self._add(RecordedFace(t_ns, face), _FACE_COST)
 
     def calibration(self, t_ns: int) -> None:
         """Keep that the user asked for a new neutral face at ``t_ns``."""
@@ -160,12 +168,18 @@ class SessionWriter(ThreadService):
         if self.lost:
             log.warning("left out of %s: %d records", self._file_name, self.lost)
 
-    def stop(self, *, timeout_s: float = 2.0) -> bool:
+    def stop(self, *, timeout_s: float = LAST_WRITE_S) -> bool:
         """Ask the thread to write the rest and end; return whether it did in time."""
         stopped = super().stop(timeout_s=timeout_s)
         if stopped:
             with contextlib.suppress(OSError):
                 self._file.close()  # of a writer that was never started
+        else:
+            log.warning(
+                "the disk did not take the rest of %s within %g s; its end is missing",
+                self._file_name,
+                timeout_s,
+            )
         return stopped
 
     def _write_start(self) -> None:
@@ -190,7 +204,7 @@ class SessionWriter(ThreadService):
             waiting, self._waiting = self._waiting, deque()
             self._waiting_bytes = 0
             not_taken, self._not_taken = self._not_taken, 0
-        # Each thread takes its time before its turn to put a record here.
+        # A thread looks at the clock before it is its turn to put a record here.
         records = sorted(waiting, key=lambda record: record.t_ns)
         for start in range(0, len(records), _RECORDS_PER_WRITE):
             self._write(records[start : start + _RECORDS_PER_WRITE])
@@ -220,14 +234,15 @@ class SessionWriter(ThreadService):
         # Even a thread that was held up for long makes no time run back in the file.
         t_ns = self._newest_ns = max(record.t_ns, self._newest_ns)
         if t_ns != record.t_ns:
-            record = _at(record, t_ns)
+            record = replace(record, t_ns=t_ns)
         if self._first_ns is None:
             self._first_ns = t_ns
         if t_ns - self._first_ns > LONGEST_SESSION_NS:
             self._give_up("it has gone on for a week")
         try:
             if isinstance(record, RecordedFace):
-                parse_face(encode_face(record.face), t_ns, record.face.source)
+                age_ns = t_ns - record.face.t_ns
+                parse_face(encode_face(record.face, age_ns), t_ns, record.face.source)
             return encode_record(record)
         except (ValueError, PacketError):  # such as NaN: it would spoil the file
             return b""
@@ -236,9 +251,3 @@ class SessionWriter(ThreadService):
         if not self.trouble:
             self.trouble = trouble
             log.warning("recording to %s stopped: %s; the avatar goes on", self._file_name, trouble)
-
-
-def _at(record: Record, t_ns: int) -> Record:
-    if isinstance(record, RecordedFace):
-        return RecordedFace(replace(record.face, t_ns=t_ns))
-    return replace(record, t_ns=t_ns)

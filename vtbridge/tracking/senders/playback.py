@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -116,7 +117,7 @@ class RecordingBursts:
         match record:
             case RecordedDatagram(_, source, protocol, data):
                 return Burst(t_s, (data,), source, self._ports.get(protocol))
-            case RecordedFace(face) if self._encode is not None:
+            case RecordedFace(_, face) if self._encode is not None:
                 port = self._ports.get(self._recording.faces_are or "")
                 return Burst(t_s, tuple(self._encode(face)), face.source, port)
             case RecordedFace():
@@ -141,6 +142,7 @@ def play(
     speed: float = 1.0,
     seconds: float | None = None,
     on_sent: Callable[[PlaybackSummary], object] = lambda summary: None,
+    on_refused: Callable[[Address], object] = lambda address: None,
 ) -> PlaybackSummary:
     """Send each burst at its time and return what was sent.
 
@@ -151,28 +153,35 @@ def play(
         speed: 2 = twice as fast.
         seconds: stop after this long by ``clock``, None = when ``bursts`` end.
         on_sent: told after each burst, on this thread; may raise to end the playback.
+        on_refused: told once of each address where nobody listens, as far as its host says
+            so; what is sent there goes on.
 
     Raises:
         VtbridgeError: the system refuses to send there.
     """
     sent = PlaybackSummary(0, 0, 0, 0.0)
+    refused: set[Address] = set()
     start_ns = clock.now_ns()
     with contextlib.ExitStack() as stack:
-        sockets: dict[str, socket.socket] = {}
+        outlets: dict[tuple[str, int], _Outlet] = {}
         for burst in bursts:
             since_start_s = burst.t_s / speed
             if seconds is not None and since_start_s >= seconds:
                 break
-            sock = sockets.get(burst.sender)
-            if sock is None and len(sockets) < _MAX_SENDERS:
-                sock = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-                sockets[burst.sender] = sock
-            elif sock is None:
-                sock = next(iter(sockets.values()))
             port = to[1] if burst.port is None else burst.port
+            address = to[0], port
+            key = burst.sender, port
+            if key not in outlets and len(outlets) >= _MAX_SENDERS:
+                key = "", port  # all further senders share one socket a port
+            if key not in outlets:
+                outlets[key] = stack.enter_context(contextlib.closing(_Outlet(address)))
+            outlet = outlets[key]
             clock.sleep_until(start_ns + round(since_start_s * NS_PER_S))
             for datagram in burst.datagrams:
-                send_datagram(sock, datagram, (to[0], port))
+                outlet.send(datagram)
+            if address not in refused and outlet.refused:
+                refused.add(address)
+                on_refused(address)
             sent = PlaybackSummary(
                 sent.bursts + 1,
                 sent.datagrams + len(burst.datagrams),
@@ -184,6 +193,50 @@ def play(
     return sent
 
 
+class _Outlet:
+    """A UDP socket connected to ``to``, which is told when nobody listens there (ICMP).
+
+    Raises:
+        VtbridgeError: the system knows no way there.
+    """
+
+    def __init__(self, to: Address) -> None:
+        self._to = to
+        self._refused = False
+        self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self._sock.connect(to)
+        except OSError as error:
+            self._sock.close()
+            raise _unsendable(b"", to, error) from error
+
+    @property
+    def refused(self) -> bool:
+        """True once the receiver's host answered that nobody listens."""
+        pending = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        self._refused |= pending == errno.ECONNREFUSED
+        return self._refused
+
+    def send(self, datagram: bytes) -> None:
+        """Send one datagram, also where an earlier one was refused.
+
+        Raises:
+            VtbridgeError: the system refuses; the message names the address.
+        """
+        try:
+            for _ in range(2):  # the first time may report what became of the one before
+                with contextlib.suppress(ConnectionRefusedError):
+                    self._sock.send(datagram)
+                    return
+                self._refused = True
+        except OSError as error:
+            raise _unsendable(datagram, self._to, error) from error
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._sock.close()
+
+
 def send_datagram(sock: socket.socket, datagram: bytes, to: Address) -> None:
     """Send one datagram.
 
@@ -193,7 +246,11 @@ def send_datagram(sock: socket.socket, datagram: bytes, to: Address) -> None:
     try:
         sock.sendto(datagram, to)
     except OSError as error:
-        raise VtbridgeError(
-            f"cannot send {len(datagram)} bytes to {to[0]}:{to[1]}: {error.strerror}; "
-            "check the address and the network"
-        ) from error
+        raise _unsendable(datagram, to, error) from error
+
+
+def _unsendable(datagram: bytes, to: Address, error: OSError) -> VtbridgeError:
+    return VtbridgeError(
+        f"cannot send {len(datagram)} bytes to {to[0]}:{to[1]}: {error.strerror}; "
+        "check the address and the network"
+    )

@@ -20,7 +20,7 @@ from vtbridge.clock import NS_PER_S, Clock
 from vtbridge.datatypes import FaceFrame, U8Array
 from vtbridge.errors import VtbridgeError
 from vtbridge.flow.service import ThreadService
-from vtbridge.flow.slot import LatestSlot
+from vtbridge.flow.slot import LatestSlot, Stamped
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.settings import WebcamSettings
 from vtbridge.tracking.source_status import RateMeter, SourceState, SourceStatus
@@ -78,6 +78,7 @@ class WebcamSource(ThreadService):
         self._first_retry_s = first_retry_s
         self._camera = camera_number(settings.device)
         self._source = source_name(settings.device)
+        self._place = place_of(settings.device)
         self._tracker: FaceTracker | None = None
         self._trouble: str | None = None
         self._pictures = 0
@@ -87,6 +88,7 @@ class WebcamSource(ThreadService):
 
     def serve(self) -> None:
         """Track until stopped; what fails is tried again with back-off."""
+        log.info("opening %s", self._place)
         retry_s = self._first_retry_s
         while not self.stopping.is_set():
             pictures_before = self._pictures
@@ -120,12 +122,12 @@ class WebcamSource(ThreadService):
         return SourceStatus(
             source=self._source,
             title="Webcam" if self._camera is not None else "Video file",
-            place=place_of(self._settings.device),
+            place=self._place,
             state=state,
-            fps=self._rate.fps,
-            jitter_ms=self._rate.jitter_ms,
+            fps=self._rate.fps if state.speaks else 0.0,
+            jitter_ms=self._rate.jitter_ms if state.speaks else 0.0,
             packets=self._pictures,
-            last_ns=self._rate.last_ns,
+            last_ns=last_ns,
             trouble=trouble,
             face=face,
         )
@@ -150,6 +152,7 @@ class WebcamSource(ThreadService):
         try:
             seen = 0
             limit = _RateLimit(self._settings.fps)
+            introduction = _Introduction(self._place)
             while not self.stopping.is_set():
                 stamped = newest.wait_newer(seen, timeout_s=_PICTURE_TIMEOUT_S)
                 if stamped is None:
@@ -162,6 +165,7 @@ class WebcamSource(ThreadService):
                 self._telemetry.count("tracking.webcam.dropped", stamped.seq - seen - 1)
                 seen = stamped.seq
                 rgb, t_ns = stamped.value
+                introduction.saw(stamped)
                 if limit.takes(t_ns):
                     self._track(tracker, rgb, t_ns)
         finally:
@@ -174,6 +178,7 @@ class WebcamSource(ThreadService):
             VtbridgeError: it cannot be read.
         """
         with open_video(path) as video:
+            _introduce(self._place, video.width, video.height, float(video.fps))
             while True:
                 if not self._play(tracker, video):
                     raise VtbridgeError(f"{path} holds no picture: choose another video file")
@@ -222,9 +227,8 @@ class WebcamSource(ThreadService):
         self._pictures += 1
         self._last_picture_ns = t_ns
         self._telemetry.count("tracking.webcam.pictures")
-        if face.tracked:
-            self._rate.saw(t_ns)
-        else:
+        self._rate.saw(t_ns)
+        if not face.tracked:
             self._telemetry.count("tracking.webcam.no_face")
         self._face = face
         self._sink(face)
@@ -235,7 +239,7 @@ class WebcamSource(ThreadService):
             return
         self._trouble = trouble
         if trouble is None:
-            log.info("tracking the face from %s", place_of(self._settings.device))
+            log.info("tracking the face from %s", self._place)
         else:
             log.warning("%s (tried again in the background)", trouble)
 
@@ -256,6 +260,33 @@ class _RateLimit:
         on_time = t_ns - due_ns < self._interval_ns
         self._due_ns = (due_ns if on_time else t_ns) + self._interval_ns
         return True
+
+
+class _Introduction:
+    """Log once what a camera really gives, a second after its first picture."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._first: Stamped[Picture] | None = None
+        self._made = False
+
+    def saw(self, picture: Stamped[Picture]) -> None:
+        """Count a picture, and those that were dropped before it."""
+        if self._made:
+            return
+        if self._first is None:
+            self._first = picture
+        rgb, t_ns = picture.value
+        elapsed_ns = t_ns - self._first.value[1]
+        if elapsed_ns >= NS_PER_S:
+            height, width, _ = rgb.shape
+            fps = (picture.seq - self._first.seq) * NS_PER_S / elapsed_ns
+            _introduce(self._place, width, height, fps)
+            self._made = True
+
+
+def _introduce(place: str, width: int, height: int, fps: float) -> None:
+    log.info("%s: %dx%d at %.3g fps", place, width, height, fps)
 
 
 class _CameraReader(ThreadService):

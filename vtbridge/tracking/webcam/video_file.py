@@ -57,6 +57,7 @@ class VideoFile:
             may give a few less.
         duration_s: length by the file's own word, 0 if it does not say.
         has_sound: True if there is a sound track beside the pictures.
+        is_still: True if it is a picture file, such as PNG or JPEG, and no video.
     """
 
     def __init__(self, path: Path) -> None:
@@ -75,6 +76,7 @@ class VideoFile:
         self.frame_count: int | None = stream.frames or None
         self.duration_s = _duration_s(self._container, stream, self.fps)
         self.has_sound = bool(self._container.streams.audio)
+        self.is_still = _is_still(self._container)
 
     def __enter__(self) -> Self:
         return self
@@ -114,8 +116,12 @@ class VideoFile:
     def _open(self) -> InputContainer:
         import av
 
-        if not self.path.is_file():
+        if self.path.is_dir():
+            raise VtbridgeError(f"the video {self.path} is a folder: name a video file in it")
+        if not self.path.exists():
             raise VtbridgeError(f"the video {self.path} does not exist: check the path")
+        if not self.path.is_file():
+            raise VtbridgeError(f"the video {self.path} is no file: name a video file")
         try:
             # An absolute path cannot be taken for the address of some network protocol.
             return av.open(str(self.path.absolute()))
@@ -187,6 +193,11 @@ def _duration_s(container: InputContainer, stream: VideoStream, fps: Fraction) -
     if container.duration is not None:
         return container.duration / _MICROSECONDS
     return float(stream.frames / fps)
+
+
+def _is_still(container: InputContainer) -> bool:
+    """Return True for FFmpeg's formats of one picture: png_pipe, jpeg_pipe, ...; image2."""
+    return container.format.name == "image2" or container.format.name.endswith("_pipe")
 
 
 def _quarter_turns(frame: VideoFrame) -> int:

@@ -10,6 +10,8 @@ from PIL import Image
 
 from tests.support.animation import planes_over
 from vtbridge.app.animate.canvas import Canvas, open_background, parse_size
+from vtbridge.app.animate.zoom import VIEWS, Zoom
+from vtbridge.characters.specification import HEAD_BOTTOM, HEAD_LEFT, HEAD_RIGHT, HEAD_TOP
 from vtbridge.datatypes import U8Array
 from vtbridge.errors import ConfigError
 
@@ -72,6 +74,50 @@ def test_stands_on_the_lower_edge_in_the_middle() -> None:
     tall = Canvas(200, 400).compose(character())[..., 3]
     rows = np.flatnonzero(tall.any(axis=1))
     assert (rows[0] + rows[-1]) / 2 == pytest.approx(299.5, abs=1)
+
+
+def numbered() -> U8Array:
+    """Return a picture whose red and green tell where each pixel was, opaque."""
+    y, x = np.mgrid[:512, :512]
+    return np.stack([x // 2, y // 2, 0 * x, 0 * x + 255], axis=2).astype(np.uint8)
+
+
+def test_zoomed_pixels_are_the_networks_own_where_they_need_no_scaling() -> None:
+    shown = Canvas(192, 192, zoom=Zoom.FACE).compose(numbered())
+    np.testing.assert_array_equal(shown, numbered()[24:216, 160:352])
+    shown = Canvas(304, 304, zoom=Zoom.BUST).compose(numbered())
+    np.testing.assert_array_equal(shown, numbered()[24:328, 104:408])
+
+
+@pytest.mark.parametrize("zoom", list(Zoom))
+def test_every_zoom_shows_the_whole_box_of_the_head_in_the_middle(zoom: Zoom) -> None:
+    head = np.zeros((512, 512, 4), np.uint8)
+    head[HEAD_TOP:HEAD_BOTTOM, HEAD_LEFT:HEAD_RIGHT] = 255
+    share = (HEAD_RIGHT - HEAD_LEFT) / VIEWS[zoom].side
+    for width, height in ((512, 512), (400, 400), (720, 400), (400, 720)):
+        seen = Canvas(width, height, zoom=zoom).compose(head)[..., 3] > 127
+        assert seen.sum() == pytest.approx((min(width, height) * share) ** 2, rel=0.03)
+        columns = np.flatnonzero(seen.any(axis=0))
+        assert (columns[0] + columns[-1]) / 2 == pytest.approx((width - 1) / 2, abs=1.5)
+
+
+def test_zoomed_edge_is_scaled_once() -> None:
+    """Cut out of a picture of the final size, or scaled twice, it would be wider."""
+    edge = np.zeros((512, 512, 4), np.uint8)
+    edge[:, 256:] = 255
+    alpha = Canvas(768, 768, zoom=Zoom.FACE).compose(edge)[300, :, 3].astype(int)
+    assert ((alpha > 25) & (alpha < 230)).sum() <= 4  # four pixels show one of the networks'
+    assert alpha[380] < 25
+    assert alpha[388] > 230
+
+
+def test_wide_picture_shows_what_is_beside_the_face() -> None:
+    shown = Canvas(384, 192, zoom=Zoom.FACE).compose(numbered())
+    np.testing.assert_array_equal(shown, numbered()[24:216, 64:448])
+    beyond = Canvas(768, 192, zoom=Zoom.FACE).compose(numbered())
+    np.testing.assert_array_equal(beyond[:, 128:640], numbered()[24:216])
+    assert not beyond[:, :128].any()
+    assert not beyond[:, 640:].any()
 
 
 @pytest.mark.parametrize("background", [None, grey(10, 512, 512)])

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.animation import brightness, write_clip
 from vtbridge.app.animate.faces import Span
 from vtbridge.app.animate.formats import FormatName, Quality
-from vtbridge.app.animate.request import Plan, Request, parse_time, plan
+from vtbridge.app.animate.request import Plan, Request, check_weights, parse_time, plan
+from vtbridge.app.animate.zoom import Zoom
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import Picture
-from vtbridge.errors import ConfigError, VtbridgeError
+from vtbridge.errors import ConfigError, VtbridgeError, WeightsError
 from vtbridge.expressions.settings import IdleSettings
 from vtbridge.render.settings import RenderSettings
+from vtbridge.render.weights import WeightStore
 
 PICTURE = Picture(np.zeros((512, 512, 4), np.uint8), "nobody", "digest")
 
@@ -59,6 +64,7 @@ def test_source_beside_has_its_proportions_and_even_sides(request_: Request) -> 
         ({"background": "nothing.png"}, "--background"),
         ({"format": FormatName.WEBM}, "--format webm does not fit"),
         ({"poses_out": Path()}, "is a folder"),
+        ({"span": Span(0.2)}, r"--from 0\.2: .*me\.mp4 ends after 0\.13"),
     ],
 )
 def test_impossible_wish_is_refused(
@@ -96,6 +102,40 @@ def test_missing_video_is_named(request_: Request) -> None:
         planned(replace(request_, video=Path("gone.mp4")))
 
 
+def test_still_picture_is_no_video(request_: Request, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / "me.png")
+    with pytest.raises(ConfigError, match=r"me\.png is a still picture.*vtbridge pose .*me\.png"):
+        planned(replace(request_, video=tmp_path / "me.png"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no folder from being written")
+def test_place_that_may_not_be_written_is_refused(
+    request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "theirs").mkdir(mode=0o555)
+    if os.geteuid() == 0:  # who may write everywhere
+        monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "theirs")
+    for option in ("output", "poses_out"):
+        path = tmp_path / "theirs" / "new" / "out.mp4"
+        with pytest.raises(ConfigError, match="theirs may not be written to"):
+            planned(replace(request_, **{option: path}))  # type: ignore[arg-type]
+
+
+def test_file_in_the_way_of_a_folder_is_named(request_: Request, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"lies in .*file, which is no folder"):
+        planned(replace(request_, output=tmp_path / "file" / "deep" / "out.mp4"))
+
+
+def test_all_missing_weights_are_told_at_once(request_: Request, tmp_path: Path) -> None:
+    store = WeightStore(tmp_path / "empty")
+    with pytest.raises(WeightsError, match=r"face-landmarker.*tha3-separable-float"):
+        check_weights(request_, Config(), store)
+    with pytest.raises(WeightsError, match="face-landmarker") as told:
+        check_weights(replace(request_, output=None), Config(), store)
+    assert "tha3" not in str(told.value), "poses alone need no networks of the character"
+
+
 def test_record_holds_all_that_decides_and_nothing_else(request_: Request, tmp_path: Path) -> None:
     base = planned(request_).record
 
@@ -109,6 +149,7 @@ def test_record_holds_all_that_decides_and_nothing_else(request_: Request, tmp_p
         ({"size": (256, 256)}, {"size", "background"}),
         ({"side_by_side": True}, {"size"}),
         ({"background": "#123456"}, {"background"}),
+        ({"zoom": Zoom.FACE}, {"zoom"}),
         ({"quality": Quality.BEST}, {"quality"}),
         ({"calibrate": False}, {"calibration"}),
         ({"force": True, "restart": True, "poses_out": Path("p.json")}, set()),

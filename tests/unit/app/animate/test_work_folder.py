@@ -54,6 +54,38 @@ def test_restart_begins_with_nothing(tmp_path: Path) -> None:
     with open_work(target, other, restart=True) as work:
         assert not work.resumed
         assert not (work.path / "pieces").exists()
+        work.subfolder("pieces")
+    with open_work(target, other) as work:
+        assert work.resumed
+
+
+def test_failure_before_any_work_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), open_work(tmp_path / "a.mp4", RECORD):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failure_keeps_work(tmp_path: Path) -> None:
+    target = tmp_path / "a.mp4"
+    folder = leave_work(target)
+    with pytest.raises(KeyboardInterrupt), open_work(target, RECORD):
+        raise KeyboardInterrupt
+    assert (folder / "pieces" / "000000").read_text() == "done"
+    with open_work(target, RECORD) as work:
+        assert work.resumed
+
+
+@pytest.mark.parametrize("left", [[], [".faces.jsonl.gz.part", ".job.json.part"]])
+def test_folder_without_work_is_taken_over(left: list[str], tmp_path: Path) -> None:
+    """A crash may have left it; nobody has to know about --restart then."""
+    target = tmp_path / "a.mp4"
+    with open_work(target, RECORD) as work:
+        for name in left:
+            (work.path / name).write_text("half")
+    other = {**RECORD, "size": "600"}
+    with open_work(target, other) as work:
+        assert not work.resumed
+        (work.path / "faces.json").write_text("[]")
     with open_work(target, other) as work:
         assert work.resumed
 
@@ -73,6 +105,7 @@ def test_folder_of_somebody_else_is_never_touched(tmp_path: Path, restart: bool)
 
 def test_two_processes_never_share_a_job(tmp_path: Path) -> None:
     target = tmp_path / "a.mp4"
+    leave_work(target)
     with (
         open_work(target, RECORD),
         pytest.raises(VtbridgeError, match="another vtbridge is at work"),

@@ -107,6 +107,19 @@ def test_every_refusal_is_told_when_none_opens(
         open_runtime(RuntimeName.AUTO, request_here)
 
 
+def test_ctrl_c_while_a_runtime_is_imported_is_no_fault_of_the_runtime(
+    request_here: RuntimeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # as pybind11 tells it, and as a package around such a module passes it on
+    module_fault = ImportError("initialization failed")
+    module_fault.__cause__ = KeyboardInterrupt()
+    package_fault = ImportError("cannot import name 'Core'")
+    package_fault.__context__ = module_fault
+    install(monkeypatch, package_fault, "pytorch f32 CPU")
+    with pytest.raises(KeyboardInterrupt):
+        open_runtime(RuntimeName.AUTO, request_here)
+
+
 def test_absent_weights_are_told_of_instead_of_runtimes(tmp_path: Path) -> None:
     request = RuntimeRequest(WeightStore(tmp_path), "tha3-separable-float")
     with pytest.raises(WeightsError, match="vtbridge weights pull tha3-separable-float"):

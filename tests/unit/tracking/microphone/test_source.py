@@ -64,7 +64,9 @@ def test_file_is_a_live_source(vowel_wav: Path) -> None:
     assert status.face is listener.faces[-1]
     assert listener.faces[-1].presets["aa"] > 0.8
     listener.clock.sleep_until(listener.clock.now_ns() + 2_000_000_000)
-    assert listener.source.status().state is SourceState.SILENT
+    status = listener.source.status()
+    assert status.state is SourceState.SILENT
+    assert (status.fps, status.jitter_ms) == (0.0, 0.0)
 
 
 def test_delay_moves_the_mouth_later(vowel_wav: Path) -> None:
@@ -221,6 +223,106 @@ def test_listener_that_falls_behind_hears_the_newest(monkeypatch: pytest.MonkeyP
     assert len(overflows) == 75
     newest = fake.InputStream.sound[75 * 320 : 76 * 320] * np.sqrt(2)
     np.testing.assert_allclose(first.samples, newest, rtol=1e-5)
+
+
+class StartingPortAudio(FakePortAudio):
+    """As it stands in ``sys.modules``: started by its import, and anew for fresh devices.
+
+    Args:
+        faults: the calls that fail, by name; each fails once for every time it is named.
+    """
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__()
+        self._faults = list(faults)
+        self._started = 1
+
+    def _fail(self, call: str) -> None:
+        if call in self._faults:
+            self._faults.remove(call)
+            raise PortAudioError(f"Error in {call}: Unanticipated host error")
+
+    def _terminate(self) -> None:
+        if not self._started:
+            raise PortAudioError("PortAudio not initialized")
+        self._fail("terminate")
+        self._started -= 1
+
+    def _initialize(self) -> None:
+        self._fail("initialize")
+        self._started += 1
+
+    def query_devices(self, device: object = "all", kind: str | None = None) -> Any:
+        if not self._started:
+            raise PortAudioError("PortAudio not initialized")
+        self._fail("query" if kind else "list")
+        return super().query_devices(device, kind)
+
+
+@pytest.mark.parametrize(
+    ("faults", "told"),
+    [
+        (["initialize"], "PortAudio does not start (Error in initialize: Unanticipated host error"),
+        (["initialize", "initialize"], "is a sound server running"),
+        (["query", "list"], "the system's default microphone cannot be opened (Error in query"),
+    ],
+)
+def test_sound_system_that_fails_is_told_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    faults: list[str],
+    told: str,
+) -> None:
+    monkeypatch.setattr(source, "_FIRST_RETRY_S", 0.0)
+    monkeypatch.setitem(sys.modules, "sounddevice", StartingPortAudio(*faults))
+    listener = Listener(5)
+    states: list[SourceState] = []
+    sleep = listener.source.stopping.wait
+
+    def look(timeout: float | None = None) -> bool:
+        states.append(listener.source.status().state)
+        return sleep(timeout)
+
+    monkeypatch.setattr(listener.source.stopping, "wait", look)
+    listener.source.serve()
+    assert len(listener.faces) == 5
+    assert told in caplog.text
+    blocked = faults.count("initialize") or 1
+    assert states == [SourceState.BLOCKED] * blocked + [SourceState.LIVE]
+    assert listener.telemetry.counters()["microphone.troubles"] == blocked
+
+
+def test_sound_system_that_does_not_end_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", StartingPortAudio("terminate"))
+    listener = Listener(5)
+    listener.source.serve()
+    assert len(listener.faces) == 5
+
+
+def test_sound_system_that_fails_at_the_import_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    failing = 'class PortAudioError(Exception): pass\nraise PortAudioError("no host")\n'
+    (tmp_path / "sounddevice.py").write_text(failing, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(VtbridgeError, match=r"PortAudio does not start \(no host\)"):
+        next(portaudio.recorded("", ManualClock(), threading.Event()))
+
+
+def test_listener_that_broke_down_is_not_said_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(source, "recorded", broken)
+    listener = Listener(5)
+    listener.source.start()
+    wait_until(lambda: not listener.source.alive, PATIENCE_S, "it ends")
+    status = listener.source.status()
+    assert status.state is SourceState.BLOCKED
+    assert status.trouble is not None
+    assert "a defect" in status.trouble
+    assert "start vtbridge again" in status.trouble
 
 
 def test_missing_portaudio_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,9 @@ from vtbridge.tracking.protocols.fmv3 import (
     Fmv3Protocol,
 )
 from vtbridge.tracking.protocols.fmv3_messages import (
+    HEADER,
+    MAX_NAMES,
+    MAX_SCHEMA_BYTES,
     FrameState,
     Hello,
     Kind,
@@ -327,13 +330,13 @@ def test_number_far_ahead_freezes_the_face_for_a_moment_only() -> None:
 
 
 def test_large_frame_comes_in_pieces() -> None:
-    names = (*(f"custom_{i:04d}" for i in range(900)), "jawOpen")
+    names = (*(f"custom_{i:04d}" for i in range(500)), "jawOpen")
     phone, protocol = Fmv3Phone(names, encoding="i32"), receiver(None)
     give(protocol, phone.start(T0), T0)
     for reply in protocol.replies():
         phone.receive(reply, T0)
     pieces = phone.frames(FACE)
-    assert len(pieces) == 4
+    assert len(pieces) == 2
     assert give(protocol, pieces[:0:-1], T0) == []
     (face,) = give(protocol, pieces[:1], T0)
     assert face.blendshapes == {"jawOpen": 0.25}
@@ -400,7 +403,7 @@ def test_busy_phone_refuses_another_receiver() -> None:
         {"blend_names": ["a\nb"]},
         {"blend_names": ["x" * 256]},
         {"blend_names": [1]},
-        {"blend_names": [f"n{i}" for i in range(4097)]},
+        {"blend_names": [f"n{i}" for i in range(MAX_NAMES + 1)]},
     ],
 )
 def test_schema_that_could_be_misread_is_refused(change: dict[str, object]) -> None:
@@ -408,6 +411,23 @@ def test_schema_that_could_be_misread_is_refused(change: dict[str, object]) -> N
     fields = json.loads(body[20:]) | change
     with pytest.raises(PacketError):
         parse_schema(body[:20] + json.dumps(fields).encode())
+
+
+def test_largest_schema_comes_through_and_a_larger_one_is_refused() -> None:
+    assert (MAX_NAMES, MAX_SCHEMA_BYTES) == (512, 65_536)  # parsed in a few milliseconds
+    names = tuple(f"{i:0120d}" for i in range(MAX_NAMES))
+    body = encode_schema(Start(0), Schema(names))
+    assert len(body) > 0.95 * MAX_SCHEMA_BYTES
+    largest = body + b" " * (MAX_SCHEMA_BYTES - len(body))
+    pieces = encode_message(Message(Kind.SCHEMA, SESSION, 1, body=largest), datagram=1200)
+    protocol = receiver(None)
+    give(protocol, pieces, T0)
+    assert Kind.SCHEMA_ACK in kinds(protocol.replies())
+    for piece in encode_message(Message(Kind.SCHEMA, SESSION, 2, body=largest + b" ")):
+        with pytest.raises(PacketError):
+            receiver(None).feed(piece, T0)
+    with pytest.raises(PacketError):
+        parse_message(HEADER.pack(b"FMV3", 2, 0, 40, 1, 1, 0, 0, 9000, 0, 129, 1) + b"x")
 
 
 def test_unknown_schema_fields_and_apps_are_ignored() -> None:
@@ -479,6 +499,28 @@ def test_what_only_a_receiver_says_is_refused(kind: Kind) -> None:
     schema = 1 if kind is Kind.SCHEMA_ACK else 0
     with pytest.raises(PacketError):
         receiver().feed(encode_message(Message(kind, SESSION, schema, body=body))[0], T0)
+
+
+def test_phone_that_answered_is_asked_at_once_on_a_new_connection() -> None:
+    protocol, phone = connected()
+    give(protocol, phone.frames(FACE), T0 + 1)
+    protocol.reset("fmv3:test")
+    assert protocol.greeting(T0 + 2) is not None
+    protocol.reset("fmv3:test")  # by whoever speaks first there
+    assert protocol.greeting(T0 + 3) is None
+
+
+@pytest.mark.parametrize("answer", [b"BUSY", b""])
+def test_silent_or_refusing_phone_is_not_asked_more_often_for_a_reset(answer: bytes) -> None:
+    protocol = receiver()
+    asked = 0
+    for t_ns in range(T0, T0 + 3 * NS_PER_S, FRAME_NS):
+        asked += protocol.greeting(t_ns) is not None
+        protocol.reset("fmv3:test")
+        if answer:
+            with pytest.raises(PacketError):
+                protocol.feed(encode_message(Message(Kind.ERROR, NONCE, body=answer))[0], t_ns)
+    assert asked == 3
 
 
 def test_reset_forgets_the_session_but_not_the_request() -> None:

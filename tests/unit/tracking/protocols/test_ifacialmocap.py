@@ -154,6 +154,18 @@ def test_greeting_goes_on_after_a_new_sender() -> None:
     assert phone.greeting(T0 + 1) is None
 
 
+def test_phone_that_answered_is_greeted_at_once_on_a_new_connection() -> None:
+    phone = IFacialMocapProtocol("192.168.1.20", transport="tcp")
+    phone.greeting(T0)
+    phone.feed(b"jawOpen-3|", T0 + 1)
+    phone.reset("ifacialmocap:192.168.1.20")
+    assert phone.greeting(T0 + 2) is not None
+    with pytest.raises(PacketError):
+        phone.feed(b"?", T0 + 3)  # no answer
+    phone.reset("ifacialmocap:192.168.1.20")
+    assert phone.greeting(T0 + 4) is None
+
+
 def test_nobody_is_greeted_without_an_address(phone: IFacialMocapProtocol) -> None:
     assert phone.greeting(T0) is None
     assert phone.flush(T0) == []

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
 from vtbridge.errors import PacketError
 from vtbridge.tracking.arkit import ARKIT_NAMES
@@ -123,6 +124,39 @@ def test_late_and_doubled_frames_are_dropped(phone: LiveLinkProtocol) -> None:
 
 def test_numbers_that_begin_anew_are_no_loss(phone: LiveLinkProtocol) -> None:
     assert set(numbered(phone, [*range(5_000_000, 5_000_009), *range(9)])) == {1}
+    assert phone.lost == 0
+
+
+def test_numbers_set_back_freeze_the_face_for_a_moment_only(phone: LiveLinkProtocol) -> None:
+    assert set(numbered(phone, [*range(10_000, 10_300)])) == {1}
+    back = numbered(phone, [*range(9_760, 9_860)])  # the phone's clock was set back by 9 s
+    assert back == [0] * 4 + [1] * 96
+    assert phone.lost == 0
+    assert numbered(phone, [9_860, 9_859, 9_861]) == [1, 0, 1]  # and the new count is believed
+
+
+def test_looped_clip_plays_on(phone: LiveLinkProtocol) -> None:
+    faces = [sum(numbered(phone, [*range(5_000, 5_300)])) for _ in range(5)]
+    assert faces == [300] + [296] * 4
+    assert phone.lost == 0
+
+
+def test_late_frames_between_timely_ones_stay_dropped(phone: LiveLinkProtocol) -> None:
+    assert set(numbered(phone, [*range(10)])) == {1}
+    twice_sent = [frame for timely in range(10, 40) for frame in (timely, timely - 5)]
+    assert numbered(phone, twice_sent) == [1, 0] * 30
+
+
+def test_nothing_but_late_frames_is_a_new_count(phone: LiveLinkProtocol) -> None:
+    assert set(numbered(phone, [*range(100, 110)])) == {1}
+
+    def faces(frame: int, after_s: float) -> int:
+        return len(phone.feed(datagram(frame=frame), T0 + round(after_s * NS_PER_S)))
+
+    assert [faces(109, 9.0), faces(110, 9.02)] == [0, 1]  # doubled, however late
+    uneven = [(60, 9.1), (61, 9.12), (62, 9.15), (65, 9.2), (66, 9.3), (71, 9.33), (72, 9.34)]
+    assert [faces(*late) for late in uneven] == [0] * 7
+    assert [faces(74, 9.36), faces(75, 9.38), faces(77, 9.4)] == [1, 1, 1]
     assert phone.lost == 0
 
 

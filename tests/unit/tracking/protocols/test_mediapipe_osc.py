@@ -9,7 +9,7 @@ from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import PacketError
 from vtbridge.tracking.arkit import ARKIT_NAMES
 from vtbridge.tracking.protocols.mediapipe_osc import MediaPipeOscProtocol
-from vtbridge.tracking.protocols.osc_face import QUIET_NS
+from vtbridge.tracking.protocols.protocol import QUIET_NS
 
 T0 = 1_000_000_000
 SENT = ["_neutral", *(name for name in ARKIT_NAMES if name != "tongueOut")]

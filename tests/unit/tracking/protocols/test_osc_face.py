@@ -12,7 +12,6 @@ from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import PacketError
 from vtbridge.tracking.protocols.osc_face import (
     LONGEST_WAIT_NS,
-    QUIET_NS,
     Handler,
     OscArguments,
     OscFaceProtocol,
@@ -20,6 +19,7 @@ from vtbridge.tracking.protocols.osc_face import (
     numbers_from,
     quaternion_from,
 )
+from vtbridge.tracking.protocols.protocol import QUIET_NS
 
 T0 = 1_000_000_000
 
@@ -28,7 +28,6 @@ class TwoShapes(OscFaceProtocol):
     """A protocol with a jaw, a funnel and an end."""
 
     name = "two_shapes"
-    default_port = 1
 
     @classmethod
     def recognises(cls, datagram: bytes) -> bool:

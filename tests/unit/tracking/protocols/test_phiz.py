@@ -10,8 +10,8 @@ from tests.support.osc_packets import message
 from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import PacketError
 from vtbridge.tracking.arkit import ARKIT_NAMES
-from vtbridge.tracking.protocols.osc_face import QUIET_NS
 from vtbridge.tracking.protocols.phiz import SHAPES, PhizProtocol
+from vtbridge.tracking.protocols.protocol import QUIET_NS
 
 T0 = 1_000_000_000
 NO_TURN = (0.0, 0.0, 0.0, 1.0)

@@ -82,9 +82,38 @@ def test_oldest_message_gives_way() -> None:
     assert give(joiner, 2, key=MAX_OPEN) == WHOLE
 
 
-def test_bytes_are_bounded() -> None:
-    joiner = PieceJoiner()
+def test_bytes_are_bounded_by_the_oldest_message() -> None:
+    joiner, share = PieceJoiner(), MAX_BYTES // 3
+
+    def take(key: int, number: int, size: int) -> bytes | None:
+        return joiner.join(
+            key, bytes(size), number=number, count=2, total=share + 1, t_ns=0, wait_ns=WAIT_NS
+        )
+
     for key in range(20):
-        joiner.join(key, bytes(200_000), number=0, count=2, total=300_000, t_ns=0, wait_ns=WAIT_NS)
-        kept = sum(message.size for message in joiner._open.values())
+        assert take(key, 0, share) is None
+        kept = sum(len(p) for message in joiner._open.values() for p in message.pieces.values())
         assert kept <= MAX_BYTES
+    assert [take(key, 1, 1) for key in (19, 18, 17)] == [bytes(share + 1)] * 3
+    assert take(16, 1, 1) is None
+
+
+def test_bytes_of_finished_and_forgotten_messages_do_not_count() -> None:
+    joiner, share = PieceJoiner(), MAX_BYTES // 2
+
+    def take(key: int, number: int, size: int, t_ns: int) -> bytes | None:
+        return joiner.join(
+            key, bytes(size), number=number, count=2, total=share + 1, t_ns=t_ns, wait_ns=WAIT_NS
+        )
+
+    for key in range(0, 30, 3):
+        t_ns = key * WAIT_NS
+        take(key, 0, share, t_ns)
+        assert take(key, 1, 1, t_ns) is not None
+        take(key + 1, 0, share, t_ns)
+        with pytest.raises(PacketError):
+            take(key + 1, 1, 2, t_ns)
+        take(key + 2, 0, share, t_ns)  # grows old
+    joiner.clear()
+    assert [take(key, 0, share, 0) for key in (1, 2)] == [None, None]
+    assert [take(key, 1, 1, 0) for key in (1, 2)] == [bytes(share + 1)] * 2

@@ -11,7 +11,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import PacketError
 from vtbridge.tracking.arkit import ARKIT_NAMES
-from vtbridge.tracking.protocols.vmc import LONGEST_WAIT_NS, QUIET_NS, VmcProtocol
+from vtbridge.tracking.protocols.protocol import QUIET_NS
+from vtbridge.tracking.protocols.vmc import LONGEST_WAIT_NS, VmcProtocol
 from vtbridge.tracking.rotation import IDENTITY, unity_from_euler
 
 T0 = 1_000_000_000

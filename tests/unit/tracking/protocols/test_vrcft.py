@@ -10,6 +10,7 @@ from tests.support.osc_packets import bundle, message
 from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import PacketError
 from vtbridge.osc import OscMessage, decode_packet
+from vtbridge.tracking.protocols.osc_face import MOST_ADDRESSES
 from vtbridge.tracking.protocols.vrcft import (
     GREETING_INTERVAL_NS,
     WANTED,
@@ -182,7 +183,7 @@ def test_any_number_of_prefixes_costs_bounded_memory(vrcft: VrcftProtocol) -> No
             vrcft, message(f"/avatar/parameters/{number}/v2/JawOpen", 0.5), t_ns=T0 + number
         )
     assert frame.blendshapes == {"jawOpen": 0.5}
-    assert len(vrcft._handlers) == 512
+    assert len(vrcft._takers) == MOST_ADDRESSES
 
 
 def test_all_that_is_wanted_is_understood(vrcft: VrcftProtocol) -> None:

@@ -45,7 +45,7 @@ def test_another_program_on_the_same_computer_is_another_sender() -> None:
     other = (ALICE[0], 6000)
     assert admission.judge(other, 100, T0 + 2) is Verdict.OTHER_SENDER
     assert admission.judge(other, 100, T0 + SAME_HOST_SILENCE_NS) is Verdict.OTHER_SENDER
-    assert admission.judge(other, 100, T0 + 1 + SAME_HOST_SILENCE_NS) is Verdict.SUCCESSOR
+    assert admission.judge(other, 100, T0 + 1 + SAME_HOST_SILENCE_NS) is Verdict.CANDIDATE
     assert admission.judge(BOB, 100, T0 + 1 + SAME_HOST_SILENCE_NS) is Verdict.OTHER_SENDER
 
 
@@ -56,6 +56,24 @@ def test_sender_that_takes_a_new_port_for_each_message_is_heard_whole() -> None:
         t_ns = T0 + port
         assert admission.judge((ALICE[0], port), 100, t_ns) is Verdict.SUCCESSOR
         admission.accept((ALICE[0], port), t_ns)
+
+
+def test_single_message_long_ago_has_no_successor() -> None:
+    admission = Admission((), RELEASE_NS)
+    admission.accept(ALICE, T0)
+    other = (ALICE[0], 6000)
+    assert admission.judge(other, 100, T0 + RELEASE_NS - 1) is Verdict.SUCCESSOR
+    assert admission.judge(other, 100, T0 + RELEASE_NS) is Verdict.CANDIDATE
+
+
+def test_program_that_begins_after_single_messages_is_a_sender_of_its_own() -> None:
+    admission = Admission((), RELEASE_NS)
+    program = (ALICE[0], 6000)
+    for sender in (ALICE, program):
+        admission.accept(sender, T0)
+    assert admission.judge(program, 100, T0 + 1) is Verdict.CANDIDATE
+    admission.accept(program, T0 + 1)
+    assert admission.judge(program, 100, T0 + 2) is Verdict.OWNER
 
 
 def test_two_programs_of_one_computer_that_begin_at_once_do_not_take_turns() -> None:

@@ -12,7 +12,7 @@ from vtbridge.errors import PacketError
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.protocols.protocol import Greeting, TrackerProtocol
 from vtbridge.tracking.receivers.admission import SAME_HOST_SILENCE_NS, Address, Admission
-from vtbridge.tracking.receivers.channel import SILENT_NS, Channel
+from vtbridge.tracking.receivers.channel import SILENT_NS, UNANSWERED_NS, Channel
 from vtbridge.tracking.source_status import SourceState, SourceStatus
 
 ALICE: Address = ("192.168.1.20", 5000)
@@ -23,12 +23,12 @@ class Letters(TrackerProtocol):
     """A protocol of one byte: F is a face, N none, Q asks for an answer, V has a bad value."""
 
     name = "letters"
-    default_port = 1
 
     def __init__(self) -> None:
         super().__init__()
         self.sources: list[str] = []
         self._asked = False
+        self.phone = ""
 
     @classmethod
     def recognises(cls, datagram: bytes) -> bool:
@@ -46,7 +46,7 @@ class Letters(TrackerProtocol):
         return [] if self._asked else [FaceFrame(t_ns, self.sources[-1], tracked)]
 
     def greeting(self, t_ns: int) -> Greeting | None:
-        return None
+        return Greeting(b"hello", self.phone, 1) if self.phone else None
 
     def replies(self) -> list[bytes]:
         return [b"A"] if self._asked else []
@@ -68,7 +68,7 @@ class Notes:
 class Desk:
     """A channel, its clock and all that it gives."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, guest_port: int | None = None) -> None:
         self.clock = ManualClock()
         self.telemetry = Telemetry(self.clock)
         self.faces: list[FaceFrame] = []
@@ -81,6 +81,7 @@ class Desk:
             self.telemetry,
             self.clock,
             title="Letters",
+            guest_port=guest_port,
             tap=self.notes,
         )
 
@@ -165,17 +166,34 @@ def test_only_the_chosen_sender_is_answered_and_recorded() -> None:
     assert desk.notes.told == [(source, b"Q", t_ns, True), (source, b"x", t_ns, False)]
 
 
-def test_new_port_of_the_host_goes_on_and_a_new_host_begins_anew() -> None:
+def test_next_program_of_a_host_begins_anew_and_so_does_the_next_host() -> None:
     desk = Desk()
     desk.take(b"F")
     desk.take(b"F")
     desk.clock.advance(SAME_HOST_SILENCE_NS / NS_PER_S)
     desk.take(b"F", (ALICE[0], 6000))
-    assert desk.protocol.sources == ["letters:192.168.1.20"]
     desk.clock.advance(2)
     desk.take(b"F", BOB)
-    assert desk.protocol.sources == ["letters:192.168.1.20", "letters:192.168.1.21"]
+    alice, bob = "letters:192.168.1.20", "letters:192.168.1.21"
+    assert desk.protocol.sources == [alice, alice, bob]
+    assert [fresh for *_, fresh in desk.notes.told] == [True, False, True, True]
     assert len(desk.faces) == 4
+
+
+def test_sender_with_a_new_port_for_each_message_keeps_what_it_said() -> None:
+    desk = Desk()
+    for port in range(6000, 6010):
+        desk.take(b"F", (ALICE[0], port))
+    assert desk.protocol.sources == ["letters:192.168.1.20"]
+    assert [fresh for *_, fresh in desk.notes.told] == [True, *[False] * 9]
+
+
+def test_guest_is_told_apart_from_the_same_protocol_at_its_own_port() -> None:
+    desk = Desk(guest_port=9000)
+    assert desk.status().source == "letters"
+    desk.take(b"F")
+    guest = "letters:192.168.1.20@9000"
+    assert (desk.faces[0].source, desk.status().source, desk.notes.told[0][0]) == (guest,) * 3
 
 
 def test_candidate_that_is_refused_leaves_the_place_to_the_next() -> None:
@@ -185,3 +203,56 @@ def test_candidate_that_is_refused_leaves_the_place_to_the_next() -> None:
     desk.take(b"x", BOB)
     desk.take(b"F")
     assert [face.source for face in desk.faces] == ["letters:192.168.1.20"] * 2
+
+
+def test_phone_that_does_not_answer_is_told_after_a_while_and_once_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk = Desk()
+    desk.protocol.phone = ALICE[0]
+    assert desk.status().asked is None, "nobody was asked yet"
+    for _ in range(UNANSWERED_NS // NS_PER_S):
+        assert desk.channel.greeting(desk.clock.now_ns()) is not None
+        status = desk.status()
+        assert (status.asked, status.state, status.trouble) == (
+            ALICE[0],
+            SourceState.WAITING,
+            None,
+        )
+        desk.clock.advance(1)
+    for _ in range(3):
+        desk.channel.greeting(desk.clock.now_ns())
+    silent = desk.status()
+    assert silent.state is SourceState.WAITING, "its port is all right"
+    assert silent.trouble is not None
+    assert silent.trouble.startswith(f"{ALICE[0]} was asked 8 times and is silent: ")
+    (warning,) = caplog.records
+    assert warning.levelno == logging.WARNING
+    assert ALICE[0] in warning.getMessage()
+
+
+def test_phone_that_answers_is_not_called_silent() -> None:
+    desk = Desk()
+    desk.protocol.phone = ALICE[0]
+    for _ in range(10):
+        desk.channel.greeting(desk.clock.now_ns())
+        desk.take(b"F")
+        desk.clock.advance(1)
+        desk.channel.greeting(desk.clock.now_ns())
+        assert desk.status().trouble is None
+    desk.take(b"F")
+    desk.channel.greeting(desk.clock.now_ns())
+    assert desk.status().asked is None, "it speaks"
+
+
+def test_phone_that_fell_silent_is_asked_for() -> None:
+    desk = Desk()
+    desk.protocol.phone = ALICE[0]
+    desk.take(b"F")
+    desk.clock.advance(2)
+    desk.channel.greeting(desk.clock.now_ns())
+    assert (desk.status().asked, desk.status().state) == (ALICE[0], SourceState.SILENT)
+    desk.clock.advance(UNANSWERED_NS / NS_PER_S)
+    assert "asked 1 times" in str(desk.status().trouble)
+    desk.take(b"F")
+    assert (desk.status().asked, desk.status().trouble) == (None, None)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+import socket
+from collections.abc import Collection, Iterator
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from vtbridge.clock import NS_PER_S
+from vtbridge.clock import NS_PER_S, ManualClock
 from vtbridge.datatypes import FaceFrame
+from vtbridge.errors import PortInUse
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.fusion import Fusion
-from vtbridge.tracking.protocols.table import PROTOCOLS, Wire
-from vtbridge.tracking.receivers.inputs import FusedFaces, Inputs
+from vtbridge.tracking.protocols.table import PROTOCOLS, ProtocolRow, Wire
+from vtbridge.tracking.receivers import inputs as inputs_module
+from vtbridge.tracking.receivers.inputs import FusedFaces, Inputs, open_inputs
+from vtbridge.tracking.receivers.port_holder import PortHolder
 from vtbridge.tracking.receivers.ports import allowed, listeners, reaches_lan, streams
 from vtbridge.tracking.receivers.udp import ANY_ADDRESS, LOOPBACK
 from vtbridge.tracking.settings import FusionSettings, TrackingSettings
@@ -64,7 +69,28 @@ def test_named_phone_opens_the_lan_for_itself_and_nobody_else() -> None:
     assert reaches_lan(rows["ifacialmocap"], chosen)
     assert allowed(rows["ifacialmocap"], chosen) == (IPv4Network("192.168.1.20"),)
     assert not reaches_lan(rows["vmc"], chosen)
-    assert allowed(rows["vmc"], chosen) == (IPv4Network("10.0.0.0/8"),)
+    assert IPv4Network("10.0.0.0/8") in allowed(rows["vmc"], chosen)
+
+
+@pytest.mark.parametrize("lan", [False, True])
+def test_allow_list_shuts_out_no_program_on_this_computer(lan: bool) -> None:
+    chosen = settings(lan=lan, allow=["192.168.1.0/24"])
+    networks = allowed(PROTOCOLS[0], chosen)
+    assert any(IPv4Address("127.0.0.1") in network for network in networks)
+    assert not any(IPv4Address("192.168.2.1") in network for network in networks)
+    assert allowed(PROTOCOLS[0], settings(lan=lan)) == (), "anyone"
+
+
+@pytest.mark.parametrize("name", ["webcan", "Vmc", "", ":0", "ifacialmocap 192.168.1.20"])
+def test_tracker_that_is_none_is_refused_by_name(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"'{name}' is no tracker; .*openseeface.*webcam"):
+        settings(fusion={"mouth": ["vmc", name]})
+
+
+@pytest.mark.parametrize("row", PROTOCOLS, ids=lambda row: row.name)
+def test_every_tracker_can_be_ranked(row: ProtocolRow) -> None:
+    names = [row.name, f"{row.name}:192.168.1.20", "webcam:me.mp4", "microphone"]
+    assert settings(fusion={"head": names}).fusion.head == tuple(names)
 
 
 def test_phone_that_is_this_computer_opens_no_lan() -> None:
@@ -139,7 +165,6 @@ def test_every_protocol_has_a_table_of_its_own_name() -> None:
         assert row.settings(settings) is getattr(settings, row.name)
         protocol = row.create(settings)
         assert protocol.name == row.name
-        assert protocol.default_port == row.settings(settings).port
 
 
 def test_only_a_named_phone_is_greeted() -> None:
@@ -153,3 +178,51 @@ def test_only_a_named_phone_is_greeted() -> None:
     assert greeting is not None
     assert (greeting.host, greeting.port) == ("192.168.1.20", 49983)
     assert b"v2" not in greeting.data
+
+
+@pytest.fixture
+def held() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((LOOPBACK, 0))
+        yield sock
+
+
+def only_vmc_at(port: int) -> TrackingSettings:
+    tables = {row.name: {"enabled": False} for row in PROTOCOLS}
+    return settings(**(tables | {"vmc": {"port": port}}))
+
+
+def test_trackers_command_gets_time_to_let_the_ports_go(
+    held: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, clock = held.getsockname()[1], ManualClock()
+    trackers = PortHolder(7, "python3", "trackers")
+
+    def holders(ports: Collection[int]) -> dict[int, PortHolder]:
+        if clock.now_ns() < 2 * NS_PER_S:  # it started at one
+            return dict.fromkeys(ports, trackers)
+        held.close()
+        return {}
+
+    monkeypatch.setattr(inputs_module, "holders_of_ports", holders)
+    inputs = open_inputs(only_vmc_at(port), LatestSlot(), Telemetry(), clock)
+    assert [status.state for status in inputs.status()] == [SourceState.WAITING]
+    assert all(service.stop() for service in inputs.services)
+
+
+@pytest.mark.parametrize(("command", "waited_s"), [("trackers", 2.0), ("record", 0.0), (None, 0.0)])
+def test_who_keeps_the_ports_is_named(
+    held: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str | None,
+    waited_s: float,
+) -> None:
+    port, clock = held.getsockname()[1], ManualClock()
+    holder = PortHolder(7, "VSeeFace.exe", command)
+    monkeypatch.setattr(
+        inputs_module, "holders_of_ports", lambda ports: dict.fromkeys(ports, holder)
+    )
+    with pytest.raises(PortInUse) as refused:
+        open_inputs(only_vmc_at(port), LatestSlot(), Telemetry(), clock)
+    assert str(refused.value).startswith(f"UDP port {port} is taken by {holder}: ")
+    assert clock.now_ns() == NS_PER_S + round(waited_s * NS_PER_S)

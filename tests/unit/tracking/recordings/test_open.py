@@ -84,7 +84,7 @@ def test_live_link_csv_is_known_by_its_first_line(write: Write, mark: bytes) -> 
 
 def test_session_is_known_by_its_first_bytes(write: Write) -> None:
     header = SessionHeader("1", idle_seed=3)
-    face = RecordedFace(FaceFrame(NS_PER_S, "webcam:0"))
+    face = RecordedFace(NS_PER_S, FaceFrame(NS_PER_S, "webcam:0"))
     recording = open_recording(write(encode_header(header) + encode_record(face)))
     assert (recording.kind, recording.header, recording.faces_are) == ("recording", header, None)
     assert list(recording.records()) == [face]

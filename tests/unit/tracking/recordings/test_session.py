@@ -17,6 +17,7 @@ from vtbridge.errors import PacketError, VtbridgeError
 from vtbridge.tracking.recordings.session import (
     LONGEST_SESSION_NS,
     MAGIC,
+    MAX_DATA_BYTES,
     Record,
     RecordedCalibration,
     RecordedDatagram,
@@ -33,7 +34,7 @@ from vtbridge.tracking.recordings.session import (
 T0 = 12_345 * NS_PER_S
 HEADER = SessionHeader(
     vtbridge="1.2.3",
-    settings={"avatar": {"fps": 30.0}, "tracking": {"lan": True}},
+    settings={"avatar": {"fps": 30.0}, "tracking": {"takeover_s": 2.0}},
     idle_seed=77,
     calibration={"rest": [0.5]},
     started="2026-01-02T03:04:05+00:00",
@@ -52,8 +53,10 @@ RECORDS: tuple[Record, ...] = (
     RecordedDatagram(T0, "vmc:127.0.0.1", "vmc", b"first", fresh=True),
     RecordedDatagram(T0, "vmc:127.0.0.1", "vmc", b""),
     RecordedDatagram(T0 + 10, "openseeface:10.0.0.2", "openseeface", bytes(65_535)),
-    RecordedFace(FACE),
-    RecordedFace(FaceFrame(T0 + 30, "microphone:ü", tracked=False)),
+    RecordedDatagram(T0 + 10, "fmv3:10.0.0.2", "fmv3", bytes(MAX_DATA_BYTES)),
+    RecordedFace(FACE.t_ns, FACE),
+    RecordedFace(T0 + 30, FaceFrame(T0 - NS_PER_S // 25, "webcam:0")),
+    RecordedFace(T0 + 30, FaceFrame(T0 + 30, "microphone:ü", tracked=False)),
     RecordedLoss(T0 + 30, 12),
     RecordedCalibration(T0 + 31),
 )
@@ -174,7 +177,15 @@ def raw_record(kind: int, flags: int, t_ns: int, data: bytes = b"", size: int = 
         (face_record(b'{"tracked":true,"blendshapes":{"jawOpen":NaN}}'), "jawOpen"),
         (face_record(b'{"tracked":true,"blendshapes":{"jawOpen":1e300}}'), "jawOpen"),
         (face_record(b'{"tracked":true,"blendshapes":{"jawOpen":"1"}}'), "jawOpen"),
+        (face_record(b'{"tracked":true,"blendshapes":{"jawOpen":1.01}}'), "jawOpen"),
+        (face_record(b'{"tracked":true,"presets":{"aa":-0.01}}'), "aa"),
         (face_record(b'{"tracked":true,"presets":[]}'), "presets is no table"),
+        (face_record(b'{"tracked":true,"head":[0.0,0.0,6.3]}'), "head holds"),
+        (face_record(b'{"tracked":true,"left_eye":[1e308,0.0]}'), "left_eye holds"),
+        (face_record(b'{"tracked":true,"age_ns":-1}'), "age_ns is -1"),
+        (face_record(b'{"tracked":true,"age_ns":60000000001}'), "age_ns is 60000000001"),
+        (face_record(b'{"tracked":true,"age_ns":1.0}'), "age_ns is 1.0"),
+        (face_record(b'{"tracked":true,"age_ns":true}'), "age_ns is True"),
     ],
 )
 def test_damaged_record_is_refused_with_its_place(
@@ -246,6 +257,6 @@ def test_settings_too_large_for_the_header_are_refused() -> None:
 
 def test_record_that_the_format_cannot_hold_is_refused() -> None:
     with pytest.raises(ValueError, match="does not fit"):
-        encode_record(RecordedDatagram(T0, "vmc:x", "vmc", bytes(65_536)))
+        encode_record(RecordedDatagram(T0, "vmc:x", "vmc", bytes(MAX_DATA_BYTES + 1)))
     with pytest.raises(ValueError, match="does not fit"):
         encode_record(RecordedDatagram(T0, "v" * 256, "vmc", b""))

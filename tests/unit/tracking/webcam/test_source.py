@@ -160,12 +160,14 @@ def test_status_follows_the_video(clip: Path) -> None:
     assert bench.source.status().state is SourceState.WAITING
     bench.source.serve()
     assert states == [SourceState.NO_FACE, *[SourceState.LIVE] * (COUNT - 1)]
+    status = bench.source.status()
+    assert status.fps == pytest.approx(FPS)
+    assert status.jitter_ms == pytest.approx(0.0, abs=1e-6)
     bench.clock.advance(3.0)
     status = bench.source.status()
     assert status.state is SourceState.SILENT
+    assert (status.fps, status.jitter_ms) == (0.0, 0.0)
     assert (status.source, status.place, status.packets) == ("webcam:me.mp4", "me.mp4", COUNT)
-    assert status.fps == pytest.approx(FPS)
-    assert status.jitter_ms == pytest.approx(0.0, abs=1e-6)
     assert status.last_ns == bench.faces[-1].t_ns
     assert status.face == bench.faces[-1]
     assert status.trouble is None
@@ -227,6 +229,57 @@ def test_trouble_is_logged_once(clip: Path, caplog: pytest.LogCaptureFixture) ->
     assert [r.message for r in caplog.records if r.levelname == "WARNING"] == [
         "the model is missing (tried again in the background)"
     ]
+
+
+def infos(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if record.levelname == "INFO"]
+
+
+def test_video_is_introduced_with_its_size_and_rate(
+    clip: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "vtbridge")
+    height, width, _ = grey_picture(0).shape
+    Bench(WebcamSettings(device=str(clip), loop=False)).source.serve()
+    assert infos(caplog) == ["opening me.mp4", f"me.mp4: {width}x{height} at {FPS} fps"]
+
+
+def test_camera_is_introduced_once_with_the_size_and_rate_that_it_really_has(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "vtbridge")
+    clock = ManualClock()
+    rgb = grey_picture(1)
+    height, width, _ = rgb.shape
+
+    class EndlessCamera(FakeCamera):
+        def read(self) -> U8Array | None:
+            self._pictures.append(rgb)
+            return super().read()
+
+    settings = WebcamSettings(device=0, fps=10, width=1280)
+    camera = EndlessCamera(clock, [])
+    bench = Bench(settings, open_camera=lambda *_: camera, clock=clock)
+    bench.stop_after(50)  # at most ten a second
+    bench.source.serve()
+    assert infos(caplog) == ["opening webcam 0", f"webcam 0: {width}x{height} at {FPS} fps"]
+
+
+def test_camera_that_is_missing_is_opened_in_the_log_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "vtbridge")
+    tries = []
+
+    def open_camera(number: int, fps: float, width: int) -> FakeCamera:
+        tries.append(number)
+        if len(tries) == 5:
+            bench.source.stop()
+        raise VtbridgeError("there is no webcam 0: plug it in")
+
+    bench = Bench(WebcamSettings(device=0), open_camera=open_camera)
+    bench.source.serve()
+    assert infos(caplog) == ["opening webcam 0"]
 
 
 def test_camera_is_asked_for_what_the_settings_say() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.small_videos import (
     SIDE_H,
@@ -107,8 +109,22 @@ def test_what_is_no_video_is_named_with_a_remedy(tmp_path: Path, content: bytes)
 
 
 def test_folder_is_no_video(tmp_path: Path) -> None:
-    with pytest.raises(VtbridgeError, match="does not exist"):
+    with pytest.raises(VtbridgeError, match="is a folder: name a video file in it"):
         open_video(tmp_path)
+
+
+def test_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(VtbridgeError, match="is no file: name a video file"):
+        open_video(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp"])
+def test_still_picture_is_told_from_a_video(suffix: str, tmp_path: Path, clip: Path) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / f"me.{suffix}")
+    with open_video(tmp_path / f"me.{suffix}") as still, open_video(clip) as video:
+        assert still.is_still
+        assert not video.is_still
 
 
 def test_sound_alone_is_no_video(tmp_path: Path) -> None:
