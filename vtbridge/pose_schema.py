@@ -101,7 +101,7 @@ class PoseSchema:
 
     def clamp(self, values: F32Array) -> F32Array:
         """Return a copy of float32 [size] ``values`` clamped to the ranges."""
-        clamped: F32Array = np.clip(values, self.low, self.high)
+        clamped: F32Array = np.minimum(np.maximum(values, self.low), self.high)
         return clamped
 
     def project(self, face: Sequence[float] | F64Array) -> F64Array:

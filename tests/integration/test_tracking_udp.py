@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import select
 import socket
 import threading
 import time
@@ -29,13 +30,20 @@ from vtbridge.tracking.formats import Packing
 from vtbridge.tracking.protocols.ifacialmocap import GREETING, IFacialMocapProtocol
 from vtbridge.tracking.protocols.protocol import QUIET_NS, TrackerProtocol
 from vtbridge.tracking.protocols.vmc import VmcProtocol
+from vtbridge.tracking.receivers import admission
 from vtbridge.tracking.receivers.admission import Admission
 from vtbridge.tracking.receivers.channel import Channel
 from vtbridge.tracking.receivers.inputs import Inputs, open_inputs
 from vtbridge.tracking.receivers.udp import ANY_ADDRESS, LOOPBACK, UdpReceiver
 from vtbridge.tracking.senders.ifacialmocap import encode_ifacialmocap
 from vtbridge.tracking.senders.performance import face_at
-from vtbridge.tracking.senders.playback import Burst, bursts_of_capture, bursts_of_performance, play
+from vtbridge.tracking.senders.playback import (
+    Burst,
+    PlaybackSummary,
+    bursts_of_capture,
+    bursts_of_performance,
+    play,
+)
 from vtbridge.tracking.senders.vmc import encode_vmc
 from vtbridge.tracking.settings import TrackingSettings
 from vtbridge.tracking.source_status import SourceState, SourceStatus
@@ -215,25 +223,46 @@ def test_face_is_complete_although_a_stranger_never_pauses(sender: socket.socket
 
 
 @pytest.mark.timeout(60)
-def test_flood_neither_kills_nor_grows_nor_starves_the_receiver(open_inlet: Opener) -> None:
+def test_flood_neither_kills_nor_grows_nor_starves_the_receiver(
+    open_inlet: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However long a loaded machine holds the honest sender up, its place is its own.
+    monkeypatch.setattr(admission, "SAME_HOST_SILENCE_NS", 60 * NS_PER_S)
     inlet = open_inlet()
-    bursts = list(itertools.islice(bursts_of_performance(encode_vmc, fps=60), 240))
-    honest = threading.Thread(target=play, args=(bursts, inlet.address, MonotonicClock()))
+    is_over = threading.Event()
+    spoken: list[PlaybackSummary] = []
+
+    def speak() -> None:
+        bursts = bursts_of_performance(encode_vmc, fps=60)
+        heard = itertools.takewhile(lambda _: not is_over.is_set(), bursts)
+        play(heard, inlet.address, MonotonicClock(), on_sent=spoken.append)
+
+    honest = threading.Thread(target=speak)
     honest.start()
-    inlet.wait_for(lambda: len(inlet.frames) > 10)
-    owner = inlet.status.source
-    process = psutil.Process()
-    before = process.memory_info().rss
-    sent = finish_flood(start_flood(inlet.receiver.port, 2.0), PATIENCE_S) + len(bursts)
-    honest.join()
-    inlet.wait_for(lambda: inlet.frames[-1].t_ns < time.monotonic_ns() - NS_PER_S // 4)
-    packets = inlet.count("packets")
-    assert sent >= 20_000
-    assert packets > 0.1 * sent, "a busy machine's kernel may drop many, but not nearly all"
-    assert inlet.count("turned_away.other_sender") == packets - len(inlet.frames)
-    assert len(inlet.frames) >= 0.5 * len(bursts) * min(packets / sent, 1.0)
+    try:
+        inlet.wait_for(lambda: len(inlet.frames) > 10)
+        owner = inlet.status.source
+        process = psutil.Process()
+        before = process.memory_info().rss
+        flood = start_flood(inlet.receiver.port, 2.0)
+        inlet.wait_for(lambda: inlet.count("turned_away.other_sender") > 0)
+        spoken_before, shown_before = len(spoken), len(inlet.frames)
+        flooded = finish_flood(flood, PATIENCE_S)
+    finally:
+        is_over.set()
+        honest.join()
+    sock = inlet.receiver._socket
+    assert sock is not None
+    inlet.wait_for(lambda: not select.select([sock], [], [], 0)[0])
+    assert inlet.receiver.stop()
+    turned_away = inlet.count("turned_away.other_sender")
+    share = turned_away / flooded
+    assert flooded >= 20_000
+    assert share > 0.1, "a busy machine's kernel may drop many, but not nearly all"
+    assert inlet.count("packets") == turned_away + len(inlet.frames), "no junk is looked into"
+    assert len(inlet.frames) - shown_before >= 0.5 * share * (len(spoken) - spoken_before)
     assert inlet.status.source == owner == "vmc:127.0.0.1"
-    assert inlet.status.rejects["other sender"] == packets - len(inlet.frames)
+    assert inlet.status.rejects == {"other sender": turned_away}
     assert process.memory_info().rss - before < 16 << 20
 
 

@@ -19,7 +19,7 @@ from vtbridge.flow.slot import LatestSlot
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.receivers.inputs import Inputs
 from vtbridge.tracking.recordings.open import Recording
-from vtbridge.tracking.recordings.writer import SessionWriter, refuse_existing
+from vtbridge.tracking.recordings.writer import SessionWriter, check_new
 
 
 def tracked_daemon(config: Config, *, record_to: Path | None = None) -> Daemon:
@@ -31,11 +31,11 @@ def tracked_daemon(config: Config, *, record_to: Path | None = None) -> Daemon:
 
     Raises:
         PictureError: the picture of ``config`` cannot be used.
-        VtbridgeError: the file is there already.
+        VtbridgeError: the file is there already, or cannot be made.
     """
     seed = new_idle_seed()
     if record_to is not None:
-        refuse_existing(record_to)
+        check_new(record_to)
 
     writers: list[SessionWriter] = []
 

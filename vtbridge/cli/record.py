@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vtbridge.tracking.source_status import SourceStatus
 
 _REFRESH_S = 0.25
+_PATIENCE_S = 5.0
 
 
 def record(
@@ -68,7 +69,12 @@ def record(
     with until_signalled(session.stop), session:
         typer.echo(f"recording to {file}, Ctrl-C to stop", err=True)
         with Live(console=Console(stderr=True), transient=True, auto_refresh=False) as live:
+            is_told = False
             while session.wait(_REFRESH_S, seconds):
+                silent = not (writer.records or writer.lost)
+                if silent and not is_told and session.seconds >= _PATIENCE_S:
+                    is_told = True
+                    live.console.print("nothing yet: see `vtbridge trackers --addresses`")
                 if sys.stderr.isatty():
                     title = f"{file}: {size_for_people(writer.size)}, {session.seconds:.0f} s"
                     live.update(table_of_sources(session.status(), title), refresh=True)

@@ -92,6 +92,8 @@ def replay(
                 "--poses-out writes the recording once, without an avatar: leave out --loop, "
                 "--picture, --name and --seconds"
             )
+        if poses_out.exists() and poses_out.samefile(file):
+            raise ConfigError(f"--poses-out {poses_out} is the recording itself; name another file")
         base = Config() if config is None else load_config(config)
     else:
         if speed == 0:
@@ -101,7 +103,9 @@ def replay(
     settings = with_options(settings, picture=picture, name=name, fps=fps)
     if poses_out is not None:
         with output(poses_out) as stream:
-            write_poses(recording, settings, stream, speed or 0.0)
+            count = write_poses(recording, settings, stream, speed or 0.0)
+        if poses_out.is_file():
+            typer.echo(f"wrote {count} poses to {poses_out}", err=True)
     else:
         show(recording, settings, speed=speed or 1.0, loop=loop, seconds=seconds)
 
@@ -109,6 +113,9 @@ def replay(
 @contextlib.contextmanager
 def output(path: Path) -> Iterator[TextIO]:
     """Open ``path`` for text, ``-`` being stdout; whoever reads there may leave early.
+
+    A file appears, or replaces the former, when all of it is written; of a damaged recording,
+    what comes before the damage.
 
     Raises:
         ConfigError: it cannot be written.
@@ -118,21 +125,48 @@ def output(path: Path) -> Iterator[TextIO]:
     from vtbridge.errors import ConfigError
 
     try:
-        if path != _STDOUT:
-            with path.open("w", encoding="utf-8") as file:
-                yield file
-            return
-        yield sys.stdout
-        sys.stdout.flush()
+        if path == _STDOUT:
+            yield sys.stdout
+            sys.stdout.flush()
+        elif path.exists() and not path.is_file():
+            with path.open("w", encoding="utf-8") as device:
+                yield device
+        else:
+            with _replaced_at_end(path.resolve()) as part:
+                yield part
     except BrokenPipeError:
-        # Python would complain once more when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if path == _STDOUT:  # Python would complain once more when it flushes at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path} cannot be written: there is no folder {path.parent}; make it first"
+        ) from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def write_poses(recording: Recording, settings: Config, stream: TextIO, speed: float) -> None:
-    """Write the poses of ``recording`` as JSON lines, paced by ``speed`` unless it is 0.
+@contextlib.contextmanager
+def _replaced_at_end(path: Path) -> Iterator[TextIO]:
+    import os
+
+    from vtbridge.errors import PacketError
+
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        try:
+            with part.open("w", encoding="utf-8") as file:
+                yield file
+        except PacketError:
+            if part.stat().st_size:
+                part.replace(path)
+            raise
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_poses(recording: Recording, settings: Config, stream: TextIO, speed: float) -> int:
+    """Write the poses of ``recording`` as JSON lines, paced by ``speed`` unless 0; count them.
 
     Raises:
         VtbridgeError: the recording is empty or damaged; what comes before is written.
@@ -152,15 +186,18 @@ def write_poses(recording: Recording, settings: Config, stream: TextIO, speed: f
     retargeter = calibrated_retargeter(recording, settings, telemetry)
     idle = IdleMotion(settings.idle, seed=seed_of_recording(recording))
     arrivals = moments(recording, settings.tracking, telemetry)
-    stream.write(schema_line(settings.avatar.fps) + "\n")
-    start_ns, timed = clock.now_ns(), None
+    start_ns, count = clock.now_ns(), 0
     for timed in poses_at_beat(arrivals, retargeter, idle, settings.avatar.fps):
+        if not count:
+            stream.write(schema_line(settings.avatar.fps) + "\n")
         if speed:
             stream.flush()
             clock.sleep_until(start_ns + round(timed.t_s / speed * NS_PER_S))
         stream.write(pose_line(timed) + "\n")
-    if timed is None:
+        count += 1
+    if not count:
         raise VtbridgeError(f"{recording.path} holds nothing to replay; record it again")
+    return count
 
 
 def show(

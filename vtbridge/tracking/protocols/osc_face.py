@@ -106,7 +106,7 @@ class OscFaceProtocol(TrackerProtocol):
             raise PacketError(
                 f"an OSC packet without a message of {self.name}", reason=f"not {self.name}"
             )
-        frames = self.flush(t_ns)
+        frames = self.flush(t_ns) if self._open_since_ns is not None else []
         self._ended = False
         value_came = False
         takers = self._takers

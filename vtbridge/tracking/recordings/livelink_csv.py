@@ -41,6 +41,7 @@ _START_NS = NS_PER_S
 _USUAL_RATE = 60
 _RATES = (24, 25, 30, 48, 50, 60, 100, 120, 240)
 _LARGEST_ANGLE_RAD = 6.3
+_COLUMNS_NAMED = 4
 _DAY_S = 24 * 3600.0
 _TIMECODE = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})[:;](\d{1,3}(?:\.\d{1,9})?)", re.ASCII)
 
@@ -176,7 +177,10 @@ def _bounded_lines(text: io.TextIOWrapper, path: Path) -> Iterator[str]:
 def _check_header(path: Path, header: list[str]) -> None:
     wanted = {"Timecode", "BlendShapeCount", *_COLUMNS.values(), *ANGLE_NAMES}
     if missing := sorted(wanted - set(header)):
-        raise _not_a_recording(path, f"the column {missing[0]} is missing in line 1")
+        named = ", ".join(missing[:_COLUMNS_NAMED])
+        more = f" and {len(missing) - _COLUMNS_NAMED} more" * (len(missing) > _COLUMNS_NAMED)
+        are = f"column {named} is" if len(missing) == 1 else f"columns {named}{more} are"
+        raise _not_a_recording(path, f"the {are} missing in line 1")
 
 
 def _time_of_day_s(code: str, rate: int) -> float:

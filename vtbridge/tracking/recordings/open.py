@@ -1,4 +1,4 @@
-"""Open any recording of a tracker, whatever its name: what it is, its content tells."""
+"""Open any recording of a tracker: its content tells what it is, its name what it was to be."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def open_recording(path: Path) -> Recording:
         if is_session(path):
             header = read_header(path)
             kind, begin = "recording", iter_session
-        elif _is_csv(path):
+        elif _is_csv(path) or _is_named(path, ".csv"):
             kind, begin = "Live Link CSV", _records_of_csv
         else:
             protocol = _protocol_of_capture(path)
@@ -106,6 +106,10 @@ def _is_csv(path: Path) -> bool:
     return False
 
 
+def _is_named(path: Path, suffix: str) -> bool:
+    return path.name.lower().removesuffix(".gz").endswith(suffix)
+
+
 def _protocol_of_capture(path: Path) -> str:
     protocols = {row.name: row.create(TrackingSettings()) for row in PROTOCOLS}
     votes: Counter[str] = Counter()
@@ -116,11 +120,11 @@ def _protocol_of_capture(path: Path) -> str:
             found = (name for name, known in protocols.items() if known.recognises(captured.data))
             votes.update(itertools.islice(found, 1))
     except PacketError as error:
+        if not votes and _is_named(path, ".udpcap"):
+            raise
         if not votes:  # else it is a capture, good up to here
             raise PacketError(
-                f"{path} is no recording: neither .vtbrec nor Live Link .csv, and as a capture "
-                f"it is damaged ({error})",
-                reason="recording",
+                f"{path} is no recording (.vtbrec, .udpcap, Live Link .csv)", reason="recording"
             ) from error
     if not datagrams:
         raise VtbridgeError(f"{path} holds no datagram; record it again")

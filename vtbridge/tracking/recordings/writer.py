@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import logging
 import os
 import threading
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -48,14 +51,24 @@ _WRITE_INTERVAL_S = 0.5
 _COMPRESSION = 5
 
 
-def refuse_existing(path: Path) -> None:
-    """Say early that ``create_session`` would fail because ``path`` is there.
+def check_new(path: Path) -> None:
+    """Say early that ``create_session`` would fail.
 
     Raises:
-        VtbridgeError: it is.
+        VtbridgeError: ``path`` is there already, or its folder is not or takes no file.
     """
     if os.path.lexists(path):
         raise VtbridgeError(f"{path} is there already; name another file, or move it")
+    if not path.parent.is_dir():
+        raise _cannot_be_made(path, f"there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise _cannot_be_made(path, os.strerror(errno.EACCES))
+
+
+def _cannot_be_made(path: Path, reason: str) -> VtbridgeError:
+    return VtbridgeError(
+        f"{path} cannot be made: {reason}; name a file in a folder that you can write to"
+    )
 
 
 def create_session(path: Path, header: SessionHeader, clock: Clock) -> SessionWriter:
@@ -64,18 +77,18 @@ def create_session(path: Path, header: SessionHeader, clock: Clock) -> SessionWr
     Raises:
         VtbridgeError: there is such a file already, or it cannot be made.
     """
-    refuse_existing(path)
+    check_new(path)
     try:
         path.touch(mode=0o600, exist_ok=False)
         file: BinaryIO
         if path.suffix == ".gz":
             file = cast("BinaryIO", gzip.GzipFile(path, "wb", _COMPRESSION))
         else:
-            file = path.open("wb")
-    except (OSError, ValueError) as error:
-        raise VtbridgeError(
-            f"{path} cannot be made ({error}); name a file in a folder that you can write to"
-        ) from error
+            file = cast("BinaryIO", path.open("wb", buffering=0))  # tells what a full disk took
+    except OSError as error:
+        raise _cannot_be_made(path, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise _cannot_be_made(path, str(error)) from error
     try:
         return SessionWriter(file, header, str(path), clock)
     except VtbridgeError:
@@ -97,7 +110,7 @@ class SessionWriter(ThreadService):
         trouble: what ended the recording, empty while it goes on.
 
     Args:
-        file: open for writing; closed at the end.
+        file: open for writing, and not buffered; closed at the end.
         header: the file's first words.
         name: of the file, for messages.
         clock: tells when a face came.
@@ -183,12 +196,7 @@ class SessionWriter(ThreadService):
         return stopped
 
     def _write_start(self) -> None:
-        try:
-            self._file.write(self._start)
-            self._file.flush()
-        except OSError as error:
-            self._give_up(error.strerror or str(error))
-        self.size = len(self._start)
+        self._append(self._start)
 
     def _add(self, record: Record, cost: int) -> None:
         with self._lock:
@@ -217,18 +225,25 @@ class SessionWriter(ThreadService):
         content = b"".join(good)
         if not self.trouble and self.size + len(content) > self._max_bytes:
             self._give_up(f"it has {self.size} bytes, which is as long as it may be")
-        if not self.trouble:
-            try:
-                self._file.write(content)
-                self._file.flush()  # a crash costs a moment only
-            except OSError as error:
-                self._give_up(error.strerror or str(error))
-        kept = 0 if self.trouble else len(good)
+        taken = 0 if self.trouble else self._append(content)
+        kept = bisect_right(list(accumulate(map(len, good))), taken)
         with self._lock:
             self.lost += len(records) - kept
-        if kept:
-            self.size += len(content)
-            self.records += kept
+        self.records += kept
+
+    def _append(self, content: bytes) -> int:
+        """Write ``content``, and return how many bytes of it are in the file for sure."""
+        taken = 0
+        try:
+            while taken < len(content):
+                taken += self._file.write(content[taken:])
+            self._file.flush()  # a crash costs a moment only
+        except OSError as error:
+            self._give_up(error.strerror or str(error))
+            if taken == len(content):  # into gzip's memory, and no further
+                return 0
+        self.size += taken
+        return taken
 
     def _encoded(self, record: Record) -> bytes:
         # Even a thread that was held up for long makes no time run back in the file.
@@ -250,4 +265,4 @@ class SessionWriter(ThreadService):
     def _give_up(self, trouble: str) -> None:
         if not self.trouble:
             self.trouble = trouble
-            log.warning("recording to %s stopped: %s; the avatar goes on", self._file_name, trouble)
+            log.warning("recording to %s stopped: %s", self._file_name, trouble)

@@ -102,8 +102,8 @@ def test_capture_that_was_cut_gives_what_is_whole(write: Write) -> None:
     ("content", "told"),
     [
         (b"", "holds no datagram"),
-        (b"# A picture of my cat\n", "is no recording: neither"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(100), "is no recording: neither"),
+        (b"# A picture of my cat\n", "is no recording \\(.vtbrec, .udpcap, "),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "is no recording \\(.vtbrec, .udpcap, "),
         (capture(b"what", b"is", b"this"), "holds datagrams that no tracker"),
         (csv()[:-1].replace(b"JawOpen", b"Jaw"), "the column JawOpen is missing"),
     ],
@@ -113,6 +113,31 @@ def test_other_files_are_refused_by_name(write: Write, content: bytes, told: str
     with pytest.raises(VtbridgeError, match=told) as refusal:
         list(open_recording(path).records())
     assert str(path) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "not_told"),
+    [
+        ("song.wav", "is no recording (.vtbrec, .udpcap, Live Link .csv)", "at byte"),
+        ("song.wav.gz", "is no recording (.vtbrec, .udpcap, Live Link .csv)", "at byte"),
+        ("bug.vtbrec", "is no recording (.vtbrec, .udpcap, Live Link .csv)", "at byte"),
+        ("bug.udpcap", "a time of", "is no recording"),
+        ("BUG.UDPCAP.GZ", "a time of", "is no recording"),
+        ("sheet.csv", "columns BlendShapeCount, BrowDownLeft, ", "at byte"),
+        ("sheet.csv.gz", "columns BlendShapeCount, BrowDownLeft, ", "at byte"),
+    ],
+)
+def test_file_is_refused_as_what_its_name_promises(
+    tmp_path: Path, name: str, told: str, not_told: str
+) -> None:
+    path = tmp_path / name
+    content = b"RIFF$\x00\xff\x7fWAVEfmt \n" + b"1,2\n" * 50
+    path.write_bytes(gzip.compress(content) if name.lower().endswith(".gz") else content)
+    with pytest.raises(PacketError) as refusal:
+        list(open_recording(path).records())
+    assert told in str(refusal.value)
+    assert not_told not in str(refusal.value)
+    assert str(refusal.value).count(name) == 1
 
 
 def test_file_that_goes_away_is_told(tmp_path: Path) -> None:

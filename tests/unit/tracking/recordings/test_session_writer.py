@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 
@@ -39,6 +40,7 @@ from vtbridge.tracking.recordings.writer import (
     LAST_WRITE_S,
     MAX_WAITING_BYTES,
     SessionWriter,
+    check_new,
     create_session,
 )
 
@@ -71,9 +73,9 @@ class Memory(io.BytesIO):
         self.writes += 1
         part = data[: max(self.room - len(self.content), 0)]
         self.content += part
-        if len(part) < len(data):
+        if data and not part:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return len(data)
+        return len(part)
 
 
 def read_back(folder: Path, memory: Memory) -> list[Record]:
@@ -126,8 +128,35 @@ def test_recording_does_not_overwrite(tmp_path: Path) -> None:
 
 
 def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(VtbridgeError, match=r"absent/session.vtbrec cannot be made"):
-        create_session(tmp_path / "absent" / "session.vtbrec", HEADER, CLOCK)
+    path = tmp_path / "absent" / "session.vtbrec"
+    for make in (check_new, lambda path: create_session(path, HEADER, CLOCK)):
+        with pytest.raises(VtbridgeError, match="cannot be made") as refusal:
+            make(path)
+        assert str(refusal.value).count("session.vtbrec") == 1
+        assert f"there is no folder {path.parent}" in str(refusal.value)
+
+
+def test_trouble_of_the_system_is_told_without_its_number(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 300)
+    with pytest.raises(VtbridgeError, match="File name too long") as refusal:
+        create_session(path, HEADER, CLOCK)
+    assert "Errno" not in str(refusal.value)
+    assert str(refusal.value).count(path.name) == 1
+
+
+def test_packed_recording_on_a_full_disk_counts_no_more_than_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "full.vtbrec.gz"
+    disk = Memory(20_000)
+    writer = SessionWriter(
+        cast("BinaryIO", gzip.GzipFile(fileobj=disk, mode="wb")), HEADER, str(path), CLOCK
+    )
+    for number in range(1000):
+        writer.datagram(VMC, os.urandom(100), T0 + number)
+    writer.start()
+    finished(writer)
+    path.write_bytes(disk.content)
+    assert writer.records <= len(list(iter_session(path)))
+    assert writer.records + writer.lost == 1000
 
 
 def test_settings_that_do_not_fit_leave_no_file(tmp_path: Path) -> None:
@@ -148,11 +177,10 @@ def test_full_disk_ends_the_recording_with_one_warning(
     writer.start()
     finished(writer)
     stopped = [message for message in caplog.messages if "stopped" in message]
-    assert stopped == [
-        "recording to full.vtbrec stopped: No space left on device; the avatar goes on"
-    ]
+    assert stopped == ["recording to full.vtbrec stopped: No space left on device"]
     kept = read_back(tmp_path, memory)
-    assert writer.records <= len(kept) < 10_000
+    assert writer.records == len(kept) < 10_000
+    assert writer.size == len(memory.content)
     assert writer.records + writer.lost == 10_000
     before = writer.lost
     writer.datagram(VMC, b"x", T0 + 10_000)
