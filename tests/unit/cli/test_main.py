@@ -22,6 +22,8 @@ def end_of(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int | str |
         raise error
 
     monkeypatch.setattr(commands, "app", fail)
+    # The real one ends the process at once where a thread is left, as in a test's worker.
+    monkeypatch.setattr("vtbridge.cli.main.leave", sys.exit)
     with pytest.raises(SystemExit) as ended:
         main()
     return ended.value.code

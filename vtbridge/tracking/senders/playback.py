@@ -208,7 +208,7 @@ class _Outlet:
             self._sock.connect(to)
         except OSError as error:
             self._sock.close()
-            raise _unsendable(b"", to, error) from error
+            raise _unsendable(to, error) from error
 
     @property
     def refused(self) -> bool:
@@ -230,7 +230,7 @@ class _Outlet:
                     return
                 self._refused = True
         except OSError as error:
-            raise _unsendable(datagram, self._to, error) from error
+            raise _unsendable(self._to, error) from error
 
     def close(self) -> None:
         """Give the socket back."""
@@ -246,11 +246,10 @@ def send_datagram(sock: socket.socket, datagram: bytes, to: Address) -> None:
     try:
         sock.sendto(datagram, to)
     except OSError as error:
-        raise _unsendable(datagram, to, error) from error
+        raise _unsendable(to, error) from error
 
 
-def _unsendable(datagram: bytes, to: Address, error: OSError) -> VtbridgeError:
+def _unsendable(to: Address, error: OSError) -> VtbridgeError:
     return VtbridgeError(
-        f"cannot send {len(datagram)} bytes to {to[0]}:{to[1]}: {error.strerror}; "
-        "check the address and the network"
+        f"cannot send to {to[0]}:{to[1]}: {error.strerror}; check the address and the network"
     )
