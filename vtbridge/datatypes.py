@@ -27,6 +27,7 @@ ScalarT = TypeVar("ScalarT", bound=np.generic)
 PICTURE_SIZE = 512
 """Side of the square picture that THA3 poses, in pixels."""
 
+_F32 = np.dtype(np.float32)
 _NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
@@ -113,13 +114,15 @@ class Pose:
         read_only(self.values)
         if self.coverage is not None:
             self._require_vector("a pose's coverage", self.coverage)
-            if not ((self.coverage >= 0.0) & (self.coverage <= 1.0)).all():
+            # Both find NaN before any number, and no comparison with NaN is true.
+            least, most = self.coverage.argmin(), self.coverage.argmax()
+            if not (self.coverage.item(least) >= 0.0 and self.coverage.item(most) <= 1.0):
                 raise ValueError("a pose's coverage lies beyond 0..1")
             read_only(self.coverage)
 
     def _require_vector(self, what: str, vector: F32Array) -> None:
         size = self.schema.size
-        if vector.shape != (size,) or vector.dtype != np.float32:
+        if vector.shape != (size,) or vector.dtype != _F32:
             raise ValueError(f"{what} is float32 [{size}], not {vector.dtype} {vector.shape}")
 
 

@@ -6,7 +6,8 @@ Bundle time tags are read past and never honoured: senders write "now", 1970 or 
 skewed clock. Addresses are plain text: a wildcard matches nothing but itself.
 
 Trackers repeat the same messages with other numbers a thousand times a second, so the
-beginnings of messages are remembered, in a bounded space.
+beginnings of messages are remembered, in a bounded space, and so are whole bundles that
+come again with nothing but other numbers.
 
 Source: Open Sound Control 1.0 and 1.1 (opensoundcontrol.stanford.edu).
 """
@@ -38,6 +39,8 @@ MAX_ARRAY_DEPTH = 4
 MAX_HEADS = 1024
 """Beginnings of messages that are remembered; a VMC sender has about 130."""
 MAX_HEAD_BYTES = 160
+MAX_LAYOUTS = 16
+"""Bundles, each of another size, whose layout is remembered."""
 
 _BUNDLE = b"#bundle\0"
 _BUNDLE_HEADER_BYTES = 16
@@ -45,7 +48,9 @@ _SIZE = struct.Struct(">i")
 _BLOB_SIZE = struct.Struct(">i")
 _CHAR = struct.Struct(">I")
 _NO_NUMBERS = struct.Struct(">")
-_NOTHING: dict[int, dict[bytes, _Head]] = {}
+_PROVEN = 4
+"""Times that a layout must come in a row before it is worth learning by heart."""
+_NOTHING: dict[int, dict[bytes, MessageHead]] = {}
 _MAX_TAILS = 8
 
 _NUMBERS = {"i": "i", "f": "f", "h": "q", "d": "d", "t": "Q"}
@@ -70,8 +75,8 @@ class OscMessage(NamedTuple):  # made in half the time of a dataclass, 5000 time
 
 
 @dataclass(slots=True, eq=False)
-class _Head:
-    """What a message says before the numbers at its end.
+class MessageHead:
+    """What a message says before the numbers at its end; never changes what it says.
 
     Attributes:
         address: its address.
@@ -87,14 +92,63 @@ class _Head:
     tag_count: int = 0
     numbers: struct.Struct = _NO_NUMBERS
     opening: bytes = b""
-    follower: _Head | None = None
+    follower: MessageHead | None = None
 
     def message(self, data: bytes, numbers_at: int) -> OscMessage:
         """Return the whole message whose numbers stand at ``numbers_at``."""
+        return OscMessage(self.address, self.arguments(data, numbers_at))
+
+    def arguments(self, data: bytes, numbers_at: int) -> tuple[OscArgument, ...]:
+        """Return the arguments of the message whose numbers stand at ``numbers_at``."""
         numbers = self.numbers.unpack_from(data, numbers_at)
         if not math.isfinite(sum(numbers)):  # one test for the usual case
             numbers = _finite(numbers)
-        return OscMessage(self.address, self.leading + numbers)
+        return self.leading + numbers if self.leading else numbers
+
+    @property
+    def is_one_float(self) -> bool:
+        """True if the numbers are a single 32-bit float."""
+        return self.numbers.format == ">f"
+
+
+class PacketLayout:
+    """Where in a packet the messages stand, all of whose heads are known.
+
+    Args:
+        heads: of the messages, in order.
+        places: where in the packet the numbers of each begin.
+    """
+
+    __slots__ = ("_expected", "_openings", "heads", "places", "times")
+
+    def __init__(self, heads: list[MessageHead], places: list[int]) -> None:
+        self.heads = heads
+        self.places = places
+        self.times = 1
+        """How often it came in a row until it was learnt."""
+        self._openings: struct.Struct | None = None
+        self._expected: tuple[bytes, ...] = ()
+
+    @property
+    def learnt(self) -> bool:
+        """True if ``fits`` can tell."""
+        return self._openings is not None
+
+    def learn(self) -> None:
+        """Learn what every byte of such a bundle must be that is not of a number."""
+        parts = [f">{len(_BUNDLE)}s{_BUNDLE_HEADER_BYTES - len(_BUNDLE)}x"]
+        parts += [f"{len(head.opening)}s{head.numbers.size}x" for head in self.heads]
+        self._expected = (_BUNDLE, *(head.opening for head in self.heads))
+        self._openings = struct.Struct("".join(parts))
+
+    def fits(self, data: bytes) -> bool:
+        """Return whether ``data`` is such a bundle; False where nothing was learnt."""
+        openings = self._openings
+        return (
+            openings is not None
+            and openings.size == len(data)
+            and openings.unpack(data) == self._expected
+        )
 
 
 class MessageHeads:
@@ -112,20 +166,58 @@ class MessageHeads:
         self.count = 0
         """How many are remembered."""
         # Length of a message -> length of the numbers at its end -> the bytes before them.
-        self._known: dict[int, dict[int, dict[bytes, _Head]]] = {}
-        self._start = _Head()
+        self._known: dict[int, dict[int, dict[bytes, MessageHead]]] = {}
+        self._start = MessageHead()
         """What the first message of a bundle follows."""
+        self._layouts: dict[int, PacketLayout] = {}
+        """The newest layout of a bundle of each size."""
 
     def decode(self, data: bytes) -> list[OscMessage] | None:
         """Return the messages of a message or of a bundle that holds only messages.
 
         None if one of them begins in a way that is not known, or if anything is amiss.
         """
+        layout = self.locate(data)
+        if layout is None:
+            return None
+        return [
+            head.message(data, place)
+            for head, place in zip(layout.heads, layout.places, strict=True)
+        ]
+
+    def locate(self, data: bytes) -> PacketLayout | None:
+        """Return where the messages stand of a message or of a bundle of messages only.
+
+        It is the same object for as long as a bundle repeats with nothing but other numbers.
+        None as for ``decode``.
+        """
         end = len(data)
+        if end > MAX_PACKET_BYTES:
+            return None
         if not data.startswith(_BUNDLE):
             known = self.find(data, 0, end)
-            return None if known is None else [known.message(data, end - known.numbers.size)]
-        messages: list[OscMessage] = []
+            return None if known is None else PacketLayout([known], [end - known.numbers.size])
+        before = self._layouts.get(end)
+        if before is not None and before.fits(data):
+            return before
+        layout = self._walk(data)
+        if layout is None or len(layout.heads) < 2:
+            return layout
+        if before is not None and not before.learnt and before.heads == layout.heads:
+            before.times += 1
+            if before.times >= _PROVEN:
+                before.learn()
+            return before
+        if before is None and len(self._layouts) >= MAX_LAYOUTS:
+            self._layouts = {}
+        self._layouts[end] = layout
+        return layout
+
+    def _walk(self, data: bytes) -> PacketLayout | None:
+        """Return where the messages of a bundle stand, going from one to the next."""
+        end = len(data)
+        heads: list[MessageHead] = []
+        places: list[int] = []
         tag_count = 0
         offset = _BUNDLE_HEADER_BYTES
         before = self._start
@@ -142,13 +234,14 @@ class MessageHeads:
             offset = numbers_at + head.numbers.size
             if offset > end:
                 return None
-            messages.append(head.message(data, numbers_at))
+            heads.append(head)
+            places.append(numbers_at)
             tag_count += head.tag_count
             before = head
-        is_within = len(messages) < MAX_ELEMENTS and tag_count <= MAX_PACKET_ARGUMENTS
-        return messages if is_within and end == offset else None
+        is_within = len(heads) < MAX_ELEMENTS and tag_count <= MAX_PACKET_ARGUMENTS
+        return PacketLayout(heads, places) if is_within and end == offset else None
 
-    def find(self, data: bytes, start: int, end: int) -> _Head | None:
+    def find(self, data: bytes, start: int, end: int) -> MessageHead | None:
         """Return the head of the message in ``data[start:end]``, None if it is not known."""
         for tail, heads in self._known.get(end - start, _NOTHING).items():
             head = heads.get(data[start : end - tail])
@@ -156,13 +249,13 @@ class MessageHeads:
                 return head
         return None
 
-    def keep(self, data: bytes, start: int, end: int, head: _Head) -> None:
+    def keep(self, data: bytes, start: int, end: int, head: MessageHead) -> None:
         """Remember ``head``, which was read from the whole, good message ``data[start:end]``."""
         size, tail = end - start, head.numbers.size
         if size - tail > MAX_HEAD_BYTES or not self._capacity:
             return
         if self.count >= self._capacity:
-            self.count, self._known, self._start = 0, {}, _Head()
+            self.count, self._known, self._start, self._layouts = 0, {}, MessageHead(), {}
         tails = self._known.get(size, {})
         if tail not in tails:
             if len(tails) >= _MAX_TAILS:
@@ -175,6 +268,19 @@ class MessageHeads:
 
 
 _HEADS = MessageHeads()
+
+
+def known_head(data: bytes) -> MessageHead | None:
+    """Return the head of a packet of one message, None if its like has not come before."""
+    return _HEADS.find(data, 0, len(data))
+
+
+def locate_messages(data: bytes) -> PacketLayout | None:
+    """Return where the messages of a packet stand whose messages all came before.
+
+    None if it is another: ``decode_packet`` says what it holds, or what is wrong with it.
+    """
+    return _HEADS.locate(data)
 
 
 def decode_packet(data: bytes, heads: MessageHeads = _HEADS) -> list[OscMessage]:
@@ -262,7 +368,7 @@ def _decode_message(
     if all(step.numbers is None for step in steps[:-1]):
         numbers = (steps[-1].numbers if steps else None) or _NO_NUMBERS
         leading = arguments[: len(arguments) - len(numbers.unpack(bytes(numbers.size)))]
-        heads.keep(data, start, end, _Head(address, leading, tag_count, numbers))
+        heads.keep(data, start, end, MessageHead(address, leading, tag_count, numbers))
     return OscMessage(address, arguments), tag_count
 
 

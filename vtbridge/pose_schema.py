@@ -123,9 +123,7 @@ class PoseSchema:
         Each of them closes the eye alone; two at once would push the lid into the cheek.
         """
         for eye in self.eyes:
-            closed = 0.0
-            for lid in eye:
-                closed += values.item(lid)
+            closed = sum([values.item(lid) for lid in eye])
             if closed > 1.0:
                 values = values.copy()
                 for lid in eye:

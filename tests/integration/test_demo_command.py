@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import isolated_environment, unique_name, write_config
+from tests.support.daemon import run_vtbridge, unique_name, write_config
 from vtbridge.publish.vtbf import segment_path
 
 
@@ -17,18 +15,9 @@ from vtbridge.publish.vtbf import segment_path
 def test_headless_demo_ends_with_one_line_of_json(tmp_path: Path) -> None:
     name = unique_name()
     write_config(tmp_path, name)
-    finished = subprocess.run(
-        [
-            sys.executable,
-            *("-m", "vtbridge", "demo", "--headless", "--seconds", "5", "--json"),
-            *("--config", str(tmp_path / "config.toml")),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=True,
-        env=isolated_environment(tmp_path),
-    )
+    config = ("--config", str(tmp_path / "config.toml"))
+    finished = run_vtbridge(tmp_path, "demo", "--headless", "--seconds", "5", "--json", *config)
+    assert finished.returncode == 0, finished.stderr
     summary = json.loads(finished.stdout.splitlines()[-1])
     assert summary["frames"] >= 1
     assert summary["fps"] == pytest.approx(summary["frames"] / summary["seconds"], rel=0.02)

@@ -5,29 +5,18 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import isolated_environment, running, unique_name, write_config
+from tests.support.daemon import run_vtbridge, running, unique_name, write_config
 
 Findings = dict[str, dict[str, str]]
 
 
 def examine(folder: Path, **environment: str) -> tuple[int, Findings]:
-    finished = subprocess.run(
-        [
-            sys.executable,
-            *("-m", "vtbridge", "doctor", "--json", "--config", str(folder / "config.toml")),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-        env=isolated_environment(folder) | environment,
-    )
+    config = str(folder / "config.toml")
+    finished = run_vtbridge(folder, "doctor", "--json", "--config", config, **environment)
     assert "Traceback" not in finished.stderr
     return finished.returncode, {found["check"]: found for found in json.loads(finished.stdout)}
 

@@ -13,7 +13,7 @@ import pytest
 from scipy.signal import find_peaks  # type: ignore[import-untyped]  # scipy ships no types
 
 from tests.conftest import REPOSITORY
-from tests.support.daemon import isolated_environment, running, wait_until
+from tests.support.daemon import run_vtbridge, running, wait_until
 from tests.support.voices import PHONEMES, silence, speak, synthetic_vowel, write_wav
 from vtbridge.clock import ManualClock
 from vtbridge.datatypes import FaceFrame, U8Array
@@ -45,15 +45,12 @@ MANY_PIXELS = 60
 
 def calibrated(folder: Path, voice: str) -> VowelProfile:
     """Calibrate with ``voice`` as a user would, and return what was saved."""
-    command = [sys.executable, "-m", "vtbridge", "calibrate", "--vowels"]
+    recordings: list[str] = []
     for vowel, phoneme in PHONEMES.items():
         path = folder / f"{vowel.name}.wav"
         speak(path, f"[[{phoneme}]]", voice=voice, speed=80)
-        command += ["--wav", f"{vowel.name}={path}"]
-    environment = isolated_environment(folder)
-    result = subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=100, check=False
-    )
+        recordings += ["--wav", f"{vowel.name}={path}"]
+    result = run_vtbridge(folder, "calibrate", "--vowels", *recordings)
     assert result.returncode == 0, result.stderr
     assert "told apart:" in result.stderr
     saved = folder / "state" / "vtbridge" / "vowels.json"
@@ -186,14 +183,7 @@ def test_microphone_of_alsa_is_opened_and_heard(tmp_path: Path, device: str) -> 
 def test_computer_without_a_microphone_is_told_so(tmp_path: Path) -> None:
     config = tmp_path / "asound.conf"
     config.write_text("pcm.gone { type plug slave.pcm nothing }\n", "utf-8")
-    result = subprocess.run(
-        [sys.executable, "-m", "vtbridge", "calibrate", "--vowels"],
-        capture_output=True,
-        text=True,
-        env={**isolated_environment(tmp_path), "ALSA_CONFIG_PATH": str(config)},
-        timeout=100,
-        check=False,
-    )
+    result = run_vtbridge(tmp_path, "calibrate", "--vowels", ALSA_CONFIG_PATH=str(config))
     assert result.returncode == 1
     assert "the system's default microphone cannot be opened" in result.stderr
     assert "no microphone is plugged in" in result.stderr

@@ -11,7 +11,9 @@ import pytest
 
 from tests.support.daemon import (
     isolated_environment,
+    run_vtbridge,
     running,
+    sending,
     unique_name,
     wait_until,
     write_config,
@@ -21,22 +23,10 @@ from vtbridge.publish.vtbf import FrameReader, segment_path
 pytestmark = pytest.mark.usefixtures("weight_store")
 
 
-def vtbridge(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, with the state and the config.toml of ``folder``."""
-    return subprocess.run(
-        [sys.executable, "-m", "vtbridge", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-        env=isolated_environment(folder),
-    )
-
-
 def test_second_daemon_of_a_name_is_told_who_holds_it(tmp_path: Path) -> None:
     config = str(tmp_path / "config.toml")
     with running(tmp_path, "demo", "--headless") as first:
-        second = vtbridge(tmp_path, "demo", "--headless", "--config", config)
+        second = run_vtbridge(tmp_path, "demo", "--headless", "--config", config)
         assert second.returncode == 8
         assert str(first.process.pid) in second.stderr
         assert "Traceback" not in second.stderr
@@ -47,30 +37,19 @@ def test_second_daemon_of_a_name_is_told_who_holds_it(tmp_path: Path) -> None:
 def test_calibration_can_be_asked_for_and_is_kept(tmp_path: Path) -> None:
     config = str(tmp_path / "config.toml")
     with running(tmp_path, "run") as daemon:
-        sender = subprocess.Popen(
-            [
-                sys.executable,
-                *("-m", "vtbridge", "send", "--to", f"127.0.0.1:{daemon.ports['vmc']}"),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
+        with sending(daemon.ports["vmc"]):
             wait_until(
                 lambda: any("face seen by vmc" in line for line in daemon.log), 60, "a face is seen"
             )
-            assert vtbridge(tmp_path, "calibrate", "--config", config).returncode == 0
+            assert run_vtbridge(tmp_path, "calibrate", "--config", config).returncode == 0
             wait_until(
                 lambda: any("calibrating" in line for line in daemon.log), 20, "it was heard"
             )
             wait_until(lambda: any("calibrated" in line for line in daemon.log), 40, "it is done")
-        finally:
-            sender.terminate()
-            sender.wait(10)
         daemon.kill()
     with running(tmp_path, "run", name=daemon.name, ports=daemon.ports) as again:
         assert any("neutral face is the one of last time" in line for line in again.log)
-    refused = vtbridge(tmp_path, "calibrate", "--config", config)
+    refused = run_vtbridge(tmp_path, "calibrate", "--config", config)
     assert refused.returncode == 1
     assert daemon.name in refused.stderr
 
@@ -110,7 +89,7 @@ def test_killed_daemons_name_is_free_at_once(tmp_path: Path) -> None:
     ports = write_config(tmp_path, name)
     with running(tmp_path, "demo", "--headless", name=name, ports=ports) as daemon:
         daemon.kill()
-    finished = vtbridge(
+    finished = run_vtbridge(
         tmp_path,
         *("demo", "--headless", "--seconds", "1", "--config", str(tmp_path / "config.toml")),
     )
@@ -131,7 +110,7 @@ def test_killed_daemons_name_is_free_at_once(tmp_path: Path) -> None:
 def test_mistake_is_one_message_and_an_exit_code(
     tmp_path: Path, arguments: tuple[str, ...], code: int, told: str
 ) -> None:
-    finished = vtbridge(tmp_path, *arguments)
+    finished = run_vtbridge(tmp_path, *arguments)
     assert finished.returncode == code, finished.stderr
     assert told in finished.stderr
     assert "Traceback" not in finished.stderr

@@ -14,40 +14,20 @@ from typing import Any
 
 import pytest
 
-from tests.support.daemon import isolated_environment, running, unique_name, write_config
+from tests.support.daemon import (
+    isolated_environment,
+    run_vtbridge,
+    running,
+    sending,
+    unique_name,
+    write_config,
+)
 from vtbridge.control.address import ControlAddress
 
 
 def trackers(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            sys.executable,
-            *("-m", "vtbridge", "trackers", "--config", str(folder / "config.toml")),
-            *arguments,
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=isolated_environment(folder),
-    )
-
-
-@contextmanager
-def sending(port: int, protocol: str) -> Iterator[None]:
-    sender = subprocess.Popen(
-        [
-            sys.executable,
-            *("-m", "vtbridge", "send", "--protocol", protocol, "--to", f"127.0.0.1:{port}"),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        sender.terminate()
-        sender.wait(10)
+    config = str(folder / "config.toml")
+    return run_vtbridge(folder, "trackers", "--config", config, *arguments)
 
 
 def snapshots(finished: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
@@ -96,15 +76,15 @@ def test_alone_it_listens_itself_and_shows_rate_and_face(tmp_path: Path) -> None
         )
 
     with (
-        sending(ports["vmc"], "vmc"),
-        sending(ports["livelink"], "livelink"),
+        sending(ports["vmc"], "--protocol", "vmc"),
+        sending(ports["livelink"], "--protocol", "livelink"),
         looking(tmp_path) as see,
     ):
         see(both_are_live)
 
 
 def test_beside_an_avatar_it_asks_the_avatar(tmp_path: Path, weight_store: object) -> None:
-    with running(tmp_path, "run") as daemon, sending(daemon.ports["vmc"], "vmc"):
+    with running(tmp_path, "run") as daemon, sending(daemon.ports["vmc"], "--protocol", "vmc"):
         for _ in range(20):
             (told,) = snapshots(trackers(tmp_path, "--json", "--once"))
             if told["face"] is not None:
@@ -173,7 +153,7 @@ def test_it_leaves_the_ports_to_an_avatar_and_outlives_it(
         for _ in range(2):
             with (
                 running(tmp_path, "run", name=name, ports=ports) as daemon,
-                sending(ports["vmc"], "vmc"),
+                sending(ports["vmc"], "--protocol", "vmc"),
             ):
                 see(lambda told: "live" in {source["state"] for source in told["sources"]})
                 assert not any("is taken" in line for line in daemon.log), daemon.log

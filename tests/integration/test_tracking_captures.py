@@ -7,30 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.captures import read_capture
-from vtbridge.clock import NS_PER_S
+from tests.support.captures import faces_of_capture
 from vtbridge.datatypes import FaceFrame
 from vtbridge.tracking.arkit import ARKIT_NAMES
 from vtbridge.tracking.protocols.ifacialmocap import IFacialMocapProtocol
-from vtbridge.tracking.protocols.protocol import QUIET_NS, TrackerProtocol
 from vtbridge.tracking.protocols.vmc import VmcProtocol
-
-T0 = NS_PER_S
-
-
-def replayed(capture: Path, protocol: TrackerProtocol) -> list[FaceFrame]:
-    """Return the faces in ``capture``, flushed in every pause as the receiver does."""
-    protocol.reset("test")
-    frames: list[FaceFrame] = []
-    last_ns = T0
-    for datagram in read_capture(capture):
-        t_ns = T0 + round(datagram.t_s * NS_PER_S)
-        if t_ns - last_ns >= QUIET_NS:
-            frames += protocol.flush(last_ns + QUIET_NS)
-        frames += protocol.feed(datagram.data, t_ns)
-        last_ns = t_ns
-    assert protocol.values_dropped == 0
-    return frames
 
 
 def head_range_deg(frames: list[FaceFrame], angle: str) -> tuple[float, float]:
@@ -39,7 +20,7 @@ def head_range_deg(frames: list[FaceFrame], angle: str) -> tuple[float, float]:
 
 
 def test_xr_animators_layout_is_an_arkit_face(captures: Path) -> None:
-    frames = replayed(captures / "vmc_osc-js_xranimator-layout.udpcap", VmcProtocol())
+    frames = faces_of_capture(captures / "vmc_osc-js_xranimator-layout.udpcap", VmcProtocol())
     assert len(frames) == 90
     for frame in frames:
         assert set(frame.blendshapes) == set(ARKIT_NAMES)
@@ -54,7 +35,7 @@ def test_xr_animators_layout_is_an_arkit_face(captures: Path) -> None:
 
 
 def test_node_oscs_whole_numbers_are_read(captures: Path) -> None:
-    frames = replayed(captures / "vmc_node-osc.udpcap", VmcProtocol())
+    frames = faces_of_capture(captures / "vmc_node-osc.udpcap", VmcProtocol())
     assert len(frames) == 60
     for frame in frames:
         assert set(frame.presets) == {"aa", "blinkLeft"}
@@ -65,7 +46,7 @@ def test_node_oscs_whole_numbers_are_read(captures: Path) -> None:
 
 
 def test_vmcp_nods_in_one_bundle_a_frame(captures: Path) -> None:
-    frames = replayed(captures / "vmc_vmcp-pypi.udpcap", VmcProtocol())
+    frames = faces_of_capture(captures / "vmc_vmcp-pypi.udpcap", VmcProtocol())
     assert len(frames) == 60
     assert all(set(frame.presets) == {"aa", "blinkLeft", "blinkRight"} for frame in frames)
     low, high = head_range_deg(frames, "pitch_rad")
@@ -75,7 +56,7 @@ def test_vmcp_nods_in_one_bundle_a_frame(captures: Path) -> None:
 
 def test_ifacialmocap_capture_is_a_smiling_person(captures: Path) -> None:
     path = captures / "ifacialmocap_v1_ExpressionAppBridge.udpcap"
-    frames = replayed(path, IFacialMocapProtocol())
+    frames = faces_of_capture(path, IFacialMocapProtocol())
     assert len(frames) == 272
     for frame in frames:
         assert set(frame.blendshapes) == set(ARKIT_NAMES)

@@ -6,13 +6,13 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
-from tests.support.daemon import network_inputs
+from tests.support.daemon import free_udp_port, free_udp_ports, network_inputs
+from tests.support.inputs import started
 from vtbridge.clock import NS_PER_S, MonotonicClock
 from vtbridge.datatypes import FaceFrame
 from vtbridge.flow.slot import LatestSlot
@@ -33,39 +33,21 @@ from vtbridge.tracking.source_status import SourceState
 PATIENCE_S = 20.0
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-    for sock in sockets:
-        sock.bind((LOOPBACK, 0))
-    ports = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
-
-
 def settings_like_the_defaults() -> TrackingSettings:
     """Return every input enabled, those that share a port by default on one free port."""
     defaults = TrackingSettings()
     usual = {name: getattr(defaults, name).port for name in network_inputs()}
-    chosen = dict(
-        zip(sorted(set(usual.values())), free_ports(len(set(usual.values()))), strict=True)
-    )
+    distinct = sorted(set(usual.values()))
+    chosen = dict(zip(distinct, free_udp_ports(len(distinct)), strict=True))
     return TrackingSettings.model_validate(
         {name: {"port": chosen[port]} for name, port in usual.items()}
     )
 
 
-@contextmanager
-def running(settings: TrackingSettings, slot: LatestSlot[FaceFrame]) -> Iterator[Inputs]:
-    inputs = open_inputs(settings, slot, Telemetry(), MonotonicClock())
-    for service in inputs.services:
-        service.start()
-    try:
-        yield inputs
-    finally:
-        stopped = [service.stop() for service in inputs.services]
-    assert all(stopped)
-    assert [service.failure for service in inputs.services] == [None] * len(inputs.services)
+def running(
+    settings: TrackingSettings, slot: LatestSlot[FaceFrame]
+) -> AbstractContextManager[Inputs]:
+    return started(open_inputs(settings, slot, Telemetry(), MonotonicClock()))
 
 
 def perform(row: ProtocolRow, port: int, slot: LatestSlot[FaceFrame]) -> FaceFrame:
@@ -140,7 +122,7 @@ def test_two_senders_of_one_protocol_at_two_ports_do_not_take_turns() -> None:
 def test_text_of_two_apps_is_that_of_the_one_whose_phone_sends_it(
     tables: dict[str, dict[str, Any]], wanted: str
 ) -> None:
-    (port,) = free_ports(1)
+    port = free_udp_port()
     chosen: dict[str, Any] = {name: {"enabled": False} for name in network_inputs()}
     for name in ("ifacialmocap", "facemotion3d"):
         chosen[name] = {"port": port} | tables.get(name, {})

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import IPv4Network
 
 import pytest
 
@@ -66,10 +67,17 @@ class Phone:
     def tcp_address(self) -> tuple[str, int]:
         return LOOPBACK, self.listener.getsockname()[1]
 
-    def channel(self, faces: list[FaceFrame], clock: Clock, telemetry: Telemetry) -> Channel:
+    def channel(
+        self,
+        faces: list[FaceFrame],
+        clock: Clock,
+        telemetry: Telemetry,
+        *,
+        allowed: str = LOOPBACK,
+    ) -> Channel:
         return Channel(
             IFacialMocapProtocol(LOOPBACK, phone_port=self.udp.getsockname()[1], ask_for_v2=False),
-            Admission((), 2 * NS_PER_S),
+            Admission([IPv4Network(allowed)], 2 * NS_PER_S),
             faces.append,
             telemetry,
             clock,
@@ -90,17 +98,21 @@ def phone() -> Iterator[Phone]:
 
 
 def acceptor(
-    phone: Phone, faces: list[FaceFrame], telemetry: Telemetry, *, wanted: str = LOOPBACK
+    phone: Phone,
+    faces: list[FaceFrame],
+    telemetry: Telemetry,
+    *,
+    wanted: str = LOOPBACK,
+    clock: Clock | None = None,
 ) -> Acceptor:
-    clock = MonotonicClock()
+    clock = clock or MonotonicClock()
     made = Acceptor(
-        phone.channel(faces, clock, telemetry),
+        phone.channel(faces, clock, telemetry, allowed=wanted),
         TextFramer,
         telemetry,
         clock,
         host=LOOPBACK,
         port=0,
-        phone=wanted,
     )
     made.bind()
     return made
@@ -134,6 +146,17 @@ def test_phone_that_comes_back_is_heard_again_from_its_first_record(phone: Phone
     receiver = acceptor(phone, faces, Telemetry())
     with started(receiver):
         for visit in range(3):
+            with socket.create_connection((LOOPBACK, receiver.port)) as stream:
+                stream.sendall(record(float(visit)))
+                wait_for(lambda wanted=visit + 1: len(faces) == wanted)  # type: ignore[misc]
+
+
+def test_phone_that_hung_up_is_asked_again_at_once(phone: Phone) -> None:
+    faces: list[FaceFrame] = []
+    receiver = acceptor(phone, faces, Telemetry(), clock=ManualClock())  # no time goes by
+    with started(receiver):
+        for visit in range(2):
+            assert phone.udp.recvfrom(1000)[0] == GREETING
             with socket.create_connection((LOOPBACK, receiver.port)) as stream:
                 stream.sendall(record(float(visit)))
                 wait_for(lambda wanted=visit + 1: len(faces) == wanted)  # type: ignore[misc]
@@ -180,7 +203,6 @@ def test_taken_port_is_named_and_tried_again(phone: Phone) -> None:
         clock,
         host=LOOPBACK,
         port=port,
-        phone=LOOPBACK,
     )
     with pytest.raises(PortInUse, match=f"TCP port {port}"):
         receiver.bind()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.daemon import DaemonProcess, running, unique_name, write_config
+from tests.support.daemon import DaemonProcess, running, sending, unique_name, write_config
 from tests.support.obs import BACKGROUND, ObsProcess, wait_until
 from vtbridge.datatypes import U8Array
 from vtbridge.obs.client import ObsClient
@@ -27,24 +25,6 @@ pytestmark = pytest.mark.usefixtures("weight_store")
 TOLERANCE = 2
 SETTLE_S = 0.5
 """Many ticks of OBS: what it shows by then is the last frame of a daemon that stands still."""
-
-
-@contextmanager
-def tracker(capture: Path, port: int) -> Iterator[None]:
-    """Play ``capture`` to the daemon again and again, as ``vtbridge send`` does."""
-    sender = subprocess.Popen(
-        [
-            sys.executable,
-            *("-m", "vtbridge", "send", str(capture), "--to", f"127.0.0.1:{port}", "--loop"),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        sender.terminate()
-        sender.wait(10)
 
 
 @contextmanager
@@ -98,10 +78,10 @@ def moved_pixels(first: U8Array, second: U8Array) -> int:
 def test_captured_tracker_moves_the_character_in_the_scene(
     tmp_path: Path, obs: ObsProcess, obs_client: ObsClient, captures: Path
 ) -> None:
-    capture = captures / "vmc_osc-js_xranimator-layout.udpcap"
+    capture = str(captures / "vmc_osc-js_xranimator-layout.udpcap")
     with (
         running(tmp_path, "run") as daemon,
-        tracker(capture, daemon.ports["vmc"]),
+        sending(daemon.ports["vmc"], capture, "--loop"),
         avatar_in_obs(obs, obs_client, daemon.name) as scene,
     ):
         wait_until(lambda: any("face seen by vmc" in line for line in daemon.log), "a face is seen")

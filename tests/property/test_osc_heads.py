@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from tests.support.captures import read_capture
 from vtbridge.errors import PacketError
-from vtbridge.osc import MAX_ELEMENTS, MAX_HEADS, MAX_PACKET_ARGUMENTS, MessageHeads, decode_packet
+from vtbridge.osc import (
+    MAX_ELEMENTS,
+    MAX_HEADS,
+    MAX_LAYOUTS,
+    MAX_PACKET_ARGUMENTS,
+    MessageHeads,
+    decode_packet,
+)
 
 NUMBERS = {"i": "i", "f": "f", "h": "q", "d": "d", "t": "Q"}
 PLAIN = MessageHeads(capacity=0)
@@ -111,6 +118,34 @@ def test_damaged_captures_are_understood_alike(captures: Path) -> None:
         if source.random() < 0.2:
             del packet[source.randrange(len(packet)) :]
         assert outcome(bytes(packet), heads) == outcome(bytes(packet), PLAIN)
+
+
+def test_bundle_learnt_by_heart_is_still_read_to_the_last_byte() -> None:
+    known = bundle([b"/a\0\0,i\0\0\0\0\0\1", b"/b\0\0,sf\0Joy\0\x3f\0\0\0", b"/c\0\0,T\0\0"])
+    heads = MessageHeads()
+    for _ in range(6):
+        decode_packet(known, heads)
+    layout = heads.locate(known)
+    assert layout is not None
+    assert layout.learnt
+    for place in range(len(known)):
+        for change in (1, 4, 0x80, 0xFF):
+            damaged = bytearray(known)
+            damaged[place] ^= change
+            assert outcome(bytes(damaged), heads) == outcome(bytes(damaged), PLAIN)
+            for _ in range(4):
+                assert outcome(known, heads) == outcome(known, PLAIN)
+
+
+def test_layouts_are_remembered_in_bounded_space() -> None:
+    heads = MessageHeads()
+    sizes = range(2, 3 * MAX_LAYOUTS)
+    for count in (*sizes, *sizes):
+        decode_packet(bundle([PING] * count), heads)
+    kept = [heads.locate(bundle([PING] * count)) for count in sizes]
+    again = [heads.locate(bundle([PING] * count)) for count in sizes]
+    same = sum(one is other for one, other in zip(kept, again, strict=True))
+    assert same <= MAX_LAYOUTS
 
 
 PING = b"/a\0\0,i\0\0\0\0\0\1"

@@ -20,14 +20,25 @@ from pathlib import Path
 from vtbridge.tracking.settings import InputSettings, TrackingSettings
 
 START_TIMEOUT_S = 60.0
+RUN_TIMEOUT_S = 120.0
 _URL = re.compile(r"preview: (http://\S+)")
 
 
 def free_udp_port() -> int:
     """Return a UDP port on loopback that was free a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    (port,) = free_udp_ports(1)
+    return port
+
+
+def free_udp_ports(count: int) -> list[int]:
+    """Return that many different ones."""
+    with contextlib.ExitStack() as probes:
+        ports = []
+        for _ in range(count):
+            probe = probes.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            probe.bind(("127.0.0.1", 0))
+            ports.append(int(probe.getsockname()[1]))
+        return ports
 
 
 @dataclass
@@ -63,7 +74,8 @@ def write_config(
 
     Only ``inputs`` are enabled, and those whose table stands in ``extra``.
     """
-    ports = {protocol: free_udp_port() for protocol in (*inputs, "osc")}
+    names = (*inputs, "osc")
+    ports = dict(zip(names, free_udp_ports(len(names)), strict=True))
     tables = "".join(
         f"[tracking.{protocol}]\n"
         + (f"port = {ports[protocol]}\n" if protocol in ports else "enabled = false\n")
@@ -107,6 +119,35 @@ def isolated_environment(folder: Path) -> dict[str, str]:
         "NO_COLOR": "1",
         "COLUMNS": "200",
     }
+
+
+def run_vtbridge(
+    folder: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``vtbridge ARGUMENTS`` to its end, with its state below ``folder``."""
+    return subprocess.run(
+        [sys.executable, "-m", "vtbridge", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=RUN_TIMEOUT_S,
+        check=False,
+        env=isolated_environment(folder) | environment,
+    )
+
+
+@contextlib.contextmanager
+def sending(port: int, *arguments: str) -> Iterator[None]:
+    """Let ``vtbridge send ARGUMENTS`` send to ``port`` on loopback until the block ends."""
+    sender = subprocess.Popen(
+        [sys.executable, "-m", "vtbridge", "send", *arguments, "--to", f"127.0.0.1:{port}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        sender.terminate()
+        sender.wait(10)
 
 
 def unique_name() -> str:

@@ -138,7 +138,7 @@ class Daemon:
             if config.obs.enabled:
                 self._obs = keep_scene(config, self._telemetry)
                 services.append(self._obs)
-            self._inputs = self._open_sources(self._faces, self._telemetry, clock)
+            self._inputs = await self._open_inputs()
             services += self._inputs.services
             services.append(render)
             if self._keep_calibration:
@@ -161,6 +161,24 @@ class Daemon:
                 on_ready(server.url)
             await self._watch(services, render, seconds)
             return self._summary(render, (clock.now_ns() - start_ns) / NS_PER_S)
+
+    async def _open_inputs(self) -> Inputs:
+        """Open them in a thread, for a port that is taken makes them wait.
+
+        Raises:
+            VtbridgeError: there is nothing to listen to.
+        """
+        opening = asyncio.ensure_future(
+            asyncio.to_thread(self._open_sources, self._faces, self._telemetry, self._clock)
+        )
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await asyncio.wait([opening])  # a thread cannot be cancelled
+            if opening.exception() is None:
+                for service in opening.result().services:
+                    _stop_service(service)
+            raise
 
     def _make_render(self, writer: Segment, sinks: list[Sink]) -> RenderLoop:
         """Load the networks and return the loop that runs them; takes a second or two."""

@@ -8,14 +8,15 @@ import shutil
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
 from vtbridge import __version__
+from vtbridge.app.doctor_libraries import library_checks
+from vtbridge.app.finding import Finding, Verdict
 from vtbridge.clock import MonotonicClock
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import Frame
@@ -34,39 +35,25 @@ _SELF_TEST_FRAMES = 60
 _LOOPBACK = "127.0.0.1"
 
 
-class Verdict(StrEnum):
-    """How bad it is; the worst one decides the exit code."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILURE = "failure"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at: what was seen, and the remedy if it is not right."""
-
-    check: str
-    verdict: Verdict
-    seen: str
-    remedy: str = ""
-
-
 Check = Callable[[Config], Iterator[Finding]]
 
 
 def examine(config: Config) -> Iterator[Finding]:
     """Yield what each check finds, in the order of the data's way."""
-    for check in CHECKS:
-        name = check.__name__.strip("_").replace("_", " ")
-        try:
-            yield from check(config)
-        except SegmentsUnsupported as error:
-            yield Finding(name, Verdict.WARNING, str(error))
-        except VtbridgeError as error:
-            yield Finding(name, Verdict.FAILURE, str(error))
-        except Exception as error:  # noqa: BLE001 - one broken check must not hide the others
-            yield Finding(name, Verdict.FAILURE, f"{type(error).__name__}: {error}")
+    for name in CHECKS:
+        yield from findings_of(name, config)
+
+
+def findings_of(name: str, config: Config) -> Iterator[Finding]:
+    """Yield what one of ``CHECKS`` finds; whatever it raises is a finding too."""
+    try:
+        yield from CHECKS[name](config)
+    except SegmentsUnsupported as error:
+        yield Finding(name, Verdict.WARNING, str(error))
+    except VtbridgeError as error:
+        yield Finding(name, Verdict.FAILURE, str(error))
+    except Exception as error:  # noqa: BLE001 - one broken check must not hide the others
+        yield Finding(name, Verdict.FAILURE, f"{type(error).__name__}: {error}")
 
 
 def _machine(_config: Config) -> Iterator[Finding]:
@@ -81,16 +68,20 @@ def _machine(_config: Config) -> Iterator[Finding]:
 
 def _runtimes(config: Config) -> Iterator[Finding]:
     """Open each runtime for real: only that tells whether it works."""
-    from vtbridge.render.runtimes.runtime import PREFERENCE, RuntimeRequest, open_runtime
+    from vtbridge.render.runtimes.runtime import RUNTIMES, RuntimeRequest, open_runtime
     from vtbridge.render.weights.store import WeightStore
 
     request = RuntimeRequest(WeightStore(), config.render.weights)
     works = False
-    for name in PREFERENCE:
+    for name in RUNTIMES:
         try:
             runtime = open_runtime(name, request)
         except VtbridgeError as error:
             yield Finding(f"runtime {name}", Verdict.WARNING, str(error))
+            continue
+        except Exception as error:  # noqa: BLE001 - the next runtime may work
+            seen = f"{type(error).__name__}: {error}"
+            yield Finding(f"runtime {name}", Verdict.WARNING, seen)
             continue
         works = True
         yield Finding(f"runtime {name}", Verdict.OK, runtime.describe())
@@ -349,19 +340,22 @@ def _segment_name(config: Config) -> Iterator[Finding]:
     yield Finding("avatar", Verdict.OK, f"publishes to {segment_path(config.publish.name)}")
 
 
-CHECKS: tuple[Check, ...] = (
-    _machine,
-    _weights,
-    _runtimes,
-    _picture,
-    _ports,
-    _face_model,
-    _webcam,
-    _microphone,
-    _vowels,
-    _receive_buffer,
-    _segment_name,
-    _shared_memory,
-    _transport,
-    _obs,
+CHECKS: Mapping[str, Check] = MappingProxyType(
+    {
+        "machine": _machine,
+        **library_checks(),
+        "weights": _weights,
+        "runtimes": _runtimes,
+        "picture": _picture,
+        "ports": _ports,
+        "face model": _face_model,
+        "webcam": _webcam,
+        "microphone": _microphone,
+        "vowels": _vowels,
+        "receive buffer": _receive_buffer,
+        "segment name": _segment_name,
+        "shared memory": _shared_memory,
+        "transport": _transport,
+        "obs": _obs,
+    }
 )

@@ -12,6 +12,7 @@ import psutil
 
 from vtbridge.tracking.protocols.table import ProtocolRow
 from vtbridge.tracking.receivers.ports import by_tcp, listeners, reaches_lan, streams
+from vtbridge.tracking.receivers.streams import accepting_ports
 from vtbridge.tracking.receivers.udp import LOOPBACK
 from vtbridge.tracking.settings import PhoneSettings, TrackingSettings
 
@@ -76,7 +77,8 @@ def instructions(settings: TrackingSettings, addresses: Sequence[OwnAddress]) ->
     """Return what to do for each enabled input, in the order of the protocols' table."""
     lan = next((own.address for own in addresses if own.reaches_phones), None)
     rows = [(row, listener.port) for listener in listeners(settings) for row in listener.homes]
-    rows += [(row, row.settings(settings).port) for row in streams(settings)]
+    accepting = accepting_ports(settings)
+    rows += [(row, accepting.get(row.name, ("", 0))[1]) for row in streams(settings)]
     return [
         Instruction(
             row.name,
@@ -117,7 +119,8 @@ def _instruction(row: ProtocolRow, port: int, settings: TrackingSettings, lan: s
     if isinstance(table, PhoneSettings) and table.phone is not None:
         way = "over TCP" if by_tcp(row, settings) else f"to UDP port {port}"
         return f"the phone at {table.phone} is asked to send {way}; open the app there"
-    text = row.setup.format(address=_address(row, settings, lan), port=port)
+    told_port = f"{port} over TCP" if by_tcp(row, settings) else port
+    text = row.setup.format(address=_address(row, settings, lan), port=told_port)
     if "{address}" in row.setup and _wants_lan_first(row, settings):
         text += _LAN_FIRST
     advice = row.advice(settings)
@@ -129,7 +132,8 @@ def _target(row: ProtocolRow, port: int, settings: TrackingSettings, lan: str | 
     if isinstance(table, PhoneSettings):
         if table.phone is not None:
             return f"asks {table.phone}"
-        return f"set [tracking.{row.name}] phone"
+        if not by_tcp(row, settings):
+            return f"set [tracking.{row.name}] phone"
     hint = _LAN_FIRST if _wants_lan_first(row, settings) else ""
     address = _address(row, settings, lan) if "{address}" in row.setup else LOOPBACK
     return f"{address}:{port}{hint}"

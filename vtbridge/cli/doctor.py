@@ -28,7 +28,9 @@ def doctor(
 
     from rich.console import Console
 
-    from vtbridge.app.doctor import Finding, Verdict, examine
+    from vtbridge.app.doctor_process import examine_apart
+    from vtbridge.app.finding import Finding, Verdict
+    from vtbridge.cli.main import INTERRUPTED
     from vtbridge.config.load import load_config
 
     marks = {
@@ -38,13 +40,18 @@ def doctor(
     }
     console = Console(highlight=False, soft_wrap=True)
     findings: list[Finding] = []
-    for finding in examine(load_config(config)):
-        findings.append(finding)
-        if not json:
-            console.print(f"{marks[finding.verdict]} [bold]{finding.check}[/bold]: ", end="")
-            console.print(finding.seen, markup=False)
-            if finding.remedy:
-                console.print(f"    -> {finding.remedy}", markup=False)
+    settings = load_config(config)
+    try:
+        for finding in examine_apart(settings):
+            findings.append(finding)
+            if not json:
+                console.print(f"{marks[finding.verdict]} [bold]{finding.check}[/bold]: ", end="")
+                console.print(finding.seen, markup=False)
+                if finding.remedy:
+                    console.print(f"    -> {finding.remedy}", markup=False)
+    except KeyboardInterrupt:
+        typer.echo("stopped; the rest was not looked at", err=True)
+        raise typer.Exit(INTERRUPTED) from None
     if json:
         typer.echo(dumps([asdict(finding) for finding in findings], indent=1))
     verdicts = {finding.verdict for finding in findings}

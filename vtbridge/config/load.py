@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,7 +33,7 @@ def load_config(path: Path | None = None) -> Config:
     """Return the settings of ``path``, of the user's own file, or the defaults.
 
     The files that it names (picture, video, sound) may be named by their path from its
-    own folder.
+    own folder, or from the user's with ``~``.
 
     Raises:
         ConfigError: the file named cannot be read, is not TOML, or holds an unknown
@@ -52,7 +53,7 @@ def load_config(path: Path | None = None) -> Config:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{chosen}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    return _with_files_beside(chosen, parse_config(text, str(chosen)))
+    return _with_whole_paths(chosen, parse_config(text, str(chosen)))
 
 
 def parse_config(text: str, name: str) -> Config:
@@ -66,7 +67,7 @@ def parse_config(text: str, name: str) -> Config:
     except (ValueError, RecursionError) as error:  # also a number with thousands of digits
         raise ConfigError(f"{name}: {error}") from error
     try:
-        return Config.model_validate(tables)
+        return config_from_tables(tables)
     except ValidationError as error:
         lines = [
             f"{name}:{_line_of(text, key)}: {'.'.join(key)}: {sentence_of(problem)}"
@@ -76,30 +77,55 @@ def parse_config(text: str, name: str) -> Config:
         raise ConfigError("\n".join(lines)) from error
 
 
-def _with_files_beside(file: Path, config: Config) -> Config:
-    """Return ``config`` with the whole path of each file that lies where ``file`` does."""
+def config_from_tables(tables: Mapping[str, object]) -> Config:
+    """Return the settings of TOML tables; ``true`` and ``"30"`` are no numbers, nor 1 a yes.
+
+    Raises:
+        ValidationError: a setting is unknown, of a wrong type, or out of range.
+    """
+    try:
+        # Strict about types, yet it takes texts for addresses and choices: only JSON has that.
+        return Config.model_validate_json(json.dumps(tables), strict=True)
+    except ValidationError as error:
+        if error.errors(include_url=False)[0]["type"] != "json_invalid":
+            raise
+    except (TypeError, ValueError):
+        pass
+    # A date, thousands of digits, or lists nested without end: no setting takes it.
+    return Config.model_validate(tables)
+
+
+def _with_whole_paths(file: Path, config: Config) -> Config:
+    """Return ``config`` with the whole path of each file that it names, as ``file`` means it."""
     avatar, tracking = config.avatar, config.tracking
     webcam, microphone = tracking.webcam, tracking.microphone
     tracking = tracking.model_copy(
         update={
-            "webcam": _moved(webcam, "device", file.parent),
-            "microphone": _moved(microphone, "device", file.parent),
+            "webcam": _with_whole_path(webcam, "device", file.parent),
+            "microphone": _with_whole_path(microphone, "device", file.parent),
         }
     )
     return config.model_copy(
-        update={"avatar": _moved(avatar, "picture", file.parent), "tracking": tracking}
+        update={
+            "avatar": _with_whole_path(avatar, "picture", file.parent),
+            "tracking": tracking,
+        }
     )
 
 
-def _moved(table: Table, name: str, folder: Path) -> Table:
-    """Return ``table`` with the setting ``name`` as a path from ``folder``, if one is there."""
+def _with_whole_path(table: Table, name: str, folder: Path) -> Table:
+    """Return ``table`` with the setting ``name`` whole, if it is a path from home or ``folder``."""
     value = getattr(table, name)
     if not isinstance(value, str):  # the number of a device
         return table
-    if (
-        Path(value).name == value and not Path(value).suffix
-    ):  # the name of a character or a microphone
+    path = Path(value)
+    if path.name == value and not path.suffix:  # the name of a character or a microphone
         return table
+    if value.startswith("~") and path.name != value:
+        try:
+            return table.model_copy(update={name: str(path.expanduser())})
+        except RuntimeError:  # nobody of that name: a folder that is called so
+            pass
     beside = folder / value
     try:
         if not beside.is_file():

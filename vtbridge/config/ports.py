@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel
 
-from vtbridge.tracking.settings import IFacialMocapSettings, InputSettings, StreamingPhoneSettings
+from vtbridge.tracking.settings import (
+    Fmv3Settings,
+    IFacialMocapSettings,
+    InputSettings,
+    StreamingPhoneSettings,
+)
 
 if TYPE_CHECKING:
     from vtbridge.config.schema import Config
@@ -75,8 +80,10 @@ def _tracker_ports(config: Config) -> Iterator[TakenPort]:
             continue
         if not isinstance(table, StreamingPhoneSettings) or table.transport == "udp":
             yield _port(table, "UDP", "tracking", name, "port", shared=True)
-        elif isinstance(table, IFacialMocapSettings):  # the others connect to the phone
+        elif isinstance(table, IFacialMocapSettings):
             yield _port(table, "TCP", "tracking", name, "tcp_port")
+        elif isinstance(table, Fmv3Settings) and table.phone is None:  # else it is dialled
+            yield _port(table, "TCP", "tracking", name, "listen_port")
 
 
 def _port(

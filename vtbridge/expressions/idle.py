@@ -35,6 +35,12 @@ _SWAY_ROWS = (
     (PoseParam.BODY_Z, 0.8, ((0.732, 0.6), (0.347, 0.4))),
 )
 
+# Looked up once: asking an enum for a member takes as long as one swing.
+_WINKS = (PoseParam.EYE_WINK_LEFT, PoseParam.EYE_WINK_RIGHT)
+_RAISED_CORNERS = (PoseParam.MOUTH_RAISED_CORNER_LEFT, PoseParam.MOUTH_RAISED_CORNER_RIGHT)
+_IRIS_X, _IRIS_Y = PoseParam.IRIS_ROTATION_X, PoseParam.IRIS_ROTATION_Y
+_BREATHING = PoseParam.BREATHING.label
+
 
 @dataclass(frozen=True, slots=True)
 class _Saccade:
@@ -68,9 +74,11 @@ class IdleMotion:
     def __init__(self, settings: IdleSettings, *, seed: int | None = None) -> None:
         self._settings = settings
         self._random = random.Random(seed)  # noqa: S311 - blinks are no secret
-        self._phases = [
-            [self._random.uniform(0, math.tau) for _ in swings] for _, _, swings in _SWAY_ROWS
-        ]
+        self._sways = tuple(
+            (param, share, [(*swing, self._random.uniform(0, math.tau)) for swing in swings])
+            for param, share, swings in _SWAY_ROWS
+        )
+        """Parameter, share, and the swings: speed, weight, phase."""
         self._epoch_ns: int | None = None
         self._t_s = 0.0
         self._breath_turns = 0.0
@@ -93,21 +101,25 @@ class IdleMotion:
         self._advance(now_ns)
         schema = pose.schema
         presence = min(max(pose.presence, 0.0), 1.0)
-        values = pose.values.astype(np.float64)
         if presence < 1.0 or pose.coverage is not None:
-            values = self._filled(values, presence, pose)
-        if (breathing := schema.index.get(PoseParam.BREATHING.label)) is not None:
+            filled = self._filled(pose.values.astype(np.float64), presence, pose)
+            values = schema.clamp(filled.astype(np.float32))
+        else:
+            values = pose.values.copy()
+        if (breathing := schema.index.get(_BREATHING)) is not None:
             breath = (1.0 - math.cos(math.tau * self._breath_turns)) / 2
             values[breathing] = breath * self._settings.breathing_depth
         t_ns = now_ns if presence <= 0.0 else pose.t_ns
-        shown = schema.clamp(values.astype(np.float32))
-        return Pose(shown, t_ns, pose.presence, pose.coverage, schema)
+        return Pose(values, t_ns, pose.presence, pose.coverage, schema)
 
     def _filled(self, values: F64Array, presence: float, pose: Pose) -> F64Array:
         """Return ``values`` with what nobody drives filled in, float64 [size]."""
         when_lost = self._settings.when_lost
         coverage = 1.0 if pose.coverage is None else pose.coverage.astype(np.float64)
         alive = 1.0 - coverage
+        if presence == 1.0:  # nothing is lost, but something was never there
+            filled = values * coverage + pose.schema.project(self._idle_face()) * alive
+            return pose.schema.share_lids(filled)
         lost = (1.0 - presence) * coverage
         filled = values * (1.0 - alive - lost)
         if when_lost == "freeze":
@@ -159,18 +171,18 @@ class IdleMotion:
         values = [0.0] * POSE_SIZE
         settings = self._settings
         lid = lid_closure((self._t_s - self._blink_start_s) / settings.blink_length_s)
-        values[PoseParam.EYE_WINK_LEFT] = values[PoseParam.EYE_WINK_RIGHT] = lid
-        values[PoseParam.MOUTH_RAISED_CORNER_LEFT] = settings.smile
-        values[PoseParam.MOUTH_RAISED_CORNER_RIGHT] = settings.smile
-        iris_x, iris_y = self._saccade.at(self._t_s)
-        values[PoseParam.IRIS_ROTATION_X] = iris_x
-        values[PoseParam.IRIS_ROTATION_Y] = iris_y
+        for wink in _WINKS:
+            values[wink] = lid
+        for corner in _RAISED_CORNERS:
+            values[corner] = settings.smile
+        values[_IRIS_X], values[_IRIS_Y] = self._saccade.at(self._t_s)
         turns = math.tau * self._sway_turns
-        for (param, share, swings), phases in zip(_SWAY_ROWS, self._phases, strict=True):
+        sway = settings.sway
+        for param, share, swings in self._sways:
             drift = 0.0
-            for (speed, weight), phase in zip(swings, phases, strict=True):
+            for speed, weight, phase in swings:
                 drift += weight * math.sin(turns * speed + phase)
-            values[param] = settings.sway * share * drift
+            values[param] = sway * share * drift
         return values
 
 

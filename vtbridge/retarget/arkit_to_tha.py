@@ -96,6 +96,9 @@ def _side(side: str, offset: int) -> _Side:
 
 
 _SIDES = tuple(_side(side, offset) for side, offset in SIDES)
+_AAA, _III, _UUU = map(int, (PoseParam.MOUTH_AAA, PoseParam.MOUTH_III, PoseParam.MOUTH_UUU))
+_EEE, _OOO, _DELTA = map(int, (PoseParam.MOUTH_EEE, PoseParam.MOUTH_OOO, PoseParam.MOUTH_DELTA))
+_SMIRK = int(PoseParam.MOUTH_SMIRK)
 
 _OWN_SIDE = 0.75
 """Share of its own side in a corner of the mouth; the rest comes from the other side."""
@@ -159,10 +162,13 @@ def _write_eyes(
         # Eyes that laugh are shut in a drawing before they are in a face.
         closed = _ramp(get(side.blink, 0.0), 0.04, 0.8 - 0.15 * smiling)
         eye_squint = get(side.squint, 0.0)
+        unimpressed = relaxed = 0.0
         half = _gate(closed, 0.12, 0.35) * (1.0 - _gate(closed, 0.6, 0.9))
-        scowl = _gate(max(get(side.brow_down, 0.0), eye_squint), 0.2, 0.6) * (1.0 - faint_smile)
-        unimpressed = _unit(half * scowl * eyes.unimpressed_gain)
-        relaxed = closed * _unit(half * faint_smile * eyes.relaxed_gain) * (1.0 - smiling)
+        if half > 0.0:
+            frown = _gate(max(get(side.brow_down, 0.0), eye_squint), 0.2, 0.6)
+            scowl = frown * (1.0 - faint_smile)
+            unimpressed = _unit(half * scowl * eyes.unimpressed_gain)
+            relaxed = closed * _unit(half * faint_smile * eyes.relaxed_gain) * (1.0 - smiling)
         rest = max(closed - relaxed - _UNIMPRESSED_CLOSES * unimpressed, 0.0)
         values[side.unimpressed] = unimpressed
         values[side.relaxed] = relaxed
@@ -204,12 +210,12 @@ def _write_mouth(
     stretch = (get("mouthStretchLeft", 0.0) + get("mouthStretchRight", 0.0)) / 2
     eee_share = _unit(settings.eee_gain * _ramp(stretch, 0.2, 0.6))
     delta_share = _unit(settings.delta_gain * _ramp((frowns[0] + frowns[1]) / 2, 0.2, 0.6))
-    values[PoseParam.MOUTH_AAA] = openness * vowels.aaa * (1.0 - delta_share)
-    values[PoseParam.MOUTH_DELTA] = openness * vowels.aaa * delta_share
-    values[PoseParam.MOUTH_III] = openness * vowels.iii * (1.0 - eee_share)
-    values[PoseParam.MOUTH_EEE] = openness * vowels.iii * eee_share
-    values[PoseParam.MOUTH_UUU] += openness * vowels.uuu
-    values[PoseParam.MOUTH_OOO] = openness * vowels.ooo
+    values[_AAA] = openness * vowels.aaa * (1.0 - delta_share)
+    values[_DELTA] = openness * vowels.aaa * delta_share
+    values[_III] = openness * vowels.iii * (1.0 - eee_share)
+    values[_EEE] = openness * vowels.iii * eee_share
+    values[_UUU] += openness * vowels.uuu
+    values[_OOO] = openness * vowels.ooo
 
 
 def _write_closed_mouth(
@@ -229,9 +235,9 @@ def _write_closed_mouth(
         _ramp(dimple_aside, 0.15, 0.5),
         0.6 * _ramp(max(mouth_aside, jaw_aside), 0.2, 0.7),
     )
-    values[PoseParam.MOUTH_SMIRK] = closedness * _unit(settings.smirk_gain * smirk)
+    values[_SMIRK] = closedness * _unit(settings.smirk_gain * smirk)
     pout = _ramp(get("mouthPucker", 0.0), 0.4, 0.9)
-    values[PoseParam.MOUTH_UUU] = closedness * _unit(settings.pout_gain * pout)
+    values[_UUU] = closedness * _unit(settings.pout_gain * pout)
 
 
 def _unit(value: float) -> float:
@@ -248,5 +254,9 @@ def _ramp(value: float, start: float, full: float) -> float:
 
 def _gate(value: float, start: float, full: float) -> float:
     """Return ``_ramp`` with level ends."""
-    share = _ramp(value, start, full)
+    if value <= start:
+        return 0.0
+    if value >= full:
+        return 1.0
+    share = (value - start) / (full - start)
     return share * share * (3.0 - 2.0 * share)

@@ -7,6 +7,7 @@ import re
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import HeadPose
@@ -47,8 +48,7 @@ class NeutralFace:
     rest: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class FaceSample:
+class FaceSample(NamedTuple):  # made for each face, in half the time of a dataclass
     """What calibration looks at: one face, checked but not yet measured from neutral."""
 
     t_ns: int

@@ -64,9 +64,10 @@ class Coverage:
         self._whole = whole
         self._members = _members(schema)
         self._size = schema.size
+        self._masks: dict[frozenset[Part], BoolArray] = {}  # of the few sets of parts there are
         self._parts: dict[Part, Presence] | None = None
         self._saw_all = True
-        self._shares = dict.fromkeys(self._members, 1.0)
+        self._shares = [1.0] * len(self._members)  # of each part, in their order
         self._coverage: F32Array | None = None  # of the shares, once asked for
 
     def configure(self, settings: DropoutSettings) -> None:
@@ -86,7 +87,7 @@ class Coverage:
             if self._saw_all:
                 return np.ones(self._size, np.bool_) if self._whole.at(t_ns) == 0.0 else None
             self._parts = {part: copy(self._whole) for part in self._members}
-            self._shares, self._coverage = dict.fromkeys(self._members, 1.0), None
+            self._shares, self._coverage = [1.0] * len(self._members), None
         fresh: set[Part] = set()
         for part in self._parts.keys() & seen:
             presence = self._parts[part]
@@ -100,10 +101,14 @@ class Coverage:
         return self._members.keys() <= parts
 
     def members(self, parts: AbstractSet[Part]) -> BoolArray:
-        """Return which parameters belong to ``parts``, bool [n]."""
-        mask = np.zeros(self._size, np.bool_)
-        for part in self._members.keys() & parts:
-            mask |= self._members[part]
+        """Return which parameters belong to ``parts``, bool [n], read-only."""
+        key = frozenset(parts)
+        mask = self._masks.get(key)
+        if mask is None:
+            mask = np.zeros(self._size, np.bool_)
+            for part in self._members.keys() & key:
+                mask |= self._members[part]
+            self._masks[key] = read_only(mask)
         return mask
 
     def at(self, now_ns: int, presence: float) -> F32Array | None:
@@ -114,18 +119,20 @@ class Coverage:
         """
         if self._parts is None:
             return None
-        levels = {part: belief.at(now_ns) for part, belief in self._parts.items()}
+        levels = [belief.at(now_ns) for belief in self._parts.values()]
         if presence > 0.0:
-            shares = {part: min(level / presence, 1.0) for part, level in levels.items()}
+            shares = levels
+            if presence < 1.0:
+                shares = [min(level / presence, 1.0) for level in levels]
             if shares != self._shares:
                 self._shares, self._coverage = shares, None
-        if self._saw_all and presence == 1.0 and min(levels.values()) == 1.0:
+        if self._saw_all and presence == 1.0 and min(levels) == 1.0:
             self._parts = None
             return None
         if self._coverage is None:
             self._coverage = np.empty(self._size, np.float32)
-            for part, share in self._shares.items():
-                self._coverage[self._members[part]] = share
+            for members, share in zip(self._members.values(), self._shares, strict=True):
+                self._coverage[members] = share
             read_only(self._coverage)
         return self._coverage
 

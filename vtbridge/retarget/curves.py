@@ -55,6 +55,8 @@ class Curves:
 
     def iris(self, iris: IrisTarget) -> IrisTarget:
         """Return ``iris`` bent by the curve of the gaze, each direction by itself."""
+        if self.gaze is None:
+            return iris
         return IrisTarget(
             bent_both_ways(iris.up, self.gaze), bent_both_ways(iris.own_right, self.gaze)
         )

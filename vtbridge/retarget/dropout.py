@@ -45,11 +45,12 @@ class Presence:
         """Return the presence 0..1 at ``now_ns``; time must not run backwards."""
         if self._seen_ns is None:
             return 0.0
+        held_until_ns = self._seen_ns + self._hold_ns
         if self._asked_ns is None:
             self._asked_ns = self._live_since_ns
-        held_until_ns = self._seen_ns + self._hold_ns
-        if self._level == 1.0 and now_ns <= held_until_ns:
-            self._asked_ns = max(self._asked_ns, now_ns)
+        elif self._level == 1.0 and now_ns <= held_until_ns:
+            if now_ns > self._asked_ns:
+                self._asked_ns = now_ns
             return 1.0
         rise_ns = min(now_ns, held_until_ns) - max(self._asked_ns, self._live_since_ns)
         fall_ns = now_ns - max(self._asked_ns, held_until_ns)

@@ -14,6 +14,10 @@ from vtbridge.pose_params import PoseParam
 from vtbridge.retarget.curves import bent_both_ways
 from vtbridge.retarget.settings import CurveSettings, HeadSettings
 
+# Looked up once: asking an enum for a member takes as long as working out its angle.
+_HEAD_X, _HEAD_Y, _NECK_Z = map(int, (PoseParam.HEAD_X, PoseParam.HEAD_Y, PoseParam.NECK_Z))
+_BODY_Y, _BODY_Z = map(int, (PoseParam.BODY_Y, PoseParam.BODY_Z))
+
 
 class Quaternion(NamedTuple):
     """A rotation; unit length."""
@@ -72,13 +76,17 @@ def write_head(
 
     ``curve`` bends each of the three turns, None leaves them as they are.
     """
-    values[PoseParam.HEAD_X] = _unit(head.pitch_rad, settings.pitch_full_deg, curve)
-    values[PoseParam.HEAD_Y] = _unit(head.yaw_rad, settings.yaw_full_deg, curve)
-    values[PoseParam.NECK_Z] = _unit(head.roll_rad, settings.roll_full_deg, curve)
-    values[PoseParam.BODY_Y] = values[PoseParam.HEAD_Y] * settings.body_yaw_follow
-    values[PoseParam.BODY_Z] = values[PoseParam.NECK_Z] * settings.body_roll_follow
+    yaw = _unit(head.yaw_rad, settings.yaw_full_deg, curve)
+    roll = _unit(head.roll_rad, settings.roll_full_deg, curve)
+    values[_HEAD_X] = _unit(head.pitch_rad, settings.pitch_full_deg, curve)
+    values[_HEAD_Y] = yaw
+    values[_NECK_Z] = roll
+    values[_BODY_Y] = yaw * settings.body_yaw_follow
+    values[_BODY_Z] = roll * settings.body_roll_follow
 
 
 def _unit(angle_rad: float, full_deg: float, curve: CurveSettings | None) -> float:
-    turned = bent_both_ways(math.degrees(angle_rad) / full_deg, curve)
-    return min(max(turned, -1.0), 1.0)
+    turned = math.degrees(angle_rad) / full_deg
+    if curve is not None:
+        turned = bent_both_ways(turned, curve)
+    return -1.0 if turned <= -1.0 else 1.0 if turned >= 1.0 else turned

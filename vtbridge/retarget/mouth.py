@@ -55,7 +55,7 @@ def solve_mouth_weights(
     for _ in range(_MOST_STEPS):
         weights = []
         wanted = 0
-        for state, (a, b, c, d, offset) in _WALK[region]:
+        for state, a, b, c, d, offset in _WALK[region]:
             value = a * opening + b * lower_lip + c * funnel + d * pucker + offset
             if state == _FREE:
                 weights.append(value)
@@ -115,7 +115,7 @@ class _Regions(NamedTuple):
     slack_offset: F64Array
 
 
-_Row: TypeAlias = tuple[int, tuple[float, float, float, float, float]]
+_Row: TypeAlias = tuple[int, float, float, float, float, float]
 """A weight's state, and the affine map of the four measurements to its value or slack."""
 
 
@@ -163,7 +163,7 @@ def _walk(regions: _Regions) -> tuple[tuple[_Row, ...], ...]:
         for weight, state in enumerate(states):
             # The first four slacks of a region are those of its weights above their lower end.
             a, b, c, d = slack_gain[weight, region].tolist()
-            rows.append((state, (a, b, c, d, slack_offset.item(weight, region))))
+            rows.append((state, a, b, c, d, slack_offset.item(weight, region)))
         walk.append(tuple(rows))
     return tuple(walk)
 

@@ -32,8 +32,9 @@ class OneEuroFilter:
     """
 
     def __init__(self, min_cutoff_hz: F64Array, beta: F64Array, speed_cutoff_hz: F64Array) -> None:
-        self._min_cutoff_hz = min_cutoff_hz
-        self._beta = beta
+        # Both in radians a second, so that each face needs no factor for them.
+        self._min_cutoff = math.tau * min_cutoff_hz
+        self._beta = math.tau * beta
         self._speed_tau_s = 1.0 / (math.tau * speed_cutoff_hz)
         self._value: F64Array | None = None
         self._speed: F64Array = np.zeros_like(min_cutoff_hz)
@@ -71,8 +72,8 @@ class OneEuroFilter:
         change = sample - self._value
         # A low-pass of change / elapsed_s, rearranged so that bursts cannot blow it up.
         self._speed = (self._speed * self._speed_tau_s + change) / (self._speed_tau_s + elapsed_s)
-        cutoff_hz = self._min_cutoff_hz + self._beta * np.abs(self._speed)
-        self._value = self._value + change / (1.0 + 1.0 / (math.tau * elapsed_s * cutoff_hz))
+        cutoff = self._min_cutoff + self._beta * np.abs(self._speed)
+        self._value = self._value + change / (1.0 + (1.0 / elapsed_s) / cutoff)
         self._t_ns = t_ns
         if fresh is not None:
             self._value = np.where(fresh, sample, self._value)

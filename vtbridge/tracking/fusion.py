@@ -44,6 +44,8 @@ class _Source:
         self._late_ns = 0
         self._face: FaceFrame | None = None
         self._parts: dict[Part, PartValues] | None = None
+        self.moves_all: Mapping[Part, _Source] = dict.fromkeys(Part, self)
+        """What ``Fusion`` says of the movers while this tracker moves every part."""
 
     def take(self, face: FaceFrame, now_ns: int) -> None:
         self.heard_ns = face.t_ns
@@ -89,7 +91,7 @@ class Fusion:
         self._telemetry = telemetry
         self._sources: dict[str, _Source] = {}
         self._owner: _Source | None = None
-        self._movers: dict[Part, _Source] = {}
+        self._movers: Mapping[Part, _Source] = {}
         self._now_ns: int | None = None
         self._shown_ns: int | None = None
 
@@ -113,8 +115,12 @@ class Fusion:
         source.take(face, now_ns)
         if not source.is_microphone:
             self._settle_owner(source, face)
-        if self._is_plain and source is self._owner and not self._has_voice:
-            self._movers = dict.fromkeys(Part, source) if face.tracked else {}
+        if (
+            self._is_plain
+            and source is self._owner
+            and (len(self._sources) == 1 or not self._has_voice)
+        ):
+            self._movers = source.moves_all if face.tracked else {}
             shown: FaceFrame | None = face
         else:
             shown = self._shown(source, face, now_ns)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
-from typing import Literal
+from typing import Annotated, Literal, LiteralString
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from vtbridge.settings import StageSettings
@@ -24,10 +24,41 @@ class InputSettings(StageSettings):
     """UDP port to listen on."""
 
 
+def _is_an_address(value: object) -> object:
+    return _checked(value, IPv4Address, 'an IPv4 address in quotes such as "192.168.1.20"')
+
+
+def _is_a_network(value: object) -> object:
+    return _checked(
+        value,
+        IPv4Network,
+        'an IPv4 address or network in quotes such as "192.168.1.20" or "192.168.1.0/24"',
+    )
+
+
+def _checked(
+    value: object, kind: type[IPv4Address] | type[IPv4Network], expected: LiteralString
+) -> object:
+    """Return ``value`` if it is one or spells one; a number, which ipaddress takes, does not."""
+    if isinstance(value, kind):
+        return value
+    try:
+        if isinstance(value, str):
+            kind(value)
+            return value
+    except ValueError:
+        pass
+    raise PydanticCustomError("expected", expected)
+
+
+_Address = Annotated[IPv4Address, BeforeValidator(_is_an_address)]
+_Network = Annotated[IPv4Network, BeforeValidator(_is_a_network)]
+
+
 class PhoneSettings(InputSettings):
     """What every app has that sends only when asked."""
 
-    phone: IPv4Address | None = Field(default=None, examples=["192.168.1.20"])
+    phone: _Address | None = Field(default=None, examples=["192.168.1.20"])
     """Address that the app shows on the phone. vtbridge then asks the phone to send, and
     this input listens to the local network for that phone only."""
 
@@ -36,14 +67,7 @@ class StreamingPhoneSettings(PhoneSettings):
     """What an app has that can send over TCP too."""
 
     transport: Literal["udp", "tcp"] = "udp"
-    """How the phone sends: udp, or tcp where the network loses packets; tcp needs `phone`."""
-
-    @field_validator("transport")
-    @classmethod
-    def _tcp_needs_a_phone(cls, transport: str, info: ValidationInfo) -> str:
-        if transport == "tcp" and info.data.get("phone") is None:
-            raise ValueError("tcp needs `phone`, the address that the app shows")
-        return transport
+    """How the phone sends: udp, or tcp where the network loses packets."""
 
 
 class VmcSettings(InputSettings):
@@ -59,11 +83,21 @@ class IFacialMocapSettings(StreamingPhoneSettings):
     port: int = Field(default=49983, ge=1, le=65535)
     """UDP port; the app always answers to 49983."""
 
+    transport: Literal["udp", "tcp"] = "udp"
+    """How the phone sends: udp, or tcp where the network loses packets; tcp needs `phone`."""
+
     version: TextVersion = TextVersion.V2
     """Text format to ask for; v2 also carries negative values."""
 
     tcp_port: int = Field(default=49986, ge=1, le=65535)
     """TCP port to which the phone connects, with `transport = "tcp"`."""
+
+    @field_validator("transport")
+    @classmethod
+    def _tcp_needs_a_phone(cls, transport: str, info: ValidationInfo) -> str:
+        if transport == "tcp" and info.data.get("phone") is None:
+            raise ValueError("tcp needs `phone`, the address that the app shows")
+        return transport
 
 
 class Fmv3Settings(StreamingPhoneSettings):
@@ -72,8 +106,18 @@ class Fmv3Settings(StreamingPhoneSettings):
     port: int = Field(default=49983, ge=1, le=65535)
     """UDP port; shared with iFacialMocap's text, they are told apart."""
 
+    transport: Literal["udp", "tcp"] = "udp"
+    """How the phone sends: udp, or tcp where the network loses packets. With tcp vtbridge
+    connects to `phone`; without one it waits at `listen_port` for a stream that is started in
+    the app."""
+
     tcp_port: int = Field(default=49984, ge=1, le=65535)
-    """TCP port on the phone, with `transport = "tcp"`."""
+    """TCP port of `phone`, to which vtbridge connects with `transport = "tcp"`; Facemotion3d
+    has 49994."""
+
+    listen_port: int = Field(default=49986, ge=1, le=65535)
+    """TCP port here to which a phone connects whose stream is started in the app: with
+    `transport = "tcp"` and without `phone`."""
 
 
 class Facemotion3dSettings(PhoneSettings):
@@ -265,7 +309,7 @@ class TrackingSettings(StageSettings):
     lan: bool = False
     """Listen to the whole local network instead of this computer only."""
 
-    allow: tuple[IPv4Network, ...] = ()
+    allow: tuple[_Network, ...] = ()
     """Other computers and phones to listen to while `lan` is on, as addresses or networks
     (192.168.1.20, 192.168.1.0/24); empty means any. Programs on this computer are always
     heard. The first sender that speaks is kept until it falls silent."""

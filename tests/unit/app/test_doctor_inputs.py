@@ -12,7 +12,8 @@ import pytest
 from tests.support.small_videos import grey_picture, write_video
 from tests.support.voices import synthetic_vowel, write_wav
 from vtbridge.app import doctor
-from vtbridge.app.doctor import Finding, Verdict, examine
+from vtbridge.app.doctor import examine
+from vtbridge.app.finding import Finding, Verdict
 from vtbridge.app.vowel_file import vowel_path
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import U8Array
@@ -26,7 +27,8 @@ from vtbridge.tracking.webcam import camera
 @pytest.fixture(autouse=True)
 def nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Leave the checks of inputs, with a state folder and a weight store of their own."""
-    checks = (doctor._face_model, doctor._webcam, doctor._microphone, doctor._vowels)
+    names = ("face model", "webcam", "microphone", "vowels")
+    checks = {name: doctor.CHECKS[name] for name in names}
     monkeypatch.setattr(doctor, "CHECKS", checks)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("VTBRIDGE_WEIGHTS_DIR", str(tmp_path / "weights"))

@@ -194,6 +194,16 @@ def test_named_phone_is_told_by_its_address(transport: str, way: str) -> None:
     assert way in told["ifacialmocap"]
 
 
+@pytest.mark.parametrize("lan", [False, True])
+def test_stream_that_is_started_on_the_phone_is_told_with_its_own_port(lan: bool) -> None:
+    settings = TrackingSettings.model_validate({"fmv3": {"transport": "tcp"}, "lan": lan})
+    told = {i.protocol: i for i in instructions(settings, [LAN, LOOPBACK])}["fmv3"]
+    assert "address 192.168.1.5, port 49986 over TCP" in told.text
+    assert told.target.startswith("192.168.1.5:49986")
+    for text in (told.text, told.target):
+        assert ("first set lan = true" in text) is not lan
+
+
 def test_guide_holds_addresses_and_instructions() -> None:
     view = guide_view(instructions(TrackingSettings(), [LAN]), [LAN, LOOPBACK], "reaching")
     text = printed(view)

@@ -4,6 +4,7 @@ import json
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,6 +124,33 @@ def test_device_that_is_a_file_beside_the_config_is_found_from_anywhere(
     settings = getattr(load_config(path).tracking, table)
     assert Path(settings.device) == folder / named
     assert settings.enabled
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [("avatar", "picture"), ("tracking.webcam", "device"), ("tracking.microphone", "device")],
+)
+def test_path_from_the_home_folder_is_whole_even_if_nothing_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, key: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "me"))
+    path = tmp_path / "config.toml"
+    path.write_text(f'[{table}]\n{key} = "~/clips/me.wav"\n')
+    found: Any = load_config(path)
+    for name in table.split("."):
+        found = getattr(found, name)
+    assert Path(getattr(found, key)) == tmp_path / "me" / "clips" / "me.wav"
+
+
+@pytest.mark.parametrize("device", ["~me.wav", "~nobody-is-called-so/me.wav"])
+def test_tilde_that_means_nobody_is_part_of_the_name(tmp_path: Path, device: str) -> None:
+    beside = tmp_path / device
+    beside.parent.mkdir(exist_ok=True)
+    beside.touch()
+    path = tmp_path / "config.toml"
+    path.write_text(f'[tracking.microphone]\ndevice = "{device}"\n')
+    assert load_config(path).tracking.microphone.device == str(beside)
 
 
 @pytest.mark.parametrize("device", ["0", "2", '"0"', '"USB Audio 2.0"', '""', '"absent.wav"'])

@@ -48,6 +48,13 @@ def mistakes(text: str) -> list[str]:
             "control.http_port",
             "tracking.ifacialmocap.tcp_port",
         ),
+        (
+            "[tracking.ifacialmocap]\nphone = '192.168.1.20'\ntransport = 'tcp'\n"
+            "[tracking.fmv3]\ntransport = 'tcp'\nlisten_port = 49986",
+            6,
+            "tracking.fmv3.listen_port",
+            "tracking.ifacialmocap.tcp_port",
+        ),
     ],
 )
 def test_clash_is_told_where_the_port_was_chosen(
@@ -80,11 +87,18 @@ def test_ports_that_can_live_together_are_no_mistake(text: str) -> None:
     assert mistakes(text) == []
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_ports_of_the_trackers_are_those_that_the_receivers_take(transport: str) -> None:
-    tables = {"phone": "192.168.1.20", "transport": transport}
+@pytest.mark.parametrize(
+    "fmv3",
+    [
+        {"phone": "192.168.1.20", "transport": "udp"},
+        {"phone": "192.168.1.20", "transport": "tcp"},
+        {"transport": "tcp", "listen_port": 5000},
+    ],
+)
+def test_ports_of_the_trackers_are_those_that_the_receivers_take(fmv3: dict[str, object]) -> None:
+    ifacialmocap = {"phone": "192.168.1.20", "transport": fmv3["transport"]}
     tracking = Config.model_validate(
-        {"tracking": {"ifacialmocap": tables, "fmv3": tables, "vmc": {"enabled": False}}}
+        {"tracking": {"ifacialmocap": ifacialmocap, "fmv3": fmv3, "vmc": {"enabled": False}}}
     ).tracking
     taken = {
         (port.transport, port.number)

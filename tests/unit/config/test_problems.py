@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from vtbridge.config.load import parse_config
+from vtbridge.config.load import config_from_tables, parse_config
 from vtbridge.config.problems import EXPECTATIONS, sentence_of
 from vtbridge.config.schema import Config
 from vtbridge.errors import ConfigError
@@ -50,10 +50,12 @@ def keys(model: BaseModel, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ..
 
 def problems(key: tuple[str, ...], value: object) -> list[ErrorDetails]:
     """Return what the schema has against one setting with ``value``."""
-    for name in reversed(key):
-        value = {name: value}
+    *tables, name = key
+    content = {name: value}
+    for table in reversed(tables):
+        content = {table: content}
     try:
-        Config.model_validate(value)
+        config_from_tables(content)
     except ValidationError as error:
         return error.errors(include_url=False)
     return []
@@ -90,16 +92,17 @@ def test_no_mistake_in_any_setting_is_told_in_jargon() -> None:
         ),
         (
             '[tracking]\nallow = ["192.168.1.20", "foo"]',
-            "tracking.allow: expected an IPv4 address or network such as 192.168.1.20 or "
-            '192.168.1.0/24, got "foo"',
+            "tracking.allow: expected an IPv4 address or network in quotes such as "
+            '"192.168.1.20" or "192.168.1.0/24", got "foo"',
         ),
         (
             '[tracking.fmv3]\nphone = "myphone"',
-            'tracking.fmv3.phone: expected an IPv4 address such as 192.168.1.20, got "myphone"',
+            "tracking.fmv3.phone: expected an IPv4 address in quotes such as "
+            '"192.168.1.20", got "myphone"',
         ),
         (
-            '[tracking.fmv3]\ntransport = "tcp"',
-            "tracking.fmv3.transport: tcp needs `phone`, the address that the app shows",
+            '[tracking.ifacialmocap]\ntransport = "tcp"',
+            "tracking.ifacialmocap.transport: tcp needs `phone`, the address that the app shows",
         ),
         (
             '[retarget.calibration]\nperson = "../../x"',
@@ -143,11 +146,47 @@ def test_sentence_names_value_and_remedy(text: str, sentence: str) -> None:
     assert told(text) == sentence
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "[tracking.fmv3]\nphone = 3",
+            'tracking.fmv3.phone: expected an IPv4 address in quotes such as "192.168.1.20", got 3',
+        ),
+        (
+            "[tracking]\nallow = [3]",
+            "tracking.allow: expected an IPv4 address or network in quotes such as "
+            '"192.168.1.20" or "192.168.1.0/24", got 3',
+        ),
+        ("[tracking.vmc]\nport = true", "tracking.vmc.port: expected a whole number, got true"),
+        (
+            "[tracking.vmc]\nport = '39539'",
+            'tracking.vmc.port: expected a whole number, got "39539"; write 39539',
+        ),
+        ("[avatar]\nfps = true", "avatar.fps: expected a number, got true"),
+        ("[avatar]\nfps = '30'", 'avatar.fps: expected a number, got "30"; write 30'),
+        ("[obs]\nenabled = 1", "obs.enabled: expected true or false, got 1"),
+        ("[obs]\nenabled = 'yes'", 'obs.enabled: expected true or false, got "yes"'),
+        ("[obs]\nenabled = 'true'", 'obs.enabled: expected true or false, got "true"; write true'),
+        ("[obs]\nscene = 3", "obs.scene: expected a text in quotes, got 3"),
+    ],
+)
+def test_value_of_another_type_is_not_taken_for_what_it_might_mean(
+    text: str, sentence: str
+) -> None:
+    assert told(text) == sentence
+
+
 @pytest.mark.parametrize("digits", ["9" * 5000, "0x" + "f" * 5000])
 def test_number_of_thousands_of_digits_is_told(digits: str) -> None:
     for text in (f"[avatar]\nfps = {digits}", f"[tracking.webcam]\ndevice = {digits}"):
         with pytest.raises(ConfigError, match=r"^stream\.toml:"):
             parse_config(text, "stream.toml")
+
+
+def test_lists_nested_ever_deeper_are_told() -> None:
+    deep = "[" * 250 + "]" * 250
+    assert told(f"[avatar]\nfps = {deep}").startswith("avatar.fps: expected a number, got [[")
 
 
 def test_kind_that_is_not_known_is_told_as_pydantic_does() -> None:

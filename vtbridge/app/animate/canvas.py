@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from vtbridge.app.animate.bleed import bled
-from vtbridge.app.animate.zoom import VIEWS, Zoom
+from vtbridge.app.animate.views import VIEWS
+from vtbridge.app.animate.zoom import Zoom
 from vtbridge.datatypes import PICTURE_SIZE, F32Array, U8Array
 from vtbridge.errors import ConfigError
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from vtbridge.errors import ConfigError, VtbridgeError
+from vtbridge.flow.file_lock import FileLock, LocksUnsupported
 
 SUFFIX = ".unfinished"
 RECORD_FILE = "job.json"
@@ -64,17 +63,20 @@ def open_work(target: Path, record: Record, *, restart: bool = False) -> Iterato
         OSError: the disk is full or cannot be written.
     """
     path = work_path(target)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise VtbridgeError(
-            f"{path} cannot be written ({error.strerror}): choose another place for the output"
-        ) from error
-    try:
-        if not _locked(handle):
+    with FileLock(path / _LOCK_FILE) as lock:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            is_free = lock.acquire()
+        except LocksUnsupported:
+            is_free = True  # a network drive: go on unguarded
+        except OSError as error:
             raise VtbridgeError(
-                f"another vtbridge is at work on {target}: wait for it, or end it first"
+                f"{path} cannot be written ({error.strerror}): choose another place for the output"
+            ) from error
+        if not is_free:
+            raise VtbridgeError(
+                f"another vtbridge is at work on {target} ({lock.holder()}): wait for it, "
+                "or end it first"
             )
         if restart:
             _empty(path)
@@ -83,8 +85,6 @@ def open_work(target: Path, record: Record, *, restart: bool = False) -> Iterato
         except BaseException:
             _remove_without_work(path)
             raise
-    finally:
-        os.close(handle)
 
 
 def work_path(target: Path) -> Path:
@@ -199,25 +199,3 @@ def _empty(path: Path) -> None:
             shutil.rmtree(entry)
         else:
             entry.unlink()
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _locked(handle: int) -> bool:
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _locked(handle: int) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:  # a network drive without locks: go on unguarded
-            return True
-        return True

@@ -61,7 +61,13 @@ class FaceCapProtocol(OscFaceProtocol):
 
     def _take_numbered(self, arguments: OscArguments) -> bool:
         name = _NAMES_BY_NUMBER.get(arguments[0]) if len(arguments) > 1 else None
-        return self._drop() if name is None else self._keep_weight(name, arguments[1])
+        if name is None:
+            return self._drop()
+        weight = arguments[1]
+        if type(weight) is float and 0.0 <= weight <= 1.0:  # nearly every one
+            self._blendshapes[name] = weight
+            return True
+        return self._keep_weight(name, weight)
 
     def _take_head(self, arguments: OscArguments) -> bool:
         angles = numbers_from(arguments, 3, _LARGEST_ANGLE_DEG)

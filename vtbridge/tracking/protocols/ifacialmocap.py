@@ -26,6 +26,7 @@ from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
 from vtbridge.errors import PacketError
 from vtbridge.tracking.arkit import ShapeKind, shape_from_spelling
 from vtbridge.tracking.protocols.protocol import Greeting, TrackerProtocol, weight_from_number
+from vtbridge.tracking.protocols.spellings import ARKIT_BY_SPELLING
 
 DEFAULT_PORT = 49983
 GREETING = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
@@ -41,9 +42,13 @@ MAX_BYTES = 8192
 LARGEST_ANGLE_DEG = 360.0
 PERCENT = 100.0
 _ARKIT = ShapeKind.ARKIT  # asking an enum for a member costs as much as parsing the number
+_WEIGHT_OF_PERCENT = {str(percent): percent / PERCENT for percent in range(101)}
 _TRACKING_STATUS = "trackingStatus"
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LONGEST_NUMBER = 32
+_ANGLE = r"(-?[0-9]{1,3}(?:\.[0-9]{1,20})?)"
+_THREE_ANGLES = re.compile(rf"=?(head|leftEye|rightEye)#{_ANGLE},{_ANGLE},{_ANGLE}(?:,|\Z)")
+"""Angles as the apps write them; ``_take_angles`` understands more."""
 _BEGINNING = re.compile(rb"[|=]{0,2}[A-Za-z][A-Za-z0-9_ ]{1,63}[-&#]")
 
 
@@ -179,8 +184,26 @@ def parse_text(datagram: bytes) -> FaceParts:
             reason="ifacialmocap size",
         )
     parts = FaceParts()
+    blendshapes = parts.blendshapes
+    shape_of, weight_of = ARKIT_BY_SPELLING.get, _WEIGHT_OF_PERCENT.get
     understood = 0
     for text in datagram.decode("latin-1").split("|"):
+        # Nearly every part is a known name and a whole percent, or three plain angles.
+        name, found, percent = text.partition("&")
+        if not found:
+            name, _, percent = text.partition("-")
+        shape, weight = shape_of(name), weight_of(percent)
+        if shape is not None and weight is not None:
+            blendshapes[shape] = weight
+            understood += 1
+            continue
+        angles = _THREE_ANGLES.match(text)
+        if angles is not None:
+            x, y, z = map(float, angles.group(2, 3, 4))
+            if max(abs(x), abs(y), abs(z)) <= LARGEST_ANGLE_DEG:
+                _ANGLES[angles[1]](parts, x, y, z)
+                understood += 1
+                continue
         part = text.strip("\0\r\n =")
         if part:
             understood += _take_angles(parts, part) if "#" in part else _take_shape(parts, part)

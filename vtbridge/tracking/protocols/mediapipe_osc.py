@@ -10,21 +10,23 @@ receivers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 
-from vtbridge.tracking.arkit import ARKIT_NAMES
+from vtbridge.tracking.arkit import ARKIT_NAMES, ShapeKind
 from vtbridge.tracking.protocols.osc_face import (
     Handler,
     OscArguments,
     OscFaceProtocol,
     leading_addresses,
 )
+from vtbridge.tracking.protocols.osc_reading import NumberKey
 from vtbridge.tracking.protocols.protocol import weight_from_number
 
 NEUTRAL = "/_neutral"
 NOT_SENT = "tongueOut"
 """The one blendshape that MediaPipe does not know."""
+_NAMES = frozenset(ARKIT_NAMES)
 _WHOLE_FACE = frozenset(ARKIT_NAMES) - {NOT_SENT}
 _CHEEKS = ("cheekPuffLeft", "cheekPuffRight")
 _ADDRESSES = frozenset(f"/{name}".encode() for name in (*ARKIT_NAMES, *_CHEEKS))
@@ -60,6 +62,26 @@ class MediaPipeOscProtocol(OscFaceProtocol):
         self._missing = set(_WHOLE_FACE)
         if self._cheeks:
             self._blendshapes["cheekPuff"] = sum(self._cheeks.values()) / len(self._cheeks)
+
+    def _number_key(self, address: str, leading: OscArguments) -> NumberKey | None:
+        name = address.removeprefix("/")
+        return NumberKey(ShapeKind.ARKIT, name) if name in _NAMES and not leading else None
+
+    def _take_number(self, key: NumberKey, number: float) -> bool:
+        name = key.name
+        self._missing.discard(name)
+        self._ended = not self._missing
+        if 0.0 <= number <= 1.0:  # nearly every one
+            self._blendshapes[name] = number
+            return True
+        return self._keep_weight(name, number)
+
+    def _take_numbers(
+        self, group: Hashable, names: Sequence[str], numbers: Sequence[float]
+    ) -> bool:
+        self._missing.difference_update(names)
+        self._ended = not self._missing
+        return super()._take_numbers(group, names, numbers)
 
     def _take_part(self, name: str, arguments: OscArguments) -> bool:
         self._missing.discard(name)

@@ -77,8 +77,7 @@ class PhizProtocol(OscFaceProtocol):
     def _take_blendshapes(self, arguments: OscArguments) -> bool:
         if len(arguments) < len(SHAPES):
             return self._drop()
-        for name, value in zip(SHAPES, arguments, strict=False):
-            self._keep_weight(name, value)
+        self._take_shapes(SHAPES, arguments)
         return self._hear(BLENDSHAPES)
 
     def _take_head(self, arguments: OscArguments) -> bool:

@@ -57,8 +57,7 @@ class VisageProtocol(OscFaceProtocol):
     def _take_face(self, arguments: OscArguments) -> bool:
         if len(arguments) < FLOATS - 1:  # the time is not needed
             return self._drop()
-        for name, value in zip(SHAPES, arguments, strict=False):
-            self._keep_weight(name, value)
+        self._take_shapes(SHAPES, arguments)
         angles = [self._angle(value) for value in arguments[HEAD_ANGLES_AT : FLOATS - 1]]
         x, y, z, left_x, left_y, right_x, right_y = angles
         if x is not None and y is not None and z is not None:

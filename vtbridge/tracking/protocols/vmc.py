@@ -15,7 +15,8 @@ Source: protocol.vmc.info, the specification of sh-akira/VirtualMotionCapturePro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from math import isfinite
 
 from vtbridge.datatypes import Gaze
 from vtbridge.tracking.arkit import EMOTION_PRESETS, ShapeKind, shape_from_spelling
@@ -26,6 +27,7 @@ from vtbridge.tracking.protocols.osc_face import (
     OscFaceProtocol,
     quaternion_from,
 )
+from vtbridge.tracking.protocols.osc_reading import NumberKey
 from vtbridge.tracking.protocols.protocol import weight_from_number
 from vtbridge.tracking.rotation import (
     IDENTITY,
@@ -47,6 +49,7 @@ _BONES = frozenset({*HEAD_CHAIN, *_EYE_BONES})
 _STILL_EYE_RAD = 1e-3
 _BONE_ARGUMENTS = 8
 _NAMESPACE = "/VMC/Ext/"
+_BLEND = "/VMC/Ext/Blend/Val"
 _ARKIT = ShapeKind.ARKIT  # asking an enum for a member takes as long as the rest of a handler
 _NAMESPACE_BYTES = _NAMESPACE.encode()
 
@@ -64,7 +67,7 @@ class VmcProtocol(OscFaceProtocol):
     def _handlers_by_address(self) -> Mapping[str, Handler]:
         return {
             "/VMC/Ext/Bone/Pos": self._take_bone,
-            "/VMC/Ext/Blend/Val": self._take_blend,
+            _BLEND: self._take_blend,
             "/VMC/Ext/Blend/Apply": self._take_apply,
             "/VMC/Ext/OK": self._take_status,
         }
@@ -115,6 +118,18 @@ class VmcProtocol(OscFaceProtocol):
         known[shape.name] = weight
         return True
 
+    def _number_key(self, address: str, leading: OscArguments) -> NumberKey | None:
+        if address != _BLEND or len(leading) != 1 or not isinstance(leading[0], str):
+            return None
+        shape = shape_from_spelling(leading[0])
+        return None if shape is None else NumberKey(shape.kind, shape.name)
+
+    def _take_numbers(
+        self, group: Hashable, names: Sequence[str], numbers: Sequence[float]
+    ) -> bool:
+        known = self._blendshapes if group is _ARKIT else self._presets
+        return self._take_weights(known, names, numbers)
+
     def _take_apply(self, arguments: OscArguments) -> bool:
         self._ended = self._uses_apply = True
         return False
@@ -126,8 +141,10 @@ class VmcProtocol(OscFaceProtocol):
         nothing about the face.
         """
         match arguments:
-            case (int() | float() as loaded, _, _, int() | float() as status, *_):
-                self._loaded, self._sees_person = bool(loaded), bool(status)
+            case (int() | float() as loaded, *_) if not isfinite(loaded):
+                return self._drop()
+            case (int() | float() as loaded, _, _, int() | float() as seen, *_) if isfinite(seen):
+                self._loaded, self._sees_person = bool(loaded), bool(seen)
             case (int() | float() as loaded, *_):
                 self._loaded = bool(loaded)
             case _:

@@ -20,7 +20,7 @@ ParameterSenderService, OscQueryService.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 
 from vtbridge.datatypes import FaceFrame, Gaze, HeadPose
@@ -30,6 +30,7 @@ from vtbridge.tracking.protocols.osc_face import (
     OscFaceProtocol,
     leading_addresses,
 )
+from vtbridge.tracking.protocols.osc_reading import NumberKey
 from vtbridge.tracking.protocols.protocol import Greeting, finite_or_none
 from vtbridge.tracking.protocols.vrcft_shapes import (
     EYE_SHAPES,
@@ -147,6 +148,32 @@ class VrcftProtocol(OscFaceProtocol):
                 return None
         self._last_greeting_ns = t_ns
         return Greeting(FORCE_RELEVANT, "127.0.0.1", COMMAND_PORT)
+
+    def _number_key(self, address: str, leading: OscArguments) -> NumberKey | None:
+        parameter = None if leading else _parameter_in(address)
+        if parameter is None or parameter in _FLAGS:
+            return None
+        return NumberKey(_MARK in address, parameter)
+
+    def _take_numbers(
+        self, group: Hashable, names: Sequence[str], numbers: Sequence[float]
+    ) -> bool:
+        is_v2 = group is True
+        largest = max(max(numbers), -min(numbers))
+        # The sum is for NaN, which hides from min and max.
+        if largest > _LARGEST_VALUE or not math.isfinite(sum(numbers)):
+            pairs = zip(names, numbers, strict=True)
+            came = [self._take_value(name, is_v2, (number,)) for name, number in pairs]
+            return any(came)
+        if is_v2 is not self._speaks_v2:
+            if not is_v2:
+                return False
+            self._turn_to_v2()
+        count = len(self._values)
+        self._values.update(zip(names, numbers, strict=True))
+        if len(self._values) > count:
+            self._mixes = None
+        return True
 
     def _take_value(self, parameter: str, is_v2: bool, arguments: OscArguments) -> bool:
         argument = arguments[0] if arguments else None

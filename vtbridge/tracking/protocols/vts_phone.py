@@ -30,6 +30,7 @@ from vtbridge.tracking.protocols.protocol import (
     finite_or_none,
     weight_from_number,
 )
+from vtbridge.tracking.protocols.spellings import ARKIT_BY_SPELLING
 
 DEFAULT_PORT = 11125
 PHONE_PORT = 21412
@@ -94,8 +95,16 @@ class VtsPhoneProtocol(TrackerProtocol):
             raise PacketError(
                 f"{len(shapes)} blendshapes are more than {MAX_SHAPES}", reason="vts_phone size"
             )
+        blendshapes, name_of = self._blendshapes, ARKIT_BY_SPELLING.get
         for shape in shapes:
-            self._take_shape(shape)
+            try:
+                name, weight = name_of(shape["k"]), shape["v"]
+            except (LookupError, TypeError):
+                name = weight = None
+            if name is not None and type(weight) is float and 0.0 <= weight <= 1.0:
+                blendshapes[name] = weight  # nearly every one
+            else:
+                self._take_shape(shape)
         if "Rotation" in fields:
             self._take_rotation(fields["Rotation"])
         return [

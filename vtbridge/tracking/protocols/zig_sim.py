@@ -23,7 +23,9 @@ from vtbridge.tracking.protocols.osc_face import (
     OscFaceProtocol,
     quaternion_from,
 )
+from vtbridge.tracking.protocols.osc_reading import NumberKey
 
+_ARKIT = ShapeKind.ARKIT
 _PREFIX = "face"
 _MARKS = (b"/facerotation\0", b"/faceposition\0")
 _UNUSED = frozenset({"position", "lookatposition", "lefteyeposition", "righteyeposition"})
@@ -52,9 +54,13 @@ class ZigSimProtocol(OscFaceProtocol):
         if what in _UNUSED:
             return self._take_nothing
         shape = shape_from_spelling(what)
-        if shape is None or shape.kind is not ShapeKind.ARKIT:
+        if shape is None or shape.kind is not _ARKIT:
             return None
         return partial(self._take_weight, shape.name)
+
+    def _number_key(self, address: str, leading: OscArguments) -> NumberKey | None:
+        take = None if leading else self._find_handler(address)
+        return NumberKey(_ARKIT, take.args[0]) if isinstance(take, partial) else None
 
     def _take_head(self, arguments: OscArguments) -> bool:
         rotation = quaternion_from(arguments)

@@ -120,6 +120,16 @@ class Admission:
         """Take the owner's place away; the next valid datagram decides."""
         self.owner = None
 
+    def allows(self, host: str) -> bool:
+        """Return whether ``host`` may speak at all, be it its turn or not."""
+        try:
+            address = IPv4Address(host)
+        except AddressValueError:
+            return False
+        if self._loopback_only and not address.is_loopback:
+            return False
+        return not self._allow or any(address in network for network in self._allow)
+
     def _judge_stranger(self, sender: Address, t_ns: int) -> Verdict:
         if self._succeeds(sender, t_ns):
             return Verdict.SUCCESSOR
@@ -128,7 +138,7 @@ class Admission:
             release_ns = SAME_HOST_SILENCE_NS if is_same_host else self._release_ns
             if t_ns - self._last_heard_ns < release_ns:
                 return Verdict.OTHER_SENDER
-        return Verdict.CANDIDATE if self._is_allowed(sender[0]) else Verdict.NOT_ALLOWED
+        return Verdict.CANDIDATE if self.allows(sender[0]) else Verdict.NOT_ALLOWED
 
     def _succeeds(self, sender: Address, t_ns: int) -> bool:
         """Return whether ``sender`` is the owner, which takes a new port for each message."""
@@ -139,12 +149,3 @@ class Admission:
             and self._spoke_once
             and t_ns - self._last_heard_ns < self._release_ns
         )
-
-    def _is_allowed(self, host: str) -> bool:
-        try:
-            address = IPv4Address(host)
-        except AddressValueError:
-            return False
-        if self._loopback_only and not address.is_loopback:
-            return False
-        return not self._allow or any(address in network for network in self._allow)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -190,9 +191,31 @@ class Channel:
         self._admission.release()
         self._protocol.reset(self._source)
 
-    def turn_away_host(self, sender: Address) -> None:
-        """Count a connection from who may not make one."""
+    def admits(self, sender: Address) -> bool:
+        """Return whether ``sender`` may connect; one that may not is counted and told."""
+        if self._admission.allows(sender[0]):
+            return True
         self._turn_away(Verdict.NOT_ALLOWED, sender)
+        return False
+
+    def send(self, sock: socket.socket, greeting: Greeting) -> bool:
+        """Send ``greeting`` from the UDP socket ``sock``; return whether it went.
+
+        What hinders it is told once.
+        """
+        try:
+            sock.sendto(greeting.data, (greeting.host, greeting.port))
+        except OSError as error:
+            self.warn_once(
+                "greeting",
+                "%s: cannot reach %s:%d (%s); is it on the same network as this computer?",
+                self.name,
+                greeting.host,
+                greeting.port,
+                error,
+            )
+            return False
+        return True
 
     def count(self, counter: str) -> None:
         """Add one to ``counter`` of the telemetry, with the next report."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 
@@ -28,6 +29,8 @@ from vtbridge.tracking.receivers.udp import UdpReceiver
 from vtbridge.tracking.settings import TrackingSettings
 from vtbridge.tracking.source_status import SourceStatus
 from vtbridge.tracking.tap import Tap
+
+log = logging.getLogger(__name__)
 
 _TRACKERS_LEAVE_NS = 2 * NS_PER_S
 """How long `vtbridge trackers` may take to make room for an avatar that starts."""
@@ -175,7 +178,7 @@ def _receiver(
 
 
 def _bind(receivers: Sequence[UdpReceiver], clock: Clock, *, required: bool) -> None:
-    """Take the ports, as far as they can be had.
+    """Take the ports, as far as they can be had; of the others tell once who has them.
 
     Raises:
         PortInUse: there are ports, but none could be had though one is required.
@@ -183,12 +186,18 @@ def _bind(receivers: Sequence[UdpReceiver], clock: Clock, *, required: bool) -> 
     failures = _failures_to_bind(receivers)
     if failures and _trackers_leave([receiver.port for receiver in receivers], clock):
         failures = _failures_to_bind(receivers)
-    if not required or not failures or len(failures) < len(receivers):
+    if not failures:
         return
     taken = [port for port, error in failures.items() if isinstance(error, PortInUse)]
     others = [str(error) for error in failures.values() if not isinstance(error, PortInUse)]
     told = [ports_taken(taken, holders_of_ports(taken))] if taken else []
-    raise PortInUse("; ".join(told + others)) from next(iter(failures.values()))
+    trouble = "; ".join(told + others)
+    if required and len(failures) == len(receivers):
+        raise PortInUse(trouble) from next(iter(failures.values()))
+    log.warning("%s (tried again in the background)", trouble)
+    for receiver in receivers:
+        if receiver.port in failures:
+            receiver.told = True
 
 
 def _failures_to_bind(receivers: Sequence[UdpReceiver]) -> dict[int, PortInUse | OSError]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from vtbridge.clock import Clock
@@ -15,38 +14,36 @@ from vtbridge.tracking.receivers.channel import Channel
 from vtbridge.tracking.receivers.ports import reaches_lan, streams
 from vtbridge.tracking.receivers.tcp import Acceptor, Dialer, TcpReceiver
 from vtbridge.tracking.receivers.udp import ANY_ADDRESS, LOOPBACK
-from vtbridge.tracking.settings import Fmv3Settings, IFacialMocapSettings, TrackingSettings
-
-
-@dataclass(frozen=True, slots=True)
-class StreamRow:
-    """How a protocol's stream is made and cut.
-
-    Attributes:
-        framer: cuts the bytes of one connection.
-        dials: True if this computer connects to the phone, False if the phone connects.
-    """
-
-    framer: Callable[[], StreamFramer]
-    dials: bool
-
-
-STREAMS: Mapping[str, StreamRow] = MappingProxyType(
-    {
-        "ifacialmocap": StreamRow(TextFramer, dials=False),
-        "fmv3": StreamRow(Fmv3Framer, dials=True),
-    }
+from vtbridge.tracking.settings import (
+    Fmv3Settings,
+    IFacialMocapSettings,
+    InputSettings,
+    TrackingSettings,
 )
+
+FRAMERS: Mapping[str, Callable[[], StreamFramer]] = MappingProxyType(
+    {"ifacialmocap": TextFramer, "fmv3": Fmv3Framer}
+)
+"""What cuts the bytes of one connection, by protocol."""
+
+
+def accepting_port(table: InputSettings) -> int | None:
+    """Return the TCP port to which a phone connects, None if this computer connects to it."""
+    match table:
+        case IFacialMocapSettings():
+            return table.tcp_port
+        case Fmv3Settings(phone=None):  # the stream is started on the phone
+            return table.listen_port
+    return None
 
 
 def accepting_ports(settings: TrackingSettings) -> dict[str, Address]:
     """Return by protocol the TCP addresses to which phones connect."""
     found: dict[str, Address] = {}
     for row in streams(settings):
-        table = row.settings(settings)
-        if isinstance(table, IFacialMocapSettings | Fmv3Settings) and not STREAMS[row.name].dials:
-            host = ANY_ADDRESS if reaches_lan(row, settings) else LOOPBACK
-            found[row.name] = (host, table.tcp_port)
+        port = accepting_port(row.settings(settings))
+        if port is not None:
+            found[row.name] = (ANY_ADDRESS if reaches_lan(row, settings) else LOOPBACK, port)
     return found
 
 
@@ -58,19 +55,12 @@ def open_stream(
     clock: Clock,
 ) -> TcpReceiver:
     """Return the receiver of a row that is set to TCP, for ``channel``."""
-    table, stream = row.settings(settings), STREAMS[row.name]
-    if not isinstance(table, IFacialMocapSettings | Fmv3Settings) or table.phone is None:
-        raise ValueError(f"{row.name} has no phone to hear over TCP")
+    framer = FRAMERS[row.name]
     accepting = accepting_ports(settings).get(row.name)
-    if accepting is None:
-        phone = (str(table.phone), table.tcp_port)
-        return Dialer(channel, stream.framer, telemetry, clock, phone=phone)
-    return Acceptor(
-        channel,
-        stream.framer,
-        telemetry,
-        clock,
-        host=accepting[0],
-        port=accepting[1],
-        phone=str(table.phone),
-    )
+    if accepting is not None:
+        host, port = accepting
+        return Acceptor(channel, framer, telemetry, clock, host=host, port=port)
+    table = row.settings(settings)
+    if not isinstance(table, Fmv3Settings):
+        raise ValueError(f"{row.name} has no phone to connect to over TCP")
+    return Dialer(channel, framer, telemetry, clock, phone=(str(table.phone), table.tcp_port))

@@ -26,9 +26,9 @@ from vtbridge.tracking.source_status import SourceStatus
 
 log = logging.getLogger(__name__)
 
-HALF_OPEN_NS = 4 * NS_PER_S
-"""Time without a good record after which a connection counts as dead; a phone sends 30 to 60
-a second."""
+HALF_OPEN_NS = 5 * NS_PER_S
+"""Time without a good record after which a connection counts as dead: what FMV3 gives a phone
+to prepare its SCHEMA. Afterwards it sends 30 to 60 records a second."""
 _READ_BYTES = 65_536
 _TICK_S = 0.1
 _REPORT_INTERVAL_NS = NS_PER_S // 10
@@ -101,8 +101,11 @@ class TcpReceiver(ThreadService):
                     self._trouble = None
                     if opened is None:
                         continue
-                    if self._receive(*opened):
-                        retry_s = _FIRST_RETRY_S
+                    try:
+                        if self._receive(*opened):
+                            retry_s = _FIRST_RETRY_S
+                    finally:
+                        self._channel.restart()  # nothing that was said holds for the next one
                 except (PortInUse, OSError) as error:
                     self._trouble = str(error)
                     self._channel.warn_once("socket", "%s (tried again in the background)", error)
@@ -119,7 +122,6 @@ class TcpReceiver(ThreadService):
         with connection:
             connection.settimeout(_TICK_S)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._channel.restart()
             framer, heard = self._framer(), False
             now_ns = last_good_ns = next_report_ns = self._clock.now_ns()
             while not self.stopping.is_set() and not framer.broken:
@@ -228,16 +230,15 @@ class Dialer(TcpReceiver):
 
 
 class Acceptor(TcpReceiver):
-    """Let the phone connect, after asking it over UDP to do so.
+    """Let a phone connect, after asking it over UDP to do so where the protocol asks.
 
     Args:
-        channel: takes the records.
+        channel: takes the records, and says who may connect.
         framer: makes what cuts a new connection's bytes into records.
         telemetry: gets ``tracking.*`` counters.
         clock: the time of arrival.
         host: address to listen on.
         port: TCP port to listen on, 0 = any free one.
-        phone: who alone may connect.
     """
 
     def __init__(
@@ -249,12 +250,10 @@ class Acceptor(TcpReceiver):
         *,
         host: str,
         port: int,
-        phone: str,
     ) -> None:
         super().__init__(channel, framer, telemetry, clock)
         self.host = host
         self.port = port
-        self._phone = phone
         self._listener: socket.socket | None = None
         self._greeter = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
@@ -298,9 +297,8 @@ class Acceptor(TcpReceiver):
             connection, peer = listener.accept()
         except TimeoutError:
             return None
-        if peer[0] != self._phone:
+        if not self._channel.admits(peer):
             connection.close()
-            self._channel.turn_away_host(peer)
             return None
         return connection, peer
 
@@ -324,17 +322,5 @@ class Acceptor(TcpReceiver):
 
     def _greet_by_udp(self, t_ns: int) -> None:
         greeting = self._channel.greeting(t_ns)
-        if greeting is None:
-            return
-        try:
-            self._greeter.sendto(greeting.data, (greeting.host, greeting.port))
+        if greeting is not None and self._channel.send(self._greeter, greeting):
             self._channel.count("tracking.greetings")
-        except OSError as error:
-            self._channel.warn_once(
-                "greeting",
-                "%s: cannot reach %s:%d (%s); is it on the same network as this computer?",
-                self._channel.name,
-                greeting.host,
-                greeting.port,
-                error,
-            )

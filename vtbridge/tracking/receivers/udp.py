@@ -39,6 +39,9 @@ _SENDERS_REMEMBERED = 64
 class UdpReceiver(ThreadService):
     """Receive on one port; survives whatever arrives and a lost network.
 
+    Attributes:
+        told: set where the user knows already that the port cannot be had.
+
     Args:
         channels: what the port takes, those that live here before the guests. The first that
             recognises a datagram takes it, unless another that does awaits its sender.
@@ -68,6 +71,7 @@ class UdpReceiver(ThreadService):
         self._telemetry = telemetry
         self._clock = clock
         self._socket: socket.socket | None = None
+        self.told = False
         self._trouble: str | None = None
         self._last_channel: OrderedDict[Address, Channel] = OrderedDict()
         self._next_chores_ns = 0
@@ -120,9 +124,9 @@ class UdpReceiver(ThreadService):
                     return
                 except (PortInUse, OSError) as error:
                     self._trouble = str(error)
-                    self._channels[0].warn_once(
-                        "socket", "%s (tried again in the background)", error
-                    )
+                    if not self.told:
+                        self.told = True
+                        log.warning("%s (tried again in the background)", error)
                     self._telemetry.count("tracking.socket_errors")
                     self._close()
                 self.stopping.wait(retry_s)
@@ -213,28 +217,13 @@ class UdpReceiver(ThreadService):
         self, sock: socket.socket, channel: Channel, replies: list[bytes], sender: Address
     ) -> None:
         for reply in replies:
-            self._send(sock, channel, Greeting(reply, *sender))
+            channel.send(sock, Greeting(reply, *sender))
 
     def _greet(self, sock: socket.socket, t_ns: int) -> None:
         for channel in self._homes:  # a guest is greeted at home
             greeting = channel.greeting(t_ns)
-            if greeting is not None and self._send(sock, channel, greeting):
+            if greeting is not None and channel.send(sock, greeting):
                 channel.count("tracking.greetings")
-
-    def _send(self, sock: socket.socket, channel: Channel, greeting: Greeting) -> bool:
-        try:
-            sock.sendto(greeting.data, (greeting.host, greeting.port))
-        except OSError as error:
-            channel.warn_once(
-                "greeting",
-                "%s: cannot reach %s:%d (%s); is it on the same network as this computer?",
-                channel.name,
-                greeting.host,
-                greeting.port,
-                error,
-            )
-            return False
-        return True
 
     def _report(self) -> None:
         for channel in self._channels:

@@ -10,7 +10,8 @@ from PIL import Image
 
 from tests.support.animation import planes_over
 from vtbridge.app.animate.canvas import Canvas, open_background, parse_size
-from vtbridge.app.animate.zoom import VIEWS, Zoom
+from vtbridge.app.animate.views import VIEWS
+from vtbridge.app.animate.zoom import Zoom
 from vtbridge.characters.specification import HEAD_BOTTOM, HEAD_LEFT, HEAD_RIGHT, HEAD_TOP
 from vtbridge.datatypes import U8Array
 from vtbridge.errors import ConfigError

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from vtbridge.app.animate.work_folder import (
-    check_target,
-    open_work,
-    put_in_place,
-    whole,
-    work_path,
-)
+from vtbridge.app.animate.work_folder import check_target, open_work, put_in_place, whole, work_path
 from vtbridge.errors import ConfigError, VtbridgeError
+from vtbridge.flow import file_lock
 
 RECORD = {"video": "abc", "size": "512"}
 
@@ -108,10 +105,25 @@ def test_two_processes_never_share_a_job(tmp_path: Path) -> None:
     leave_work(target)
     with (
         open_work(target, RECORD),
-        pytest.raises(VtbridgeError, match="another vtbridge is at work"),
+        pytest.raises(
+            VtbridgeError, match=rf"another vtbridge is at work on .*\(pid {os.getpid()}\)"
+        ),
         open_work(target, RECORD),
     ):
         pass
+    with open_work(target, RECORD) as work:
+        assert work.resumed
+
+
+def test_drive_without_locks_is_worked_on_unguarded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_descriptor: int) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(file_lock, "_try_lock", refuse)
+    target = tmp_path / "a.mp4"
+    leave_work(target)
     with open_work(target, RECORD) as work:
         assert work.resumed
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
 from vtbridge.errors import WeightsError
-from vtbridge.render.weights import lock
+from vtbridge.flow import file_lock
 from vtbridge.render.weights.lock import LOCK_FILE, writing
 
 
@@ -30,10 +31,10 @@ def test_second_writer_waits_for_the_first(tmp_path: Path) -> None:
     assert order == ["first", "second"]
 
 
-def test_waiting_ends_with_an_error(tmp_path: Path) -> None:
+def test_waiting_ends_with_an_error_that_names_the_writer(tmp_path: Path) -> None:
     with (
         writing(tmp_path),
-        pytest.raises(WeightsError, match="another vtbridge"),
+        pytest.raises(WeightsError, match=rf"another vtbridge \(pid {os.getpid()}\)"),
         writing(tmp_path, timeout_s=0),
     ):
         pytest.fail("both hold the lock")
@@ -58,6 +59,6 @@ def test_store_on_a_drive_without_locks_is_named(
     def refuse(_handle: int) -> bool:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(lock, "_try_lock", refuse)
+    monkeypatch.setattr(file_lock, "_try_lock", refuse)
     with pytest.raises(WeightsError, match=r"cannot be locked.*local disk"), writing(tmp_path):
         pytest.fail("nothing is locked")

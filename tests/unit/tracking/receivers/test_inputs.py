@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import time
 from collections.abc import Collection, Iterator
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
@@ -22,6 +24,7 @@ from vtbridge.tracking.receivers import inputs as inputs_module
 from vtbridge.tracking.receivers.inputs import FusedFaces, Inputs, open_inputs
 from vtbridge.tracking.receivers.port_holder import PortHolder
 from vtbridge.tracking.receivers.ports import allowed, listeners, reaches_lan, streams
+from vtbridge.tracking.receivers.streams import accepting_ports
 from vtbridge.tracking.receivers.udp import ANY_ADDRESS, LOOPBACK
 from vtbridge.tracking.settings import FusionSettings, TrackingSettings
 from vtbridge.tracking.source_status import SourceState, SourceStatus
@@ -105,13 +108,30 @@ def test_only_the_settings_open_the_lan(lan: bool, host: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", ["ifacialmocap", "fmv3"])
-def test_tcp_wants_a_phone_and_leaves_the_udp_port(protocol: str) -> None:
-    with pytest.raises(ValidationError, match="phone"):
-        settings(**{protocol: {"transport": "tcp"}})
+def test_tcp_leaves_the_udp_port(protocol: str) -> None:
     chosen = settings(**{protocol: {"transport": "tcp", "phone": "192.168.1.20"}})
-    found = [row.name for row in streams(chosen)]
-    assert found == [protocol] if protocol in {row.name for row in PROTOCOLS} else found == []
+    assert [row.name for row in streams(chosen)] == [protocol]
     assert protocol not in {row.name for each in listeners(chosen) for row in each.rows}
+
+
+def test_phone_that_must_be_asked_to_connect_must_be_named() -> None:
+    with pytest.raises(ValidationError, match="tcp needs `phone`"):
+        settings(ifacialmocap={"transport": "tcp"})
+
+
+@pytest.mark.parametrize(
+    ("phone", "lan", "found"),
+    [
+        ({}, False, {"fmv3": (LOOPBACK, 5000)}),
+        ({}, True, {"fmv3": (ANY_ADDRESS, 5000)}),
+        ({"phone": "192.168.1.20"}, True, {}),
+    ],
+)
+def test_stream_that_is_started_on_the_phone_is_waited_for(
+    phone: dict[str, str], lan: bool, found: dict[str, tuple[str, int]]
+) -> None:
+    chosen = settings(fmv3={"transport": "tcp", "listen_port": 5000, **phone}, lan=lan)
+    assert accepting_ports(chosen) == found
 
 
 class Idle(ThreadService):
@@ -226,3 +246,34 @@ def test_who_keeps_the_ports_is_named(
         open_inputs(only_vmc_at(port), LatestSlot(), Telemetry(), clock)
     assert str(refused.value).startswith(f"UDP port {port} is taken by {holder}: ")
     assert clock.now_ns() == NS_PER_S + round(waited_s * NS_PER_S)
+
+
+def test_ports_that_one_program_keeps_are_told_in_one_line(
+    held: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second:
+        second.bind((LOOPBACK, 0))
+        ports = [sock.getsockname()[1] for sock in (held, second)]
+        tables = {row.name: {"enabled": False} for row in PROTOCOLS}
+        tables |= {"vmc": {"port": ports[0]}, "livelink": {"port": ports[1]}}
+        holder = PortHolder(7, "python3", "run")
+        monkeypatch.setattr(
+            inputs_module, "holders_of_ports", lambda ports: dict.fromkeys(ports, holder)
+        )
+        chosen = settings(**tables, microphone={"enabled": True})  # works without any port
+        with caplog.at_level(logging.WARNING):
+            telemetry = Telemetry()
+            inputs = open_inputs(chosen, LatestSlot(), telemetry, ManualClock())
+            for service in inputs.services:
+                service.start()
+            deadline_s = time.monotonic() + 20
+            while telemetry.counters().get("tracking.socket_errors", 0) < 2:  # each tried again
+                assert time.monotonic() < deadline_s
+                time.sleep(0.01)
+            assert all(service.stop() for service in inputs.services)
+    (warning,) = caplog.messages
+    assert warning == (
+        f"UDP ports {ports[0]}, {ports[1]} are taken by `vtbridge run` (pid 7): end it "
+        "(tried again in the background)"
+    )
+    assert [status.state for status in inputs.status()] == [SourceState.BLOCKED] * 2
