@@ -111,6 +111,9 @@ class Fmv3Settings(StreamingPhoneSettings):
     connects to `phone`; without one it waits at `listen_port` for a stream that is started in
     the app."""
 
+    udp_port: int = Field(default=49983, ge=1, le=65535)
+    """UDP port of `phone`, which vtbridge asks with `transport = "udp"`; Facemotion3d has 49993."""
+
     tcp_port: int = Field(default=49984, ge=1, le=65535)
     """TCP port of `phone`, to which vtbridge connects with `transport = "tcp"`; Facemotion3d
     has 49994."""

@@ -98,7 +98,7 @@ def _ifacialmocap(settings: TrackingSettings) -> TrackerProtocol:
 
 def _fmv3(settings: TrackingSettings) -> TrackerProtocol:
     table = settings.fmv3
-    port = table.tcp_port if table.transport == "tcp" else None
+    port = table.tcp_port if table.transport == "tcp" else table.udp_port
     return Fmv3Protocol(_host(table), phone_port=port, transport=table.transport)
 
 
@@ -251,7 +251,7 @@ PROTOCOLS: tuple[ProtocolRow, ...] = (
         create=lambda settings: LiveLinkProtocol(),
         encoder=LiveLinkEncoder,
         setup="in the app's settings, Live Link, add the target {address}, port {port}",
-        evidence=Evidence.CAPTURE,
+        evidence=Evidence.REAL_SENDER,
         on_phone=True,
     ),
     ProtocolRow(

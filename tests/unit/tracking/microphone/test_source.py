@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import ctypes.util
+import logging
 import sys
 import threading
 from collections.abc import Callable
