@@ -6,10 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from vtbridge.render.models.tha4_student import StudentNetwork
-from vtbridge.render.models.variants import Family, Network
-
-AnyNetwork = Network | StudentNetwork
+from vtbridge.render.models.variants import Network
 
 
 class _Message(BaseModel):
@@ -17,10 +14,9 @@ class _Message(BaseModel):
 
 
 class ConversionFile(_Message):
-    """One file to convert, and of which system its network is."""
+    """One file to convert."""
 
-    network: AnyNetwork
-    family: Family = Family.THA3
+    network: Network
     source: Path
     target: Path
 
@@ -35,6 +31,6 @@ class ConversionJob(_Message):
 class ConversionResult(_Message):
     """What became of one file: the variant it belongs to, or why it was refused."""
 
-    network: AnyNetwork
+    network: Network
     variant: str = ""
     problem: str = ""

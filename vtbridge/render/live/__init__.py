@@ -1,1 +1,0 @@
-"""Live frames: networks on a thread of their own, frames at a steady rate whatever they do."""

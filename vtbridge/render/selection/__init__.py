@@ -1,1 +1,0 @@
-"""Which runtime computes: tested against stored output, the fastest that is right."""
