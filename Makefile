@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -24,6 +25,8 @@ test: $(VENV)/.installed-dev .cache/.system-checked
 	$(MAKE) --no-print-directory lint
 	$(BIN)/vtbridge weights pull
 	$(BIN)/vtbridge weights pull face-landmarker
+	$(BIN)/vtbridge weights prepare --for openvino
+	$(BIN)/vtbridge weights prepare --for onnxruntime
 	$(BIN)/python -m pytest -n auto --dist loadfile $(TEST_ARGS)
 
 ## make lint    ruff and mypy
@@ -32,9 +35,12 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-## make bench   what a frame costs on this machine, runtime by runtime
-bench: $(VENV)/.installed
-	$(BIN)/vtbridge bench
+## make bench   what a frame costs on this machine, added to tests/bench/history.jsonl
+bench: $(VENV)/.installed-dev
+	@mkdir -p .cache
+	$(BIN)/vtbridge bench --compare reference --live 20 --frames 60 --plot .cache/bench.html \
+	  --history tests/bench/history.jsonl $(BENCH_ARGS)
+	$(BIN)/python -m pytest -q -m bench tests/bench/test_bench_history.py
 
 ## make lock    write the lock files anew from pyproject.toml
 PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host

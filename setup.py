@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -20,8 +21,8 @@ SHIPPED = [
 ]
 
 COMPILER_HELP = """
-vtbridge needs a C compiler for two small extensions (frame transport and pixel
-conversion), and none worked here. Install one and run pip again:
+vtbridge needs a C compiler for a few small extensions (frame transport, pixels, inference
+on the CPU), and none worked here. Install one and run pip again:
   Debian, Ubuntu:  sudo apt-get install gcc python3-dev
   Fedora:          sudo dnf install gcc python3-devel
   macOS:           xcode-select --install
@@ -59,12 +60,16 @@ class BuildPy(build_py):  # type: ignore[misc]  # setuptools has no types
             shutil.copyfile(relative, target)
 
 
-def extension(name: str, source: str, *include_dirs: str) -> Extension:
+def extension(
+    name: str, source: str, *include_dirs: str, depends: Sequence[str] = (), optional: bool = False
+) -> Extension:
     """Return a stable-ABI extension of Python 3.11 and later."""
     posix = sys.platform != "win32"
     return Extension(
         name,
         sources=[source],
+        depends=list(depends),
+        optional=optional,
         include_dirs=list(include_dirs),
         define_macros=[("Py_LIMITED_API", "0x030B0000")],
         py_limited_api=True,
@@ -76,7 +81,32 @@ setup(
     cmdclass={"build_ext": BuildExt, "build_py": BuildPy},
     ext_modules=[
         extension("vtbridge.publish._vtbf", "vtbridge/publish/_vtbf.c", "integrations/include"),
-        extension("vtbridge.render._alpha", "vtbridge/render/_alpha.c"),
+        extension(
+            "vtbridge.render._alpha",
+            "vtbridge/render/_alpha.c",
+            depends=["vtbridge/render/_srgb.h"],
+        ),
+        extension("vtbridge.render._carry", "vtbridge/render/_carry.c"),
+        extension(
+            "vtbridge.render._compositor",
+            "vtbridge/render/_compositor.c",
+            depends=["vtbridge/render/_srgb.h"],
+        ),
+        extension(
+            "vtbridge.render.native._native",
+            "vtbridge/render/native/_native.c",
+            depends=["vtbridge/render/native/kernels.h"],
+            # Needs GCC's or Clang's vector types and POSIX threads; without it the other
+            # runtimes go on.
+            optional=True,
+        ),
+        extension(
+            "vtbridge.render.siren._siren",
+            "vtbridge/render/siren/_siren.c",
+            depends=["vtbridge/render/siren/kernels.h"],
+            # Needs GCC's or Clang's vector types; without it students of THA4 run in numpy.
+            optional=True,
+        ),
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

@@ -140,12 +140,15 @@ class Picture:
         name: what to call it in messages, usually the file's name.
         digest: sha256 of ``rgba``, hexadecimal; the key of everything cached for it.
         credit: line that must be shown with it, empty if none.
+        original: the same picture with more pixels, uint8 [S, S, 4] with 512 < S <= 2048,
+            otherwise as ``rgba``; None where the file had no more.
     """
 
     rgba: U8Array
     name: str
     digest: str
     credit: str = ""
+    original: U8Array | None = None
 
 
 class FrameFlag(IntFlag):

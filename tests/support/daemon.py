@@ -164,13 +164,17 @@ def running(
     inputs: Sequence[str] = ("vmc", "ifacialmocap"),
     extra: str = "",
     ports: dict[str, int] | None = None,
+    program: Sequence[str] = ("vtbridge",),
 ) -> Iterator[DaemonProcess]:
-    """Start ``vtbridge ARGUMENTS --config folder/config.toml`` and wait until frames flow."""
+    """Start ``vtbridge ARGUMENTS --config folder/config.toml`` and wait until frames flow.
+
+    ``program`` is another module to run in its place, and what it takes before ARGUMENTS.
+    """
     name = name or unique_name()
     if ports is None:
         ports = write_config(folder, name, fps=fps, inputs=inputs, extra=extra)
     process = subprocess.Popen(
-        [sys.executable, "-m", "vtbridge", *arguments, "--config", str(folder / "config.toml")],
+        [sys.executable, "-m", *program, *arguments, "--config", str(folder / "config.toml")],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from vtbridge.pose_params import BROW_SLICE, FACE_SLICE, ROTATION_SLICE
-from vtbridge.render.models.blocks import paste, resize
+from vtbridge.render.models.blocks import GridWarp, blend, paste, resize
 from vtbridge.render.models.body_rotator import RotatedBody
 from vtbridge.render.models.crops import BROW_CROP, BROWS_IN_FACE, FACE_CROP, Crop
 from vtbridge.render.models.editor import EditedImage
 from vtbridge.render.models.eyebrow_combiner import CombinedBrows
 from vtbridge.render.models.eyebrow_decomposer import DecomposedBrows
 from vtbridge.render.models.face_morpher import MorphedFace
+from vtbridge.render.models.signatures import Stage
 from vtbridge.render.models.stages import Tha3Stages
 from vtbridge.render.models.tha3 import Tha3Networks
 from vtbridge.render.models.variants import Tha3Variant
@@ -58,8 +59,48 @@ def run_stages(stages: Tha3Stages, picture: Tensor, pose: Tensor) -> Tensor:
     layers = stages.decompose(cut(picture, BROW_CROP))
     brows = stages.brows(*layers, pose[:, BROW_SLICE])
     face = stages.face(cut(picture, FACE_CROP), brows, pose[:, FACE_SLICE])
-    frame: Tensor = stages.edit(*stages.rotate(picture, face, rotation), rotation)
-    return frame
+    morphed, warped, grid_change = stages.rotate(picture, face, rotation)
+    return frame_of(morphed, *stages.edit(morphed, warped, grid_change, rotation))
+
+
+def frame_of(morphed: Tensor, grid_change: Tensor, alpha: Tensor, color: Tensor) -> Tensor:
+    """Make the frame [1, 4, 512, 512] of what ``EditStage`` says about ``morphed``."""
+    warp = GridWarp(morphed.shape[-1]).to(morphed.dtype)
+    return blend(alpha, color, warp(grid_change, morphed))
+
+
+@dataclass(frozen=True, slots=True)
+class StageCase:
+    """What goes into a stage, and what the plain networks make of it, both in order."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+def stage_cases(
+    networks: Tha3Networks, picture: Tensor, pose: Tensor
+) -> tuple[dict[Stage, StageCase], PlainOutputs]:
+    """Return every stage's case for one picture and pose, and what the networks gave."""
+    plain = run_networks(networks, picture, pose)
+    rotation = pose[:, ROTATION_SLICE]
+    background, brow_layer = plain.decomposed.background, plain.decomposed.brows
+    layers = torch.cat([background, brow_layer], dim=1)
+    encoded = networks.eyebrow_combiner.body.encode(layers)
+    brows = plain.combined.image_by_brow_alpha
+    morphed = paste(picture, plain.face.image, FACE_CROP)
+    rotated = (morphed, plain.rotated.warped, plain.rotated.grid_change)
+    fields = (plain.edited.grid_change, plain.edited.alpha, plain.edited.color)
+    decomposed = (background, brow_layer, encoded)
+    cases = {
+        Stage.DECOMPOSE: StageCase((cut(picture, BROW_CROP),), decomposed),
+        Stage.BROWS: StageCase((*decomposed, pose[:, BROW_SLICE]), (brows,)),
+        Stage.FACE: StageCase(
+            (cut(picture, FACE_CROP), brows, pose[:, FACE_SLICE]), (plain.face.image,)
+        ),
+        Stage.ROTATE: StageCase((picture, plain.face.image, rotation), rotated),
+        Stage.EDIT: StageCase((*rotated, rotation), fields),
+    }
+    return cases, plain
 
 
 def cut(image: Tensor, crop: Crop) -> Tensor:

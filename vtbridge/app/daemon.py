@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 
 from vtbridge.app.calibration_file import load_calibration, save_calibration
 from vtbridge.app.no_segment import NoSegment
 from vtbridge.app.obs_scene import keep_scene
 from vtbridge.app.render_loop import RenderLoop, Segment, Sink
+from vtbridge.app.signals import catch_signals
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
 from vtbridge.control.address import (
@@ -32,7 +32,8 @@ from vtbridge.flow.slot import LatestSlot
 from vtbridge.obs.connection import ObsConnection
 from vtbridge.publish.media_tcp import MediaServer
 from vtbridge.publish.vtbf import FrameWriter
-from vtbridge.render.tha3 import open_poser
+from vtbridge.render.live.open import open_live_poser
+from vtbridge.render.settings import Quality
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.receivers.inputs import Inputs
@@ -49,12 +50,16 @@ OpenSources = Callable[[LatestSlot[FaceFrame], Telemetry, Clock], Inputs]
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What a finished run came to."""
+    """What a finished run came to; ``dropped`` are deadlines without a new frame, of ``beats``."""
 
     frames: int
     seconds: float
+    beats: int
     dropped: int
     runtime: str
+    quality: str
+    fresh_fps: float
+    added_delay_ms: float
     counters: dict[str, int]
     latency_ms: dict[str, dict[str, float]]
 
@@ -120,13 +125,14 @@ class Daemon:
         """
         config, clock = self._config, self._clock
         async with contextlib.AsyncExitStack() as stack:
-            _catch_signals(asyncio.get_running_loop(), self._stop.set)
+            catch_signals(asyncio.get_running_loop(), self._stop.set)
             sinks: list[Sink] = []
             writer = self._open_segment(stack)
             log.info("loading the networks")
             # In a thread, so that a signal is heard meanwhile.
             self._render = render = await asyncio.to_thread(self._make_render, writer, sinks)
-            commands = {"calibrate": self.calibrate}
+            stack.callback(render.close)
+            commands = {"calibrate": self.calibrate, **_quality_commands(render)}
             server = await self._open_page(stack, render, commands)
             sinks.append(server.offer)
             if config.control.osc_enabled:
@@ -153,7 +159,7 @@ class Daemon:
                 "%s is live as %r: %s, %g fps wanted",
                 self._picture.name,
                 config.publish.name,
-                render.runtime,
+                render.status().runtime,
                 config.avatar.fps,
             )
             start_ns = clock.now_ns()
@@ -183,15 +189,18 @@ class Daemon:
     def _make_render(self, writer: Segment, sinks: list[Sink]) -> RenderLoop:
         """Load the networks and return the loop that runs them; takes a second or two."""
         config = self._config
+        fps = config.avatar.fps
+        live = open_live_poser(
+            config.render, self._picture, fps=fps, clock=self._clock, telemetry=self._telemetry
+        )
         return RenderLoop(
-            open_poser=lambda: open_poser(config.render, self._telemetry),
-            picture=self._picture,
+            live=live,
             retargeter=self._retargeter,
             idle=IdleMotion(config.idle, seed=self._idle_seed),
             faces=self._faces,
             writer=writer,
             sinks=sinks,
-            fps=config.avatar.fps,
+            fps=fps,
             clock=self._clock,
             telemetry=self._telemetry,
         )
@@ -293,13 +302,13 @@ class Daemon:
 
     def _open_segment(self, stack: contextlib.AsyncExitStack) -> Segment:
         """Return the shared-memory segment, or on a system without any a stand-in, loudly."""
-        publish = self._config.publish
+        publish, side = self._config.publish, self._config.render.size
         try:
             return stack.enter_context(
                 FrameWriter.open(
                     publish.name,
-                    max_width=publish.max_width,
-                    max_height=publish.max_height,
+                    max_width=max(publish.max_width, side),
+                    max_height=max(publish.max_height, side),
                     slot_count=publish.slot_count,
                     nominal_fps=self._config.avatar.fps,
                 )
@@ -310,8 +319,14 @@ class Daemon:
 
     def _open_media(self) -> MediaServer | None:
         """Return the TCP sink; a taken port costs only that, not the avatar."""
+        side = self._config.render.size
         try:
-            return MediaServer(port=self._config.publish.media_port, telemetry=self._telemetry)
+            return MediaServer(
+                port=self._config.publish.media_port,
+                width=side,
+                height=side,
+                telemetry=self._telemetry,
+            )
         except PortInUse as error:
             log.warning("no frames over TCP: %s", error)
             return None
@@ -321,14 +336,19 @@ class Daemon:
         return newest.value.source if newest is not None else "no tracker yet"
 
     def _status(self, render: RenderLoop) -> dict[str, object]:
+        live = render.status()
         return {
             "name": self._config.publish.name,
             "picture": self._picture.name,
             "credit": self._picture.credit,
-            "runtime": render.runtime,
+            "runtime": live.runtime,
             "fps": round(render.fps(), 2),
+            "fps_wanted": self._config.avatar.fps,
             "frames": render.frames,
-            "dropped": render.dropped,
+            "beats": render.beats,
+            "dropped": render.missed,
+            "locked": render.locked,
+            "live": asdict(live),
             "tracked": render.tracked,
             "tracker": self._source() if render.tracked else "waiting for a face",
             "sources": self._sources(),
@@ -360,11 +380,16 @@ class Daemon:
         return self._obs.trouble or self._obs.state.value
 
     def _summary(self, render: RenderLoop, seconds: float) -> RunSummary:
+        live = render.status()
         return RunSummary(
             frames=render.frames,
             seconds=seconds,
-            dropped=render.dropped,
-            runtime=render.runtime,
+            beats=render.beats,
+            dropped=render.missed,
+            runtime=live.runtime,
+            quality=live.quality,
+            fresh_fps=live.fresh_fps,
+            added_delay_ms=live.added_delay_ms,
             counters=self._telemetry.counters(),
             latency_ms=_latency_ms(self._telemetry),
         )
@@ -377,20 +402,9 @@ def _latency_ms(telemetry: Telemetry) -> dict[str, dict[str, float]]:
     }
 
 
-def _catch_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
-    """Let SIGINT and SIGTERM end the run in order; a second one ends it at once."""
-    if sys.platform == "win32":
-        return
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def stop_once() -> None:
-        stop()
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-    for number in numbers:
-        loop.add_signal_handler(number, stop_once)
+def _quality_commands(render: RenderLoop) -> dict[str, Callable[[], None]]:
+    """Return a command for each quality, such as ``quality-fast``."""
+    return {f"quality-{quality}": partial(render.set_quality, quality) for quality in Quality}
 
 
 def _stop_service(service: ThreadService) -> None:

@@ -67,34 +67,18 @@ def _machine(_config: Config) -> Iterator[Finding]:
 
 
 def _runtimes(config: Config) -> Iterator[Finding]:
-    """Open each runtime for real: only that tells whether it works."""
-    from vtbridge.render.runtimes.runtime import RUNTIMES, RuntimeRequest, open_runtime
-    from vtbridge.render.weights.store import WeightStore
+    from vtbridge.app.characters import with_character
+    from vtbridge.app.doctor_runtimes import runtimes
 
-    request = RuntimeRequest(WeightStore(), config.render.weights)
-    works = False
-    for name in RUNTIMES:
-        try:
-            runtime = open_runtime(name, request)
-        except VtbridgeError as error:
-            yield Finding(f"runtime {name}", Verdict.WARNING, str(error))
-            continue
-        except Exception as error:  # noqa: BLE001 - the next runtime may work
-            seen = f"{type(error).__name__}: {error}"
-            yield Finding(f"runtime {name}", Verdict.WARNING, seen)
-            continue
-        works = True
-        yield Finding(f"runtime {name}", Verdict.OK, runtime.describe())
-        runtime.close()
-    if not works:
-        yield Finding("runtimes", Verdict.FAILURE, "no runtime can pose a picture here")
+    yield from runtimes(with_character(config), daemon_runs=_daemon_pid(config) is not None)
 
 
 def _weights(config: Config) -> Iterator[Finding]:
+    from vtbridge.app.characters import with_character
     from vtbridge.render.weights.store import WeightStore
 
     store = WeightStore()
-    name = config.render.weights
+    name = with_character(config).render.weights
     if store.is_ready(name):
         yield Finding("weights", Verdict.OK, f"{name} in {store.directory(name)}")
     else:
@@ -107,9 +91,9 @@ def _weights(config: Config) -> Iterator[Finding]:
 
 
 def _picture(config: Config) -> Iterator[Finding]:
-    from vtbridge.app.characters import open_picture
+    from vtbridge.app.characters import open_picture, with_character
 
-    picture = open_picture(config.avatar.picture)
+    picture = open_picture(with_character(config).avatar.picture)
     yield Finding("picture", Verdict.OK, f"{picture.name} can be posed")
 
 

@@ -24,10 +24,11 @@ def wanted_scene(config: Config) -> WantedScene:
     why not. May ask the name service for ``[obs] host``.
     """
     why_not = _why_no_media(config)
+    side = config.render.size
     return WantedScene.from_settings(
         config.obs,
         avatar=config.publish.name,
-        media=None if why_not else MediaFeed(_LOOPBACK, config.publish.media_port),
+        media=None if why_not else MediaFeed(_LOOPBACK, config.publish.media_port, side, side),
         no_media=why_not,
     )
 

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from vtbridge.clock import NS_PER_S, Clock
-from vtbridge.datatypes import FaceFrame, Frame, FrameFlag, Picture, Pose, U8Array
-from vtbridge.errors import InferenceError
+from vtbridge.datatypes import F32Array, FaceFrame, Frame, FrameFlag
 from vtbridge.expressions.idle import IdleMotion
 from vtbridge.flow.pacer import Pacer
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.publish.vtbf import HealthFlag
-from vtbridge.render.poser import Poser
+from vtbridge.render.live.live_status import LiveStatus
+from vtbridge.render.settings import Quality
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.telemetry import Telemetry
 
-log = logging.getLogger(__name__)
-
 _FPS_WINDOW_NS = 2 * NS_PER_S
-_FAILURE_WINDOW_NS = 10 * NS_PER_S
-_FAILURES_BEFORE_REBUILD = 3
-_REBUILDS_BEFORE_GIVING_UP = 3
-_REBUILD_WINDOW_NS = 60 * NS_PER_S
 
 Sink = Callable[[Frame], None]
 
@@ -43,12 +37,34 @@ class Segment(Protocol):
         """Tell readers how the daemon is."""
 
 
+class LiveFrames(Protocol):
+    """What the loop needs of the render stage; ``LivePoser`` is one."""
+
+    @property
+    def fps(self) -> float:
+        """Beats a second that the machine can bear."""
+
+    def render(self, values: F32Array, t_ns: int) -> Frame | None:
+        """Return the frame of this beat at once, None if there was none yet."""
+
+    def set_quality(self, quality: Quality) -> None:
+        """Want another best quality; safe from any thread."""
+
+    def note_beats(self, beats: int, missed: int) -> None:
+        """Note how many deadlines were missed."""
+
+    def status(self) -> LiveStatus:
+        """Return how frames are made just now."""
+
+    def close(self) -> None:
+        """Give back what is held."""
+
+
 class RenderLoop(ThreadService):
     """Sleep to the beat, take the newest face, render, publish; never catch up.
 
     Args:
-        open_poser: makes the poser; called again when it keeps failing.
-        picture: the character.
+        live: makes frames of poses; closed with the loop.
         retargeter: face to pose.
         idle: breathing, and life while no face is seen.
         faces: where the trackers put the newest face.
@@ -56,14 +72,13 @@ class RenderLoop(ThreadService):
         sinks: called with each frame after it is published; must not block.
         fps: beats a second.
         clock: the monotonic clock.
-        telemetry: gets the time of each stage.
+        telemetry: gets the time of each stage; below ``pace.`` how well the beat is kept.
     """
 
     def __init__(
         self,
         *,
-        open_poser: Callable[[], Poser],
-        picture: Picture,
+        live: LiveFrames,
         retargeter: Retargeter,
         idle: IdleMotion,
         faces: LatestSlot[FaceFrame],
@@ -74,8 +89,7 @@ class RenderLoop(ThreadService):
         telemetry: Telemetry,
     ) -> None:
         super().__init__("render")
-        self._open_poser = open_poser
-        self._picture = picture
+        self._live = live
         self._retargeter = retargeter
         self._idle = idle
         self._faces = faces
@@ -86,29 +100,27 @@ class RenderLoop(ThreadService):
         self._pacer = Pacer(fps, clock)
         self._commands: deque[Callable[[], None]] = deque()
         self._published_ns: deque[int] = deque()
-        self._failed_ns: deque[int] = deque(maxlen=_FAILURES_BEFORE_REBUILD)
-        self._rebuilt_ns: deque[int] = deque(maxlen=_REBUILDS_BEFORE_GIVING_UP)
-        self._last_t_ns = 0
-        self._last: U8Array | None = None
-        self._failing = False
-        self._poser = open_poser()
-        try:
-            self._poser.set_picture(picture)
-        except BaseException:
-            self._poser.close()
-            raise
         self.frames = 0
         self.tracked = False
 
     @property
-    def runtime(self) -> str:
-        """What renders, for people: ``openvino f32 CPU``."""
-        return self._poser.describe()
+    def beats(self) -> int:
+        """Deadlines so far."""
+        return self._pacer.beats
 
     @property
-    def dropped(self) -> int:
-        """Beats skipped because the machine was too slow for the fps wanted."""
+    def missed(self) -> int:
+        """Deadlines at which no new frame was ready: the machine was too slow or too busy."""
         return self._pacer.missed
+
+    @property
+    def locked(self) -> bool:
+        """True while the beat follows a consumer's ticks."""
+        return self._pacer.locked
+
+    def status(self) -> LiveStatus:
+        """Return how frames are made just now; safe from any thread."""
+        return self._live.status()
 
     def fps(self) -> float:
         """Return frames a second over the last two seconds."""
@@ -123,21 +135,55 @@ class RenderLoop(ThreadService):
         """Run ``command`` on the render thread before the next frame."""
         self._commands.append(command)
 
-    def serve(self) -> None:
-        """Render until asked to stop.
+    def set_quality(self, quality: Quality) -> None:
+        """Want another best quality from the next beat on; safe from any thread."""
+        self._live.set_quality(quality)
+
+    def close(self) -> None:
+        """Close what makes frames, if ``serve`` never came to it; may be called twice."""
+        self._live.close()
+
+    def lock_phase(self, tick_ns: int, interval_ns: int) -> None:
+        """Have frames ready just before a consumer's ticks; safe from any thread.
+
+        See ``Pacer.lock``; to be told again at least every few seconds.
+
+        Args:
+            tick_ns: when the consumer took, or will take, a frame; the monotonic clock.
+            interval_ns: from one of its ticks to the next.
 
         Raises:
-            InferenceError: the networks still fail after several rebuilds.
+            ValueError: the interval lies beyond 1 ms..1 s, or the tick is over a second from now.
         """
+        self._pacer.lock(tick_ns, interval_ns)
+
+    def serve(self) -> None:
+        """Render until asked to stop."""
         seen = 0
         try:
             while not self.stopping.is_set():
-                self._pacer.wait()
+                self._pace()
                 while self._commands:
                     self._commands.popleft()()
                 seen = self._beat(seen)
         finally:
-            self._poser.close()
+            self._live.close()
+
+    def _pace(self) -> None:
+        """Wait for the next beat and tell how well the last one was kept."""
+        pacer, live = self._pacer, self._live
+        period_ns = round(NS_PER_S / live.fps)
+        if period_ns != pacer.period_ns:
+            pacer.set_fps(live.fps)
+        beats, missed = pacer.beats, pacer.missed
+        pacer.wait()
+        beats, missed = pacer.beats - beats, pacer.missed - missed
+        live.note_beats(beats, missed)
+        if beats:
+            self._telemetry.observe("pace.late", pacer.late_ns)
+            self._telemetry.count("pace.beats", beats)
+        if missed:
+            self._telemetry.count("pace.missed", missed)
 
     def _beat(self, seen: int) -> int:
         """Turn the faces since ``seen`` into one frame and return the newest one's ``seq``."""
@@ -149,71 +195,41 @@ class RenderLoop(ThreadService):
             now_ns = self._clock.now_ns()
             pose = self._idle.apply(self._retargeter.pose_at(now_ns), now_ns)
         self.tracked = not self._retargeter.tracker_lost(now_ns)
-        frame = self._frame(pose)
-        seen = faces[-1].seq if faces else seen
+        with self._telemetry.timed("render"):
+            frame = self._live.render(pose.values, pose.t_ns)
+        self._writer.set_health(self._health(shown=frame is not None))
         if frame is None:
-            self._writer.set_health(self._health())
             self._writer.heartbeat()
-            return seen
+        else:
+            self._publish(frame)
+        return faces[-1].seq if faces else seen
+
+    def _publish(self, frame: Frame) -> None:
+        if not self.tracked:
+            frame = replace(frame, flags=frame.flags | FrameFlag.TRACKER_LOST)
         with self._telemetry.timed("publish"):
-            self._writer.set_health(self._health())
             self._writer.write(frame)
         done_ns = self._clock.now_ns()
         self.frames += 1
         self._published_ns.append(done_ns)
         while self._published_ns[0] < done_ns - _FPS_WINDOW_NS:
             self._published_ns.popleft()
-        if faces:
-            self._telemetry.observe("face_to_frame", done_ns - faces[-1].value.t_ns)
+        if frame.flags & FrameFlag.REPEAT:
+            self._telemetry.count("render.repeated")
+        if self.tracked:
+            self._telemetry.observe("face_to_frame", done_ns - frame.t_capture_ns)
         for sink in self._sinks:
             sink(frame)
-        return seen
 
-    def _health(self) -> HealthFlag:
-        health = HealthFlag(0) if self.tracked else HealthFlag.TRACKER_LOST
-        if self._failing:
-            return health | HealthFlag.INFERENCE_FAILED
-        return health | HealthFlag.READY
-
-    def _frame(self, pose: Pose) -> Frame | None:
-        """Render ``pose``; after a failure repeat the last frame, None if there is none."""
-        flags = FrameFlag.NONE if self.tracked else FrameFlag.TRACKER_LOST
-        try:
-            with self._telemetry.timed("render"):
-                rgba = self._poser.render(pose.values)
-        except InferenceError as error:
-            self._failing = True
-            self._handle_failure(error)
-            if self._last is None:
-                return None
-            return Frame(self._last, self._last_t_ns, flags | FrameFlag.REPEAT)
-        self._last, self._last_t_ns = rgba, pose.t_ns
-        self._failing = False
-        if self._poser.repeated:
-            flags |= FrameFlag.REPEAT
-        return Frame(rgba, pose.t_ns, flags)
-
-    def _handle_failure(self, error: InferenceError) -> None:
-        now_ns = self._clock.now_ns()
-        self._telemetry.count("render.failed")
-        if not self._failed_ns:
-            log.warning("a frame could not be rendered, the last one stays: %s", error)
-        self._failed_ns.append(now_ns)
-        if (
-            len(self._failed_ns) < _FAILURES_BEFORE_REBUILD
-            or now_ns - self._failed_ns[0] > _FAILURE_WINDOW_NS
-        ):
-            return
-        rebuilt = self._rebuilt_ns
-        if len(rebuilt) == rebuilt.maxlen and now_ns - rebuilt[0] <= _REBUILD_WINDOW_NS:
-            raise error
-        rebuilt.append(now_ns)
-        self._telemetry.count("render.rebuilt")
-        log.warning("rendering keeps failing; loading the networks anew")
-        self._failed_ns.clear()
-        if self._last is not None:
-            self._last = self._last.copy()  # it may lie in the old poser's memory
-        fresh = self._open_poser()
-        self._poser.close()
-        self._poser = fresh
-        self._poser.set_picture(self._picture)
+    def _health(self, *, shown: bool) -> HealthFlag:
+        status = self._live.status()
+        health = HealthFlag.NONE if self.tracked else HealthFlag.TRACKER_LOST
+        if status.failing:
+            health |= HealthFlag.INFERENCE_FAILED
+        elif shown:
+            health |= HealthFlag.READY
+        if status.fallback:
+            health |= HealthFlag.RUNTIME_FALLBACK
+        if status.below_wanted:
+            health |= HealthFlag.SLOW
+        return health

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from vtbridge.app.characters import open_picture
+from vtbridge.app.characters import open_picture, with_character
 from vtbridge.app.daemon import Daemon
 from vtbridge.app.inputs import open_trackers
 from vtbridge.app.performance_source import PerformanceSource
@@ -33,6 +33,7 @@ def tracked_daemon(config: Config, *, record_to: Path | None = None) -> Daemon:
         PictureError: the picture of ``config`` cannot be used.
         VtbridgeError: the file is there already, or cannot be made.
     """
+    config = with_character(config)
     seed = new_idle_seed()
     if record_to is not None:
         check_new(record_to)
@@ -71,6 +72,7 @@ def replay_daemon(config: Config, recording: Recording, *, speed: float, loop: b
     Raises:
         PictureError: the picture of ``config`` cannot be used.
     """
+    config = with_character(config)
 
     def open_replay(faces: LatestSlot[FaceFrame], telemetry: Telemetry, clock: Clock) -> Inputs:
         replay = ReplaySource(
@@ -104,6 +106,7 @@ def demo_daemon(config: Config) -> Daemon:
     Raises:
         PictureError: the picture of ``config`` cannot be used.
     """
+    config = with_character(config)
 
     def open_performance(
         faces: LatestSlot[FaceFrame], telemetry: Telemetry, clock: Clock

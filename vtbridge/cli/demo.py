@@ -40,13 +40,16 @@ def demo(
     """
     import asyncio
 
+    from vtbridge.app.characters import with_character
     from vtbridge.app.session import demo_daemon
     from vtbridge.cli.logs import set_up_logging
     from vtbridge.cli.run import with_options
     from vtbridge.config.load import load_config
 
     set_up_logging()
-    settings = with_options(load_config(config), picture=picture, name=name, fps=fps)
+    settings = with_character(
+        with_options(load_config(config), picture=picture, name=name, fps=fps)
+    )
     fetch_missing_weights(settings.render.weights)
     daemon = demo_daemon(settings)
 

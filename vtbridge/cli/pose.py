@@ -79,7 +79,7 @@ def pose(
 
     import numpy as np
 
-    from vtbridge.app.characters import open_picture
+    from vtbridge.app.characters import matched, open_picture
     from vtbridge.cli.logs import set_up_logging
     from vtbridge.render.pose_file import read_poses
     from vtbridge.render.settings import RenderSettings
@@ -105,6 +105,7 @@ def pose(
         if not (resume and all(file.is_file() for file in made))
     ]
 
+    picture, weights = matched(picture, weights)
     character = open_picture(picture)
     poser = open_poser(
         RenderSettings(

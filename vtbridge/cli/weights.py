@@ -1,4 +1,4 @@
-"""``vtbridge weights``: fetch, list, verify and import network weights."""
+"""``vtbridge weights``: fetch, list, verify, import and export network weights."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from vtbridge.cli import weights_files
+from vtbridge.cli.weights_store import StepBar, StoreOption, opened_store, tell_waiting
 from vtbridge.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -20,24 +21,18 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="weights",
-    help="Fetch, list, verify and import network weights.",
+    help="Fetch, list, verify, import and export network weights.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
+app.command()(weights_files.prepare)
+app.command()(weights_files.export)
 
-StoreOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--store",
-        metavar="FOLDER",
-        help="Where the weights lie, instead of VTBRIDGE_WEIGHTS_DIR or the usual folder.",
-    ),
-]
 OpenVinoOption = Annotated[
     bool,
     typer.Option(
         "--openvino/--no-openvino",
-        help="Also prepare the networks for the OpenVINO runtime, which takes the longest.",
+        help="Also prepare the networks for the OpenVINO runtime, which takes a minute.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -48,7 +43,7 @@ def pull(
     name: Annotated[
         str, typer.Argument(help="What to fetch; `vtbridge weights list` names everything.")
     ] = "tha3-separable-float",
-    openvino: OpenVinoOption = True,
+    openvino: OpenVinoOption = False,
     store_folder: StoreOption = None,
 ) -> None:
     """Download weights, check them, and convert them to safetensors.
@@ -63,11 +58,11 @@ def pull(
     """
     from vtbridge.render.weights.pull import pull as pull_weights
 
-    store = _store(store_folder)
+    store = opened_store(store_folder)
     console = Console(stderr=True)
-    with _Bar(console) as bar:
+    with StepBar(console) as bar:
         report = pull_weights(
-            store, name, bar, lambda: _tell_waiting(console), for_openvino=openvino
+            store, name, bar, lambda: tell_waiting(console), for_openvino=openvino
         )
     _tell_credits(console, store, report.fetched)
     directory = store.directory(name)
@@ -85,7 +80,7 @@ def list_weights(as_json: JsonOption = False, store_folder: StoreOption = None) 
       vtbridge weights list
       vtbridge weights list --json
     """
-    store = _store(store_folder)
+    store = opened_store(store_folder)
     rows = store.status()
     if as_json:
         typer.echo(json.dumps({"root": str(store.root), "entries": [_row(r) for r in rows]}))
@@ -119,7 +114,7 @@ def verify(
       vtbridge weights verify
       vtbridge weights verify tha3-separable-float --json
     """
-    store = _store(store_folder)
+    store = opened_store(store_folder)
     checks = _checks(store, name)
     broken = [check for check in checks if check.problem]
     if as_json:
@@ -150,70 +145,35 @@ def import_weights(
         str | None,
         typer.Option("--as", metavar="NAME", help="Name in the store; by default the variant's."),
     ] = None,
-    openvino: OpenVinoOption = True,
+    openvino: OpenVinoOption = False,
     store_folder: StoreOption = None,
 ) -> None:
-    """Take weights of Talking Head Anime 3 that you downloaded by hand.
+    """Take weights of Talking Head Anime 2, 3 or 4 that you downloaded by hand.
 
-    Which variant they are is read from the tensors. A `.pt` file can carry code:
+    Which variant they are is read from files and tensors. A student of version 4, one
+    character with its own small networks, comes as the folder with `character_model.yaml`;
+    then `vtbridge run --picture tha4-NAME` shows it. A `.pt` file can carry code:
     only a process that cannot start programs, connect or write elsewhere opens it.
 
     Examples:
       vtbridge weights import talking-head-anime-3-models.zip
       vtbridge weights import models/standard_float
+      vtbridge weights import character_models/lambda_00
       vtbridge weights import my-own-training/ --as my-weights
     """
     from vtbridge.render.weights.by_hand import import_weights as import_by_hand
 
-    store = _store(store_folder)
+    store = opened_store(store_folder)
     console = Console(stderr=True)
-    with _Bar(console) as bar:
+    with StepBar(console) as bar:
         report = import_by_hand(
-            store, path, name, bar, lambda: _tell_waiting(console), for_openvino=openvino
+            store, path, name, bar, lambda: tell_waiting(console), for_openvino=openvino
         )
     _tell_credits(console, store, report.imported)
     for taken in report.imported:
         typer.echo(f"{taken} is ready in {store.directory(taken)}")
     if report.refused:
         raise WeightsError("\n".join(report.refused.values()))
-
-
-class _Bar:
-    """Draw what ``weights.progress.Progress`` is told, one line a step, on stderr."""
-
-    def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
-            console=console,
-        )
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def begin(self, step: str, total: int | None) -> None:
-        """Start a line for ``step``."""
-        if self._task is not None:
-            self._progress.stop_task(self._task)
-        self._task = self._progress.add_task(step, total=total)
-
-    def reach(self, done: int) -> None:
-        """Move the current line's bar."""
-        if self._task is not None:
-            self._progress.update(self._task, completed=done)
-
-
-def _store(folder: Path | None) -> WeightStore:
-    from vtbridge.render.weights.store import WeightStore
-
-    return WeightStore(folder)
 
 
 def _checks(store: WeightStore, name: str | None) -> list[FileCheck]:
@@ -237,12 +197,9 @@ def _checks(store: WeightStore, name: str | None) -> list[FileCheck]:
 def _tell_credits(console: Console, store: WeightStore, names: Iterable[str]) -> None:
     for name in names:
         entry = store.manifest.entries.get(name)
-        if entry is not None and entry.credit:
-            console.print(f"[bold]Credit[/bold] {entry.credit}", highlight=False)
-
-
-def _tell_waiting(console: Console) -> None:
-    console.print("another vtbridge is writing to the store; waiting for it")
+        credit = store.record(name).credit if entry is None else entry.credit
+        if credit:
+            console.print(f"[bold]Credit[/bold] {credit}", highlight=False)
 
 
 def _row(row: EntryStatus) -> dict[str, object]:

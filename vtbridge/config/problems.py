@@ -20,6 +20,7 @@ EXPECTATIONS: Mapping[str, str] = MappingProxyType(
         "less_than_equal": "at most {le:g}",
         "literal_error": "{expected}",
         "model_type": "a table",
+        "multiple_of": "a multiple of {multiple_of:g}",
         "string_too_long": "{max_length} or fewer characters",
         "string_too_short": "{min_length} or more characters",
         "string_type": "a text in quotes",

@@ -3,37 +3,11 @@
  * definitions; this file only makes them fast, without the GIL. */
 
 #include <Python.h>
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
 
-#define CHANNELS 4
+#include "_srgb.h"
 
-/* 8192 steps keep the table's own error below 0.21 of an 8-bit level at the dark end,
- * where sRGB is steepest (12.92 * 255 / 8192 / 2), and the table within 32 KiB. */
-#define LINEAR_STEPS 8192
-#define ENCODED_ONE 65536
-#define ROUND_HALF (ENCODED_ONE / 2)
-
-/* Pixels handled at a time: the scratch stays in the L1 cache, and the empty space around
- * a character is left out in pieces of this size. */
-#define BLOCK 128
-
-/* One build serves every x86-64: the loader picks the widest vectors the CPU has. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#define VTB_WIDEST_VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define VTB_WIDEST_VECTORS
-#endif
-
-static int32_t vtb_encoded_from_linear[LINEAR_STEPS];
 static float vtb_signal_from_srgb[256];
 static float vtb_signal_from_alpha[256];
-
-static double vtb_srgb_from_linear(double linear)
-{
-    return linear <= 0.0031308 ? linear * 12.92 : 1.055 * pow(linear, 1.0 / 2.4) - 0.055;
-}
 
 static double vtb_linear_from_srgb(double encoded)
 {
@@ -42,23 +16,12 @@ static double vtb_linear_from_srgb(double encoded)
 
 static void vtb_fill_tables(void)
 {
-    for (int step = 0; step < LINEAR_STEPS; step++) {
-        double linear = step / (double)(LINEAR_STEPS - 1);
-        vtb_encoded_from_linear[step] = (int32_t)lrint(vtb_srgb_from_linear(linear) * ENCODED_ONE);
-    }
+    vtb_fill_encoded_from_linear();
     for (int level = 0; level < 256; level++) {
         double value = level / 255.0;
         vtb_signal_from_srgb[level] = (float)(vtb_linear_from_srgb(value) * 2.0 - 1.0);
         vtb_signal_from_alpha[level] = (float)(value * 2.0 - 1.0);
     }
-}
-
-/* An exponent of all ones is an infinity or a NaN. */
-static inline int32_t vtb_not_finite(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (bits & 0x7f800000u) == 0x7f800000u;
 }
 
 VTB_WIDEST_VECTORS
@@ -76,14 +39,10 @@ static int32_t vtb_quantise(const float *restrict plane, int32_t *restrict steps
                             float top)
 {
     int32_t not_finite = 0;
-    const float half = top * 0.5f;
 
     for (int i = 0; i < count; i++) {
         not_finite += vtb_not_finite(plane[i]);
-        float scaled = plane[i] * half + half;
-        scaled = scaled > 0.0f ? scaled : 0.0f; /* NaN compares false: 0 */
-        scaled = scaled < top ? scaled : top;
-        steps[i] = (int32_t)(scaled + 0.5f);
+        steps[i] = (int32_t)(vtb_scaled(plane[i], top) + 0.5f);
     }
     return not_finite;
 }
@@ -93,17 +52,8 @@ static void vtb_pack(const int32_t *restrict red, const int32_t *restrict green,
                      const int32_t *restrict blue, const int32_t *restrict alpha,
                      const int32_t *restrict weight, uint32_t *restrict rgba, int count)
 {
-    for (int i = 0; i < count; i++) {
-        uint32_t w = (uint32_t)weight[i];
-        uint32_t r = ((uint32_t)vtb_encoded_from_linear[red[i]] * w + ROUND_HALF) >> 16;
-        uint32_t g = ((uint32_t)vtb_encoded_from_linear[green[i]] * w + ROUND_HALF) >> 16;
-        uint32_t b = ((uint32_t)vtb_encoded_from_linear[blue[i]] * w + ROUND_HALF) >> 16;
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        rgba[i] = r << 24 | g << 16 | b << 8 | (uint32_t)alpha[i];
-#else
-        rgba[i] = r | g << 8 | b << 16 | (uint32_t)alpha[i] << 24;
-#endif
-    }
+    for (int i = 0; i < count; i++)
+        rgba[i] = vtb_packed(red[i], green[i], blue[i], alpha[i], weight[i]);
 }
 
 /* Return how many of the planes' values are not finite. */

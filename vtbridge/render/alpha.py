@@ -58,6 +58,17 @@ def straight_from_network(planes: F32Array, out: U8Array) -> None:
     _refuse_not_finite(_alpha.straight_from_network(planes, out), planes.size)
 
 
+def premultiplied_signals(planes: F32Array) -> F32Array:
+    """Return signals whose colours are multiplied by alpha, in linear light, as THA4 wants them.
+
+    Args:
+        planes: float32 [4, H, W], -1..1, straight alpha.
+    """
+    result = planes.copy()
+    result[:3] = (planes[:3] + 1) * ((planes[3:] + 1) / 2) - 1
+    return result
+
+
 def network_from_straight(rgba: U8Array) -> F32Array:
     """Return a picture as the networks want it.
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vtbridge.datatypes import F32Array, Picture, U8Array
+import numpy as np
+
+from vtbridge.datatypes import F32Array, Picture, U8Array, clamp_pose
+from vtbridge.pose_params import POSE_SIZE
+from vtbridge.render.fields import FrameFields
+from vtbridge.render.settings import Quality
 
 
 class Poser(Protocol):
@@ -13,6 +18,14 @@ class Poser(Protocol):
     A poser belongs to one thread at a time. Every ``values`` is float32 [45]; what lies
     outside a parameter's range is clamped.
     """
+
+    @property
+    def size(self) -> int:
+        """Side of the frames that ``render`` returns, in pixels."""
+
+    @property
+    def quality(self) -> Quality:
+        """How frames are computed; never ``AUTO``."""
 
     @property
     def repeated(self) -> bool:
@@ -28,11 +41,30 @@ class Poser(Protocol):
             InferenceError: the runtime failed; no picture is shown any more.
         """
 
+    def set_quality(self, quality: Quality) -> None:
+        """Compute the next frames as ``quality`` says; the picture and what is known stay.
+
+        ``AUTO`` is exact: choosing by load is for whoever knows the load.
+        """
+
+    def fields(self, values: F32Array) -> FrameFields:
+        """Return what the networks say of a pose.
+
+        Except at ``EXACT`` a pose asked for once more may get better fields than before.
+
+        Returns:
+            arrays valid until the next call of this or a ``render`` method.
+
+        Raises:
+            InferenceError: the runtime failed or gave numbers that are not finite.
+            ValueError: ``values`` is not float32 [45] or not finite.
+        """
+
     def render(self, values: F32Array) -> U8Array:
         """Return the frame of a pose.
 
         Returns:
-            uint8 [512, 512, 4], premultiplied sRGB, valid until the next call.
+            uint8 [size, size, 4], premultiplied sRGB, valid until the next call.
 
         Raises:
             InferenceError: the runtime failed or gave numbers that must not be shown;
@@ -41,11 +73,11 @@ class Poser(Protocol):
         """
 
     def render_float(self, values: F32Array) -> F32Array:
-        """Return the networks' output of a pose before its conversion to 8 bits.
+        """Return the frame of a pose before its conversion to 8 bits.
 
         Returns:
-            float32 [4, 512, 512], -1..1 about, linear light, straight alpha; read-only,
-            valid until the next call.
+            float32 [4, 512, 512] whatever ``size`` is, -1..1 about, linear light, straight
+            alpha; read-only, valid until the next call.
 
         Raises:
             InferenceError: the runtime failed or gave numbers that are not finite.
@@ -54,3 +86,16 @@ class Poser(Protocol):
 
     def close(self) -> None:
         """Give back what is held; nothing else may be called afterwards."""
+
+
+def checked_pose(values: F32Array) -> F32Array:
+    """Return a copy of ``values`` clamped to the parameters' ranges.
+
+    Raises:
+        ValueError: ``values`` is not float32 [45] or not finite.
+    """
+    if values.shape != (POSE_SIZE,) or values.dtype != np.float32:
+        raise ValueError(f"a pose is float32 [{POSE_SIZE}], not {values.dtype} {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError("a pose holds a value that is not finite")
+    return clamp_pose(values)

@@ -13,8 +13,10 @@ class RuntimeName(StrEnum):
     """An inference runtime."""
 
     AUTO = "auto"
-    PYTORCH = "pytorch"
+    NATIVE = "native"
     OPENVINO = "openvino"
+    ONNXRUNTIME = "onnxruntime"
+    PYTORCH = "pytorch"
 
 
 class DeviceName(StrEnum):
@@ -23,7 +25,13 @@ class DeviceName(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
     CUDA = "cuda"
+    TENSORRT = "tensorrt"
+    ROCM = "rocm"
+    DIRECTML = "directml"
+    COREML = "coreml"
     MPS = "mps"
+    GPU = "gpu"
+    NPU = "npu"
 
 
 class Precision(StrEnum):
@@ -35,24 +43,48 @@ class Precision(StrEnum):
     F16 = "f16"
 
 
+class Quality(StrEnum):
+    """How much of a frame is computed anew for it; each level is faster than the one before."""
+
+    AUTO = "auto"
+    EXACT = "exact"
+    BALANCED = "balanced"
+    FAST = "fast"
+
+
 class RenderSettings(StageSettings):
     """How a pose becomes a frame."""
 
     runtime: RuntimeName = RuntimeName.AUTO
-    """Inference runtime: `openvino` (fast on CPUs), `pytorch` (CPU, CUDA, Apple GPU), or `auto`:
-    openvino if the weights are prepared for it, else pytorch."""
+    """Inference runtime: `native` (own kernels for CPUs), `openvino` (CPUs, Intel GPU and NPU),
+    `onnxruntime` (CPU, CUDA, TensorRT, ROCm, DirectML, CoreML), `pytorch` (CPU, CUDA, Apple GPU),
+    or `auto`: the fastest of those here whose pictures are right."""
 
     device: DeviceName = DeviceName.AUTO
-    """Device: `cpu`, `cuda`, `mps` or `auto`. openvino knows the CPU only; naming a GPU makes
-    `runtime = "auto"` mean pytorch."""
+    """Device: `auto`, `cpu`, `cuda`, `tensorrt`, `rocm`, `directml`, `coreml`, `mps`, or `gpu` and
+    `npu` of Intel. Naming one leaves only the runtimes that know it."""
 
     precision: Precision = Precision.AUTO
-    """Precision: `f32` (exact), `bf16` (openvino on CPUs that have it; rotator and editor only),
-    `f16` (pytorch on CUDA) or `auto`: on openvino bf16 where the CPU has it, else f32 with quicker,
-    slightly inexact sums; on pytorch f32."""
+    """Precision: `f32` (exact), `bf16` (rotator and editor only), `f16` or `auto`: what the device
+    computes fastest without a visible difference."""
+
+    quality: Quality = Quality.AUTO
+    """Quality of live frames, the best that load lets it be: `exact`, `balanced`, `fast`, or
+    `auto`: exact where the machine shows it fluently, else balanced. Pictures and videos are
+    always exact."""
 
     weights: str = Field("tha3-separable-float", min_length=1, max_length=64)
     """Name of the weights, as `vtbridge weights list` shows it."""
 
+    size: int = Field(512, ge=256, le=1024, multiple_of=16)
+    """Side of the frames in pixels, 256..1024. Over 512 the drawing's own pixels are used, so a
+    drawing of more than 512 pixels stays sharp."""
+
     threads: int = Field(0, ge=0, le=256)
-    """Threads of inference on a CPU, a count; 0 uses every core."""
+    """Threads of inference on a CPU, a count; 0 follows `cpu_budget`."""
+
+    cpu_budget: float = Field(1.0, gt=0.0, le=1.0)
+    """Share of the machine's cores that inference may use; 0.5 leaves half of them to the game."""
+
+    cache_mb: int = Field(64, ge=0, le=4096)
+    """Memory for brows and faces seen before, in MiB; 0 keeps only the last ones."""

@@ -17,7 +17,7 @@ runner = CliRunner()
 
 
 def test_first_pull_tells_whose_work_it_is(tmp_path: Path) -> None:
-    arguments = ["pull", "--no-openvino", "--store", str(tmp_path)]
+    arguments = ["pull", "--store", str(tmp_path)]
     first = runner.invoke(app, arguments, env={"COLUMNS": "400"})
     assert first.exception is None
     assert "Network weights of Talking Head Anime 3 by Pramook Khungurn" in first.stderr
@@ -30,6 +30,8 @@ def test_first_pull_tells_whose_work_it_is(tmp_path: Path) -> None:
     assert "Khungurn" not in second.stderr
     store = WeightStore(tmp_path)
     assert not any(check.problem for check in store.verify(DEFAULT_WEIGHTS))
+    # A pull is over when the weights are there: one runtime reads them as they are.
+    assert not (store.directory(DEFAULT_WEIGHTS) / "openvino").exists()
 
 
 def test_verify_of_the_real_store_passes_and_finds_a_flipped_bit(
@@ -42,10 +44,11 @@ def test_verify_of_the_real_store_passes_and_finds_a_flipped_bit(
     told = json.loads(whole.stdout)
     assert told["ok"] is True
     assert len(told["files"]) > 5
-    for path in (
-        tmp_path / DEFAULT_WEIGHTS / "openvino" / "face.bin",
-        tmp_path / DEFAULT_WEIGHTS / "face_morpher.safetensors",
+    for name, remedy in (
+        ("openvino/face.bin", f"vtbridge weights prepare {DEFAULT_WEIGHTS} --for openvino"),
+        ("face_morpher.safetensors", f"vtbridge weights pull {DEFAULT_WEIGHTS}"),
     ):
+        path = tmp_path / DEFAULT_WEIGHTS / name
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
@@ -53,7 +56,7 @@ def test_verify_of_the_real_store_passes_and_finds_a_flipped_bit(
         assert isinstance(result.exception, WeightsError)
         assert result.exception.exit_code == 4
         assert str(path) in str(result.exception)
-        assert f"vtbridge weights pull {DEFAULT_WEIGHTS}" in str(result.exception)
+        assert remedy in str(result.exception)
 
 
 @pytest.mark.parametrize("command", ["pull", "list", "verify", "import"])

@@ -14,10 +14,12 @@ from vtbridge.app import daemon as daemon_module
 from vtbridge.app.daemon import Daemon, RunSummary
 from vtbridge.clock import Clock
 from vtbridge.config.schema import Config
-from vtbridge.datatypes import F32Array, FaceFrame, Picture, U8Array, read_only
+from vtbridge.datatypes import F32Array, FaceFrame, Frame, Picture, read_only
 from vtbridge.errors import PortInUse
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
+from vtbridge.render.live.live_status import LiveStatus
+from vtbridge.render.settings import Quality
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.receivers.inputs import Inputs
 
@@ -25,22 +27,40 @@ PATIENCE_S = 20.0
 PICTURE = Picture(read_only(np.zeros((8, 8, 4), np.uint8)), "nobody", "0" * 64)
 
 
-class BlankPoser:
-    """A poser that needs no networks."""
+class BlankFrames:
+    """Live frames that need no networks."""
 
-    repeated = False
+    fps = 30.0
 
-    def describe(self) -> str:
-        return "blank"
+    def __init__(self) -> None:
+        self.wanted: list[Quality] = []
+        self.closed = False
 
-    def set_picture(self, picture: Picture) -> None:
-        """Take any."""
+    def render(self, values: F32Array, t_ns: int) -> Frame:
+        return Frame(np.zeros((8, 8, 4), np.uint8), t_ns)
 
-    def render(self, values: F32Array) -> U8Array:
-        return np.zeros((8, 8, 4), np.uint8)
+    def note_beats(self, beats: int, missed: int) -> None:
+        """Bear any load."""
+
+    def set_quality(self, quality: Quality) -> None:
+        self.wanted.append(quality)
+
+    def status(self) -> LiveStatus:
+        return LiveStatus(
+            runtime="blank",
+            quality=Quality.EXACT,
+            fps=self.fps,
+            fresh_fps=self.fps,
+            networks_ms=0.0,
+            added_delay_ms=0.0,
+            below_wanted=False,
+            failing=False,
+            fallback=False,
+            trouble="",
+        )
 
     def close(self) -> None:
-        """Hold nothing."""
+        self.closed = True
 
 
 class Input(ThreadService):
@@ -81,7 +101,7 @@ class SlowSources:
 
 @pytest.fixture(autouse=True)
 def no_networks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(daemon_module, "open_poser", lambda *_, **__: BlankPoser())
+    monkeypatch.setattr(daemon_module, "open_live_poser", lambda *_, **__: BlankFrames())
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
 

@@ -1,134 +1,215 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from vtbridge.app.render_loop import RenderLoop
-from vtbridge.clock import MonotonicClock
-from vtbridge.datatypes import (
-    F32Array,
-    FaceFrame,
-    Frame,
-    FrameFlag,
-    HeadPose,
-    Picture,
-    U8Array,
-    read_only,
-)
-from vtbridge.errors import InferenceError
+from vtbridge.clock import NS_PER_S, ManualClock
+from vtbridge.datatypes import F32Array, FaceFrame, Frame, FrameFlag, HeadPose
 from vtbridge.expressions.idle import IdleMotion
 from vtbridge.expressions.settings import IdleSettings
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.pose_params import PoseParam
-from vtbridge.publish.vtbf import FrameWriter
+from vtbridge.publish.vtbf import FrameReader, FrameWriter, HealthFlag
+from vtbridge.render.live.live_status import LiveStatus
+from vtbridge.render.settings import Quality
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.retarget.settings import RetargetSettings
 from vtbridge.telemetry import Telemetry
 
-PICTURE = Picture(read_only(np.zeros((8, 8, 4), np.uint8)), "nobody", "0" * 64)
-FPS = 200.0
+FPS = 50.0
+WELL = LiveStatus(
+    runtime="paint",
+    quality=Quality.EXACT,
+    fps=FPS,
+    fresh_fps=FPS,
+    networks_ms=1.0,
+    added_delay_ms=0.0,
+    below_wanted=False,
+    failing=False,
+    fallback=False,
+    trouble="",
+)
 
 
-class PaintedPoser:
-    """Paints every pixel with the number of its frame; fails when told to."""
+class PaintedFrames:
+    """Paints every pixel with the number of its frame; takes as long as it is told to."""
 
-    def __init__(self, fails: Callable[[int], bool] = lambda _: False) -> None:
-        self.fails = fails
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.fps = FPS
+        self.cost_s: Callable[[int], float] = lambda _: 0.005
+        self.first = 1
+        self.delay_ns = 0
+        self.flags = FrameFlag.NONE
+        self.now = WELL
         self.asked: list[F32Array] = []
+        self.beats: list[tuple[int, int]] = []
         self.closed = False
-        self.repeated = False
+        self.on_beat: Callable[[int], None] = lambda _: None
 
-    def describe(self) -> str:
-        return "paint"
-
-    def set_picture(self, picture: Picture) -> None:
-        assert picture is PICTURE
-
-    def render(self, values: F32Array) -> U8Array:
+    def render(self, values: F32Array, t_ns: int) -> Frame | None:
         self.asked.append(values.copy())
-        if self.fails(len(self.asked)):
-            raise InferenceError("the paint ran out")
-        return np.full((8, 8, 4), len(self.asked) % 256, np.uint8)
+        self.on_beat(len(self.asked))
+        self.clock.advance(self.cost_s(len(self.asked)))
+        if len(self.asked) < self.first:
+            return None
+        rgba = np.full((8, 8, 4), len(self.asked) % 256, np.uint8)
+        return Frame(rgba, t_ns - self.delay_ns, self.flags)
 
-    def render_float(self, values: F32Array) -> F32Array:
-        raise NotImplementedError
+    def note_beats(self, beats: int, missed: int) -> None:
+        self.beats.append((beats, missed))
+
+    def status(self) -> LiveStatus:
+        return self.now
+
+    def set_quality(self, quality: Quality) -> None:
+        self.now = replace(self.now, quality=quality)
 
     def close(self) -> None:
         self.closed = True
 
 
 class Bench:
-    """A render loop on real parts, but for the poser."""
+    """A render loop on real parts, but for the networks and the clock."""
 
-    def __init__(self, folder: Path, *posers: PaintedPoser) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.clock = ManualClock(1000 * NS_PER_S)
         self.faces: LatestSlot[FaceFrame] = LatestSlot(history=64)
         self.frames: list[tuple[int, FrameFlag]] = []
-        self.telemetry = Telemetry()
-        waiting = list(posers)
+        self.health: list[HealthFlag] = []
+        self.telemetry = Telemetry(self.clock)
+        self.live = PaintedFrames(self.clock)
         self.writer = FrameWriter.open("loop", max_width=8, max_height=8, directory=folder)
+        self.reader = FrameReader.attach("loop", directory=folder)
         self.loop = RenderLoop(
-            open_poser=lambda: waiting.pop(0),
-            picture=PICTURE,
+            live=self.live,
             retargeter=Retargeter(RetargetSettings()),
             idle=IdleMotion(IdleSettings(), seed=1),
             faces=self.faces,
             writer=self.writer,
             sinks=[self.see],
             fps=FPS,
-            clock=MonotonicClock(),
+            clock=self.clock,
             telemetry=self.telemetry,
         )
 
     def see(self, frame: Frame) -> None:
         self.frames.append((int(frame.rgba[0, 0, 0]), frame.flags))
 
-    def run_until(self, condition: Callable[[], bool]) -> None:
-        self.loop.start()
-        deadline = time.monotonic() + 20
-        while not condition() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        assert self.loop.stop(timeout_s=10)
+    def run(self, beats: int) -> None:
+        """Run the loop for so many beats, here and now."""
+
+        def on_beat(number: int) -> None:
+            status = self.reader.status()
+            assert status is not None
+            self.health.append(status.health)
+            if number == beats:
+                self.loop.stopping.set()
+
+        self.live.on_beat = on_beat
+        self.loop.serve()
+        status = self.reader.status()
+        assert status is not None
+        self.health.append(status.health)
+
+    def close(self) -> None:
+        self.reader.close()
         self.writer.close()
-        assert condition()
 
 
-def test_failed_frame_repeats_the_last_one_and_says_so(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, PaintedPoser(fails=lambda n: n == 4))
-    bench.run_until(lambda: len(bench.frames) >= 6)
-    numbers = [number for number, _ in bench.frames[:6]]
-    assert numbers == [1, 2, 3, 3, 5, 6]
-    repeated = [bool(flags & FrameFlag.REPEAT) for _, flags in bench.frames[:6]]
-    assert repeated == [False, False, False, True, False, False]
-    assert bench.loop.failure is None
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.close()
+    assert not list(tmp_path.glob("vtbf-*"))
 
 
-def test_poser_that_keeps_failing_is_made_anew(tmp_path: Path) -> None:
-    broken, sound = PaintedPoser(fails=lambda n: n > 2), PaintedPoser()
-    bench = Bench(tmp_path, broken, sound)
-    bench.run_until(lambda: len(sound.asked) >= 3)
-    assert broken.closed
-    assert len(broken.asked) == 5, "two frames, then three failures"
-    assert [number for number, _ in bench.frames[:6]] == [1, 2, 2, 2, 2, 1]
-    assert bench.telemetry.counters()["render.rebuilt"] == 1
+def test_each_beat_publishes_one_frame(bench: Bench) -> None:
+    bench.run(11)
+    assert [number for number, _ in bench.frames] == list(range(1, 12))
+    assert bench.loop.frames == 11
+    assert bench.loop.fps() == pytest.approx(FPS, rel=0.01)
+    newest = bench.reader.read_newer(0, timeout_s=0)
+    assert newest is not None
+    assert newest.rgba[0, 0, 0] == 11
+    assert bench.live.closed
 
 
-def test_poser_that_never_recovers_ends_the_loop_with_its_error(tmp_path: Path) -> None:
-    posers = [PaintedPoser(fails=lambda _: True) for _ in range(10)]
-    bench = Bench(tmp_path, *posers)
-    bench.run_until(lambda: bench.loop.failure is not None)
-    assert isinstance(bench.loop.failure, InferenceError)
-    assert bench.frames == [], "nothing was ever shown"
-    assert all(poser.closed for poser in posers if poser.asked)
+def test_before_the_first_frame_only_the_heart_beats(bench: Bench) -> None:
+    bench.live.first = 4
+    bench.run(6)
+    assert [number for number, _ in bench.frames] == [4, 5, 6]
+    assert [bool(health & HealthFlag.READY) for health in bench.health[1:]] == [
+        *(False, False, False),
+        *(True, True, True),
+    ]
 
 
-def test_every_face_between_two_beats_is_used(tmp_path: Path) -> None:
-    poser = PaintedPoser()
-    bench = Bench(tmp_path, poser)
-    now_ns = MonotonicClock().now_ns()
+def test_missed_deadlines_are_counted_and_told_to_who_can_help(bench: Bench) -> None:
+    bench.live.cost_s = lambda number: 0.05 if number == 5 else 0.005
+    bench.run(10)
+    assert bench.loop.missed == 2, "it was late for the second beat, and never saw the first"
+    assert sum(missed for _, missed in bench.live.beats) == bench.loop.missed
+    assert sum(beats for beats, _ in bench.live.beats) == bench.loop.beats
+    counters = bench.telemetry.counters()
+    assert (counters["pace.missed"], counters["pace.beats"]) == (2, bench.loop.beats)
+    assert bench.telemetry.latencies()["pace.late"].count > 0
+
+
+def test_rate_that_the_machine_cannot_bear_is_halved_and_returns(bench: Bench) -> None:
+    stamps = []
+
+    def halve(number: int) -> float:
+        stamps.append(bench.clock.now_ns())
+        bench.live.fps = FPS / 2 if 5 <= number < 10 else FPS
+        return 0.001
+
+    bench.live.cost_s = halve
+    bench.run(15)
+    gaps_ms = [round((after - before) / 1e6) for before, after in pairwise(stamps)]
+    assert gaps_ms == [20] * 4 + [40] * 5 + [20] * 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "flags"),
+    [
+        ({}, HealthFlag.READY),
+        ({"failing": True}, HealthFlag.INFERENCE_FAILED),
+        ({"below_wanted": True}, HealthFlag.READY | HealthFlag.SLOW),
+        ({"fallback": True}, HealthFlag.READY | HealthFlag.RUNTIME_FALLBACK),
+    ],
+)
+def test_readers_can_see_what_is_wrong(
+    bench: Bench, changes: dict[str, bool], flags: HealthFlag
+) -> None:
+    bench.live.now = replace(WELL, **changes)  # type: ignore[arg-type]
+    bench.run(3)
+    assert bench.health[-1] == flags | HealthFlag.TRACKER_LOST
+
+
+def test_repeated_frames_are_counted(bench: Bench) -> None:
+    bench.live.flags = FrameFlag.REPEAT
+    bench.run(10)
+    assert bench.telemetry.counters()["render.repeated"] == 10
+    assert all(flags & FrameFlag.REPEAT for _, flags in bench.frames)
+
+
+def test_age_of_a_frame_is_that_of_the_face_it_shows(bench: Bench) -> None:
+    bench.live.delay_ns = 100_000_000
+    bench.faces.put(FaceFrame(bench.clock.now_ns() - 1_000_000, head=HeadPose()))
+    bench.run(1)
+    assert bench.telemetry.latencies()["face_to_frame"].p50_ms == pytest.approx(106, rel=0.06)
+
+
+def test_every_face_between_two_beats_is_used(bench: Bench) -> None:
+    now_ns = bench.clock.now_ns()
     for age in range(60, 0, -1):  # a second of a phone's faces; the blink is not the newest
         blink = 1.0 if age in {2, 3, 4} else 0.0
         bench.faces.put(
@@ -138,26 +219,44 @@ def test_every_face_between_two_beats_is_used(tmp_path: Path) -> None:
                 head=HeadPose(),
             )
         )
-    bench.run_until(lambda: len(poser.asked) >= 1)
-    assert poser.asked[0][PoseParam.EYE_WINK_LEFT] > 0.5, "the blink between was not lost"
+    bench.run(1)
+    assert bench.live.asked[0][PoseParam.EYE_WINK_LEFT] > 0.5, "the blink between was not lost"
+    assert not bench.frames[0][1] & FrameFlag.TRACKER_LOST
 
 
-def test_command_runs_on_the_render_thread_before_the_next_frame(tmp_path: Path) -> None:
-    poser = PaintedPoser()
-    bench = Bench(tmp_path, poser)
+def test_command_runs_on_the_render_thread_before_the_next_frame(bench: Bench) -> None:
     asked_then: list[int] = []
-    bench.loop.submit(lambda: asked_then.append(len(poser.asked)))
-    bench.run_until(lambda: len(bench.frames) >= 2)
+    bench.loop.submit(lambda: asked_then.append(len(bench.live.asked)))
+    bench.run(2)
     assert asked_then == [0]
 
 
-def test_silent_tracker_is_flagged_in_every_frame(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, PaintedPoser())
-    bench.run_until(lambda: len(bench.frames) >= 3)
+def test_silent_tracker_is_flagged_in_every_frame(bench: Bench) -> None:
+    bench.run(3)
     assert all(flags & FrameFlag.TRACKER_LOST for _, flags in bench.frames)
 
 
-@pytest.fixture(autouse=True)
-def _leave_nothing(tmp_path: Path) -> Iterator[None]:
-    yield
-    assert not list(tmp_path.glob("vtbf-*"))
+def test_frames_are_ready_just_before_the_consumers_ticks(bench: Bench) -> None:
+    tick_ns = bench.clock.now_ns() + 13_000_000
+    waits_ms = []
+
+    def tell(number: int) -> float:
+        bench.loop.lock_phase(tick_ns + number * 20_000_000, 20_000_000)
+        bench.clock.advance(0.006)
+        waits_ms.append((tick_ns - bench.clock.now_ns()) % 20_000_000 / 1e6)
+        return 0.0
+
+    bench.live.cost_s = tell
+    bench.run(200)
+    assert bench.loop.locked
+    assert 3.0 < waits_ms[-1] < 5.0
+
+
+def test_loop_closes_its_poser_even_when_it_ends_by_an_error(bench: Bench) -> None:
+    def explode() -> None:
+        raise RuntimeError("bang")
+
+    bench.loop.submit(explode)
+    with pytest.raises(RuntimeError, match="bang"):
+        bench.loop.serve()
+    assert bench.live.closed

@@ -58,10 +58,21 @@ def test_verify_reports_damage_and_fails_with_its_exit_code(tmp_path: Path) -> N
     assert [file["path"] for file in told["files"] if not file["ok"]] == [str(path)]
 
 
-def test_verify_finds_unprepared_runtime_files(tmp_path: Path) -> None:
+def test_verify_misses_nothing_that_nobody_prepared(tmp_path: Path) -> None:
     small_store(tmp_path)
+    result = runner.invoke(app, ["verify", "small", "--store", str(tmp_path)])
+    assert result.exception is None
+    assert "openvino" not in result.stdout
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_verify_finds_damage_in_what_was_prepared(tmp_path: Path, runtime: str) -> None:
+    store = small_store(tmp_path)
+    folder = store.directory("small") / runtime.removesuffix("runtime")
+    folder.mkdir()
+    (folder / "export.json").write_text("{")
     error = failure("verify", "small", "--store", str(tmp_path))
-    assert "vtbridge weights pull small" in str(error)
+    assert f"vtbridge weights prepare small --for {runtime}" in str(error)
 
 
 @pytest.mark.parametrize("arguments", [[], ["tha3-separable-float"], ["unheard-of"]])

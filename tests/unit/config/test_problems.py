@@ -121,7 +121,8 @@ def test_no_mistake_in_any_setting_is_told_in_jargon() -> None:
         ("[render]\nthreads = 1.5", "render.threads: expected a whole number, got 1.5"),
         (
             "[render]\nruntime = 'torch'",
-            "render.runtime: expected 'auto', 'pytorch' or 'openvino', got \"torch\"",
+            "render.runtime: expected 'auto', 'native', 'openvino', 'onnxruntime' or 'pytorch', "
+            'got "torch"',
         ),
         ("obs = true", "obs: expected a table, got true"),
         ("[obs.enabled]", "obs.enabled: expected true or false, got a table"),

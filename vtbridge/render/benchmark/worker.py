@@ -1,25 +1,43 @@
 """One contender: ``python -m vtbridge.render.benchmark.worker``.
 
 Reads a ``Job``, answers ``Ready``; then reads indices of poses and answers each with a
-``Turn``; ends when stdin does.
+``Turn``; ends when stdin does, or after a turn with a problem.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sys
-from collections.abc import Callable
-from time import perf_counter_ns
+from pathlib import Path
+from time import perf_counter_ns, process_time_ns
+from typing import Protocol
 
 import numpy as np
 
 from vtbridge.datatypes import F32Array, Picture, U8Array
-from vtbridge.errors import VtbridgeError
-from vtbridge.render.benchmark.messages import Job, Ready, Turn
+from vtbridge.errors import InferenceError, VtbridgeError
+from vtbridge.render.benchmark.messages import Job, Kind, Ready, Turn
 from vtbridge.telemetry import Telemetry
+
+_CACHES = "render.cache."
+_LIBRARIES = ("torch", "openvino", "onnxruntime")
+
+
+class Painter(Protocol):
+    """What every contender can do."""
+
+    def describe(self) -> str:
+        """Return what computes."""
+
+    def render(self, values: F32Array) -> None:
+        """Compute the 8-bit frame of a pose; what is measured."""
+
+    def shown(self) -> U8Array:
+        """Return the last frame, uint8 [512, 512, 4], premultiplied sRGB; not measured."""
 
 
 class StageTimes(Telemetry):
-    """Telemetry that also keeps the last time of each stage, in milliseconds."""
+    """Telemetry that also keeps the time of each stage since it was cleared, milliseconds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,8 +45,33 @@ class StageTimes(Telemetry):
 
     def observe(self, stage: str, duration_ns: int) -> None:
         """Keep and count one duration of ``render.<stage>``."""
-        self.stages_ms[stage.removeprefix("render.")] = duration_ns / 1e6
+        name = stage.removeprefix("render.")
+        self.stages_ms[name] = self.stages_ms.get(name, 0.0) + duration_ns / 1e6
         super().observe(stage, duration_ns)
+
+
+class OurPoser:
+    """A poser as ``settings`` open it."""
+
+    def __init__(self, job: Job, rgba: U8Array, times: StageTimes) -> None:
+        from vtbridge.render.tha3 import open_poser
+
+        self._poser = open_poser(job.settings, times)
+        digest = hashlib.sha256(rgba.tobytes()).hexdigest()
+        self._poser.set_picture(Picture(rgba=rgba, name="benchmark", digest=digest))
+        self._frame: U8Array = rgba
+
+    def describe(self) -> str:
+        """Return what computes."""
+        return self._poser.describe()
+
+    def render(self, values: F32Array) -> None:
+        """Compute the frame of a pose."""
+        self._frame = self._poser.render(values)
+
+    def shown(self) -> U8Array:
+        """Return the last frame."""
+        return self._frame
 
 
 def main() -> None:
@@ -37,49 +80,58 @@ def main() -> None:
     answers, sys.stdout = sys.stdout, sys.stderr
     job = Job.model_validate_json(sys.stdin.readline())
     inputs = np.load(job.inputs)
+    poses = inputs["poses"]
     times = StageTimes()
     try:
-        start = _start_vtbridge if job.reference is None else _start_reference
-        ready, frame = start(job, inputs["rgba"], times)
+        painter = _open(job, inputs["rgba"], times)
     except (VtbridgeError, ImportError, OSError) as error:
-        ready = Ready(problem=str(error))
+        answers.write(Ready(problem=str(error)).model_dump_json() + "\n")
+        return
+    versions = {name: sys.modules[name].__version__ for name in _LIBRARIES if name in sys.modules}
+    ready = Ready(description=painter.describe(), versions=versions)
     answers.write(ready.model_dump_json() + "\n")
     answers.flush()
-    if ready.problem:
-        return
     for line in sys.stdin:
-        pose = inputs["poses"][int(line)]
-        times.stages_ms.clear()
-        start_ns = perf_counter_ns()
-        frame(pose)
-        frame_ms = (perf_counter_ns() - start_ns) / 1e6
-        answers.write(Turn(frame_ms=frame_ms, stages_ms=times.stages_ms).model_dump_json() + "\n")
+        turn = _turn(painter, poses[int(line)], times, job.shown)
+        answers.write(turn.model_dump_json() + "\n")
         answers.flush()
+        if turn.problem:
+            return
 
 
-def _start_vtbridge(
-    job: Job, rgba: U8Array, times: StageTimes
-) -> tuple[Ready, Callable[[F32Array], object]]:
-    from vtbridge.render.tha3 import open_poser
+def _open(job: Job, rgba: U8Array, times: StageTimes) -> Painter:
+    if job.kind is Kind.POSER:
+        return OurPoser(job, rgba, times)
+    if job.folder is None:
+        raise InferenceError(f"{job.kind} needs the folder that it runs out of")
+    if job.kind is Kind.PLAIN:
+        from vtbridge.render.benchmark.plain_poser import PlainPoser
 
-    poser = open_poser(job.settings, times)
-    poser.set_picture(Picture(rgba=rgba, name="benchmark", digest=""))
-    versions = {name: sys.modules[name].__version__ for name in _LIBRARIES if name in sys.modules}
-    return Ready(description=poser.describe(), versions=versions), poser.render
-
-
-def _start_reference(
-    job: Job, rgba: U8Array, times: StageTimes
-) -> tuple[Ready, Callable[[F32Array], object]]:
+        return PlainPoser(job.folder, rgba, times, threads=job.settings.threads)
     from vtbridge.render.benchmark.reference import ReferencePoser
 
-    if job.reference is None:
-        raise VtbridgeError("the reference needs the folder of its wheel")
-    poser = ReferencePoser(job.reference, rgba, times, threads=job.settings.threads)
-    return Ready(description=poser.describe(), versions=poser.versions()), poser.render
+    return ReferencePoser(job.folder, rgba, times, threads=job.settings.threads)
 
 
-_LIBRARIES = ("torch", "openvino")
+def _turn(painter: Painter, pose: F32Array, times: StageTimes, shown: Path | None) -> Turn:
+    times.stages_ms.clear()
+    start_ns, cpu_start_ns = perf_counter_ns(), process_time_ns()
+    try:
+        painter.render(pose)
+    except VtbridgeError as error:
+        return Turn(problem=str(error))
+    frame_ms = (perf_counter_ns() - start_ns) / 1e6
+    cpu_ms = (process_time_ns() - cpu_start_ns) / 1e6
+    stages_ms = dict(times.stages_ms)
+    if shown is not None:
+        painter.shown().tofile(shown)
+    return Turn(
+        frame_ms=frame_ms,
+        cpu_ms=cpu_ms,
+        stages_ms=stages_ms,
+        counters={k: n for k, n in times.counters().items() if k.startswith(_CACHES)},
+        torch="torch" in sys.modules,
+    )
 
 
 if __name__ == "__main__":

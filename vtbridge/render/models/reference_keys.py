@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from vtbridge.errors import WeightsError
+from vtbridge.render.models.tha2 import Combiner, HeadRotator, tha2_key
 from vtbridge.render.models.tha3 import Tha3Network
-from vtbridge.render.models.variants import BlockKind, Network
+from vtbridge.render.models.tha4_teacher import BodyMorpher, Upscaler, teacher_key
+from vtbridge.render.models.variants import BlockKind, Family, Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,10 @@ _PARTS: Mapping[BlockKind, Mapping[str, str]] = {
 
 def reference_key(network: Tha3Network, key: str) -> str:
     """Return the author's name of the weight that ``network`` calls ``key``."""
+    if isinstance(network, BodyMorpher | Upscaler):
+        return teacher_key(key)
+    if isinstance(network, HeadRotator | Combiner):
+        return tha2_key(network, key)
     layout = _LAYOUTS[network.network]
     module, _, leaf = key.rpartition(".")
     if module in layout.heads:
@@ -134,7 +140,7 @@ def state_dict_from_reference(
         WeightsError: a weight is missing, is none of this network's, has another shape
             or is no tensor of floats; the message names it.
     """
-    file = network.network.reference_file
+    file = _family_of(network).reference_file(network.network)
     translated: dict[str, Tensor] = {}
     names = {key: reference_key(network, key) for key in network.state_dict()}
     if unexpected := sorted(state.keys() - set(names.values())):
@@ -158,3 +164,11 @@ def state_dict_from_reference(
             )
         translated[key] = theirs
     return translated
+
+
+def _family_of(network: Tha3Network) -> Family:
+    if isinstance(network, BodyMorpher | Upscaler):
+        return Family.THA4
+    if isinstance(network, HeadRotator | Combiner):
+        return Family.THA2
+    return Family.THA3

@@ -28,6 +28,11 @@ class StageSignature:
     inputs: Mapping[str, Shape]
     outputs: Mapping[str, Shape]
 
+    @property
+    def output_ports(self) -> tuple[str, ...]:
+        """Names of the outputs, none an input's: in files the editor's grid change is new."""
+        return tuple(f"new_{name}" if name in self.inputs else name for name in self.outputs)
+
 
 def stage_signatures(variant: Tha3Variant) -> Mapping[Stage, StageSignature]:
     """Return the signature of every stage of ``variant``."""
@@ -43,6 +48,11 @@ def stage_signatures(variant: Tha3Variant) -> Mapping[Stage, StageSignature]:
         "warped": (1, 4, 256, 256),
         "grid_change": (1, 2, 256, 256),
     }
+    fields: dict[str, Shape] = {
+        "grid_change": (1, 2, 512, 512),
+        "alpha": (1, 4, 512, 512),
+        "color": (1, 4, 512, 512),
+    }
     return {
         Stage.DECOMPOSE: StageSignature({"brow_crop": (1, 4, 128, 128)}, layers),
         Stage.BROWS: StageSignature({**layers, "brow_pose": (1, 12)}, {"brows": (1, 4, 128, 128)}),
@@ -53,5 +63,5 @@ def stage_signatures(variant: Tha3Variant) -> Mapping[Stage, StageSignature]:
         Stage.ROTATE: StageSignature(
             {"picture": (1, 4, 512, 512), "face": (1, 4, 192, 192), "rotation": (1, 6)}, rotated
         ),
-        Stage.EDIT: StageSignature({**rotated, "rotation": (1, 6)}, {"frame": (1, 4, 512, 512)}),
+        Stage.EDIT: StageSignature({**rotated, "rotation": (1, 6)}, fields),
     }

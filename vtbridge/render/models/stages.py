@@ -2,10 +2,22 @@
 
 Static shapes, no control flow that depends on data, plain tensors in and out
 (``signatures.py`` names them). They compute what the networks of ``tha3.py`` and the
-gluing described in the package's docstring compute, up to float32 rounding, by cheaper
-means: heads merged into one convolution, the editor's skips convolved apart instead of
-concatenated, outputs nobody uses dropped, and the combiner's encoder, which never sees the
-pose, moved to the stage that runs once a picture.
+gluing described in the package's docstring compute, by cheaper means: heads merged into
+one convolution, the editor's skips convolved apart instead of concatenated, outputs nobody
+uses dropped, and the combiner's encoder, which never sees the pose, moved to the stage
+that runs once a picture. In float32 decomposer, brows and face give the same bits as the
+networks, the rotator's grid and the editor's fields differ by their rounding (1e-5).
+
+Inputs and outputs are float32; a stage's networks may be float16 (``rewrites.in_half``).
+
+What was tried, in OpenVINO f32 on two AVX-512 cores. Kept: fields instead of the frame,
+one resize instead of two, planes by an addition, heads split as rows of a matrix (the
+editor -12 %); the rotator's head as three rows of 1x3 (-4 ms of 10). Not kept: nearest
+doubling and depthwise 3x3 as four phases at half size (the block +25..50 %, for the phases
+have to be interleaved) or as a transposed convolution (equal, the layout changes on the
+way); the resize as products with a matrix, or as phases (within 5 %); the rotator's head
+as 1x1 and shifts, or eight pixels at a stride (slower than rows). The constant planes of
+the pose cannot be dropped: at the zero-padded border they are all that the rotator sees.
 """
 
 from __future__ import annotations
@@ -15,16 +27,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vtbridge.render.models.blocks import blend, paste, pose_planes, resize
+from vtbridge.render.models.blocks import blend, paste, resize
 from vtbridge.render.models.body_rotator import BodyRotator
 from vtbridge.render.models.crops import BROWS_IN_FACE, FACE_CROP
 from vtbridge.render.models.editor import Editor
 from vtbridge.render.models.eyebrow_combiner import EyebrowCombiner, alpha_of, over_background
 from vtbridge.render.models.eyebrow_decomposer import EyebrowDecomposer
 from vtbridge.render.models.face_morpher import FaceMorpher
-from vtbridge.render.models.rewrites import MergedHeads, SplitUNet
+from vtbridge.render.models.other_stages import (
+    CombineHeadStage,
+    MorphBodyStage,
+    RotateHeadStage,
+    UpscaleStage,
+)
+from vtbridge.render.models.rewrites import MergedHeads, PosePlanes, RowHead, SplitUNet
 from vtbridge.render.models.signatures import Stage
-from vtbridge.render.models.tha3 import Tha3Networks
+from vtbridge.render.models.tha2 import Combiner, HeadRotator
+from vtbridge.render.models.tha3 import Refiner, Rotator, Tha3Networks
+from vtbridge.render.models.tha4_teacher import BodyMorpher, Upscaler
 
 
 class DecomposeStage(nn.Module):
@@ -53,12 +73,13 @@ class DecomposeStage(nn.Module):
             background and brow layer [1, 4, 128, 128], and the layers as the combiner's
             encoder sees them, [1, 512, 16, 16].
         """
-        background_alpha, background_color, brow_alpha, brow_color = self.heads(
-            self.body(brow_crop)
-        )
+        dtype = self.heads.weight.dtype
+        features = self.body(brow_crop.to(dtype))
+        background_alpha, background_color, brow_alpha, brow_color = self.heads(features)
         background = blend(torch.sigmoid(background_alpha), torch.tanh(background_color), brow_crop)
         brow_layer = blend(torch.sigmoid(brow_alpha), brow_crop, torch.tanh(brow_color))
-        encoded = self.combiner_encoder(torch.cat([background, brow_layer], dim=1))
+        layers = torch.cat([background, brow_layer], dim=1)
+        encoded = self.combiner_encoder(layers.to(dtype)).to(layers.dtype)
         return background, brow_layer, encoded
 
 
@@ -79,7 +100,9 @@ class BrowsStage(nn.Module):
         Returns:
             What ``BROW_CROP`` shows with the brows posed, [1, 4, 128, 128].
         """
-        grid_change, alpha, color = self.heads(self.body.decode(encoded, brow_pose))
+        dtype = self.heads.weight.dtype
+        features = self.body.decode(encoded.to(dtype), brow_pose.to(dtype))
+        grid_change, alpha, color = self.heads(features)
         warped = self.warp(grid_change, brow_layer)
         brows = blend(torch.sigmoid(alpha), torch.tanh(color), warped)
         return over_background(alpha_of(brows), brows, background)
@@ -114,7 +137,9 @@ class FaceStage(nn.Module):
             What ``FACE_CROP`` shows then, [1, 4, 192, 192].
         """
         face = paste(face_crop, brows, BROWS_IN_FACE)
-        grid_change, alpha, color, eye_alpha, eye_color = self.heads(self.body(face, face_pose))
+        dtype = self.heads.weight.dtype
+        features = self.body(face.to(dtype), face_pose.to(dtype))
+        grid_change, alpha, color, eye_alpha, eye_color = self.heads(features)
         warped = self.warp(grid_change, face)
         open_eyed = blend(torch.sigmoid(alpha), torch.tanh(color), warped)
         return blend(torch.sigmoid(eye_alpha), torch.tanh(eye_color), open_eyed)
@@ -126,8 +151,9 @@ class RotateStage(nn.Module):
     def __init__(self, rotator: BodyRotator) -> None:
         super().__init__()
         self.size = rotator.image_size
+        self.planes = PosePlanes(rotator.image_size)
         self.body = rotator.body
-        self.grid_change = rotator.grid_change
+        self.grid_change = RowHead(rotator.grid_change)
         self.warp = rotator.warp
 
     def forward(
@@ -146,36 +172,39 @@ class RotateStage(nn.Module):
         """
         morphed = paste(picture, face, FACE_CROP)
         half = resize(morphed, self.size)
-        features = self.body(torch.cat([half, pose_planes(rotation, self.size)], dim=1))
+        seen = torch.cat([half, self.planes(rotation)], dim=1)
+        features = self.body(seen.to(self.grid_change.weight.dtype))
         grid_change: Tensor = self.grid_change(features)
         return morphed, self.warp(grid_change, half), grid_change
 
 
 class EditStage(nn.Module):
-    """Finish the frame at full size."""
+    """Say how each pixel of the frame is made, at full size."""
 
     def __init__(self, editor: Editor) -> None:
         super().__init__()
         self.size = editor.image_size
+        self.planes = PosePlanes(editor.image_size)
         self.body = SplitUNet(editor.body)
         self.heads = MergedHeads([editor.grid_change, editor.alpha, editor.color])
-        self.warp = editor.warp
 
     def forward(
         self, morphed: Tensor, warped: Tensor, grid_change: Tensor, rotation: Tensor
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Edit what ``RotateStage`` returned by ``rotation`` [1, 6].
 
         Returns:
-            The frame [1, 4, 512, 512]: linear light, straight alpha, about -1..1.
+            the whole grid change [1, 2, 512, 512] to sample ``morphed`` with; alpha
+            [1, 4, 512, 512], 0..1; and colour [1, 4, 512, 512], -1..1, linear light:
+            the frame is colour where alpha is 1 and the sampled picture where it is 0.
         """
-        warped = resize(warped, self.size)
-        grid_change = resize(grid_change, self.size)
-        planes = pose_planes(rotation, self.size)
-        features = self.body(torch.cat([morphed, warped, grid_change, planes], dim=1))
+        # One resize of six channels takes OpenVINO little more time than one of two.
+        rotated = resize(torch.cat([warped, grid_change], dim=1), self.size)
+        seen = torch.cat([morphed, rotated, self.planes(rotation)], dim=1)
+        features = self.body(seen.to(self.heads.weight.dtype))
         correction, alpha, color = self.heads(features)
-        warped = self.warp(grid_change + correction, morphed)
-        return blend(torch.sigmoid(alpha), torch.tanh(color), warped)
+        unrefined = rotated.reshape(6, -1)[4:].reshape(1, 2, self.size, self.size)
+        return unrefined + correction, torch.sigmoid(alpha), torch.tanh(color)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +214,8 @@ class Tha3Stages:
     decompose: DecomposeStage
     brows: BrowsStage
     face: FaceStage
-    rotate: RotateStage
-    edit: EditStage
+    rotate: nn.Module
+    edit: nn.Module
 
     def __getitem__(self, stage: Stage) -> nn.Module:
         """Return the module of ``stage``."""
@@ -208,6 +237,24 @@ def build_stages(networks: Tha3Networks) -> Tha3Stages:
         decompose=DecomposeStage(networks.eyebrow_decomposer, networks.eyebrow_combiner).eval(),
         brows=BrowsStage(networks.eyebrow_combiner).eval(),
         face=FaceStage(networks.face_morpher).eval(),
-        rotate=RotateStage(networks.body_rotator).eval(),
-        edit=EditStage(networks.editor).eval(),
+        rotate=_rotate_stage(networks.body_rotator).eval(),
+        edit=_edit_stage(networks.editor).eval(),
     )
+
+
+def _rotate_stage(rotator: Rotator) -> nn.Module:
+    match rotator:
+        case BodyMorpher():
+            return MorphBodyStage(rotator)
+        case HeadRotator():
+            return RotateHeadStage(rotator)
+    return RotateStage(rotator)
+
+
+def _edit_stage(editor: Refiner) -> nn.Module:
+    match editor:
+        case Upscaler():
+            return UpscaleStage(editor)
+        case Combiner():
+            return CombineHeadStage(editor)
+    return EditStage(editor)

@@ -1,4 +1,4 @@
-"""The five networks of THA3, built for a variant."""
+"""The five networks of a variant."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from vtbridge.render.models.editor import Editor
 from vtbridge.render.models.eyebrow_combiner import EyebrowCombiner
 from vtbridge.render.models.eyebrow_decomposer import EyebrowDecomposer
 from vtbridge.render.models.face_morpher import FaceMorpher
-from vtbridge.render.models.variants import Network, Tha3Variant
+from vtbridge.render.models.tha2 import Combiner, HeadRotator
+from vtbridge.render.models.tha4_teacher import BodyMorpher, Upscaler
+from vtbridge.render.models.variants import Family, Network, Tha3Variant
 
-Tha3Network: TypeAlias = EyebrowDecomposer | EyebrowCombiner | FaceMorpher | BodyRotator | Editor
+Rotator: TypeAlias = BodyRotator | BodyMorpher | HeadRotator
+Refiner: TypeAlias = Editor | Upscaler | Combiner
+Tha3Network: TypeAlias = EyebrowDecomposer | EyebrowCombiner | FaceMorpher | Rotator | Refiner
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +26,8 @@ class Tha3Networks:
     eyebrow_decomposer: EyebrowDecomposer
     eyebrow_combiner: EyebrowCombiner
     face_morpher: FaceMorpher
-    body_rotator: BodyRotator
-    editor: Editor
+    body_rotator: Rotator
+    editor: Refiner
 
     def __getitem__(self, network: Network) -> Tha3Network:
         """Return the network called ``network``."""
@@ -47,9 +51,18 @@ def build_networks(variant: Tha3Variant) -> Tha3Networks:
         EyebrowDecomposer(kind, shapes[Network.EYEBROW_DECOMPOSER]),
         EyebrowCombiner(kind, shapes[Network.EYEBROW_COMBINER]),
         FaceMorpher(kind, shapes[Network.FACE_MORPHER]),
-        BodyRotator(kind, shapes[Network.BODY_ROTATOR]),
-        Editor(kind, shapes[Network.EDITOR]),
+        *_last_two(variant),
     )
     for network in networks.as_dict().values():
         network.eval().requires_grad_(False)
     return networks
+
+
+def _last_two(variant: Tha3Variant) -> tuple[Rotator, Refiner]:
+    rotator, editor = variant.shapes[Network.BODY_ROTATOR], variant.shapes[Network.EDITOR]
+    match variant.family:
+        case Family.THA4:
+            return BodyMorpher(rotator), Upscaler(editor)
+        case Family.THA2:
+            return HeadRotator(rotator), Combiner(editor)
+    return BodyRotator(variant.kind, rotator), Editor(variant.kind, editor)

@@ -1,4 +1,8 @@
-"""The four published variants of THA3, as rows of one table; needs no torch."""
+"""The published sets of networks, as rows of one table; needs no torch.
+
+All consist of five networks with the same parts to play, those of THA3. THA4's teacher
+and THA2 share its first three and have their own for the last two.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +29,30 @@ class Network(StrEnum):
 
     @property
     def reference_file(self) -> str:
-        """Name of the author's weight file: ``face_morpher.pt``."""
-        return f"{_REFERENCE_STEMS.get(self, self.value)}.pt"
+        """Name of THA3's weight file: ``face_morpher.pt``."""
+        return Family.THA3.reference_file(self)
 
 
-_REFERENCE_STEMS = {
-    Network.EYEBROW_COMBINER: "eyebrow_morphing_combiner",
-    Network.BODY_ROTATOR: "two_algo_face_body_rotator",
+class Family(StrEnum):
+    """Which system of the author's a set of networks is."""
+
+    THA2 = "tha2"
+    THA3 = "tha3"
+    THA4 = "tha4"
+
+    def reference_file(self, network: Network) -> str:
+        """Return the name of the author's weight file: ``two_algo_face_body_rotator.pt``."""
+        stems = {Network.EYEBROW_COMBINER: "eyebrow_morphing_combiner"} | _OWN_STEMS[self]
+        return f"{stems.get(network, network.value)}.pt"
+
+
+_OWN_STEMS = {
+    Family.THA2: {
+        Network.BODY_ROTATOR: "two_algo_face_rotator",
+        Network.EDITOR: "combiner",
+    },
+    Family.THA3: {Network.BODY_ROTATOR: "two_algo_face_body_rotator"},
+    Family.THA4: {Network.BODY_ROTATOR: "body_morpher", Network.EDITOR: "upscaler"},
 }
 
 
@@ -79,9 +100,30 @@ THA3_SHAPES: Mapping[Network, NetworkShape] = MappingProxyType(
 """Sizes of the author's networks; the four variants share them."""
 
 
+_TEACHER_SHAPES: Mapping[Network, NetworkShape] = MappingProxyType(
+    {
+        **THA3_SHAPES,
+        Network.BODY_ROTATOR: NetworkShape(
+            256, start_channels=64, bottleneck_size=16, bottleneck_blocks=4, max_channels=256
+        ),
+        Network.EDITOR: NetworkShape(
+            512, start_channels=32, bottleneck_size=16, bottleneck_blocks=4, max_channels=256
+        ),
+    }
+)
+
+_THA2_SHAPES: Mapping[Network, NetworkShape] = MappingProxyType(
+    {
+        **THA3_SHAPES,
+        Network.BODY_ROTATOR: NetworkShape(256, start_channels=64, bottleneck_size=32),
+        Network.EDITOR: NetworkShape(256, start_channels=64, bottleneck_size=32),
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Tha3Variant:
-    """One way in which THA3's weights were published.
+    """One published set of five networks.
 
     Attributes:
         name: as in the author's folders.
@@ -89,12 +131,14 @@ class Tha3Variant:
         weights_dtype: what its weight files hold; computing is float32 unless a runtime
             chooses otherwise.
         shapes: sizes of the five networks.
+        family: which networks the last two are.
     """
 
     name: str
     kind: BlockKind
     weights_dtype: Literal["float32", "float16"] = "float32"
     shapes: Mapping[Network, NetworkShape] = field(default_factory=lambda: THA3_SHAPES)
+    family: Family = Family.THA3
 
 
 VARIANTS: Mapping[str, Tha3Variant] = MappingProxyType(
@@ -105,6 +149,10 @@ VARIANTS: Mapping[str, Tha3Variant] = MappingProxyType(
             Tha3Variant("standard_half", BlockKind.PLAIN, "float16"),
             Tha3Variant("separable_float", BlockKind.SEPARABLE),
             Tha3Variant("separable_half", BlockKind.SEPARABLE, "float16"),
+            Tha3Variant(
+                "tha4_teacher", BlockKind.PLAIN, shapes=_TEACHER_SHAPES, family=Family.THA4
+            ),
+            Tha3Variant("tha2", BlockKind.PLAIN, shapes=_THA2_SHAPES, family=Family.THA2),
         )
     }
 )

@@ -1,95 +1,98 @@
-"""The OpenVINO runtime: the fastest on CPUs; reads networks prepared beforehand, never torch."""
+"""The OpenVINO runtime: CPUs, Intel GPUs and NPUs; reads prepared stages, never torch.
+
+On a CPU it computes in bf16 where that is multiplied in hardware (AVX512_BF16, AMX), else
+in f32 with sums that are fast but drift, told as ``f32-fast``; f32 on request is exact. GPU
+and NPU compute in f16 and are taken only by name or by the selection that tests them.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import math
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from vtbridge.datatypes import F32Array
 from vtbridge.errors import InferenceError, RuntimeUnavailable, WeightsError
-from vtbridge.quiet_openvino import opset13 as ops
 from vtbridge.quiet_openvino import ov
 from vtbridge.render.models.signatures import Stage
-from vtbridge.render.models.variants import Network
-from vtbridge.render.runtimes.runtime import NeverPrepared, RuntimeRequest
-from vtbridge.render.settings import DeviceName, Precision
-from vtbridge.render.weights.install import check_free_space
-from vtbridge.render.weights.manifest import Sha256
-from vtbridge.render.weights.record import read_bounded, write_atomically
-from vtbridge.render.weights.store import WeightStore
-from vtbridge.render.weights.throwaway import run_throwaway
-
-log = logging.getLogger(__name__)
-
-GRAPH_REVISION = 1
-"""Raised when ``models.stages`` computes in another way; older files are prepared again."""
-
-EXPORT_FOLDER = "openvino"
-"""Where an entry's prepared stages lie, below its folder in the store."""
-
-EXPORT_RECORD = "export.json"
-
-EXPORT_TIMEOUT_S = 600.0
-
-_SCRATCH_PREFIX = f".{EXPORT_FOLDER}."
-_GRAPHS_BYTES = 16 << 20
-
-_TILE = 8
-
-_RECORD_LIMIT = 1 << 16
-_XML_LIMIT = 1 << 24
-_BIN_LIMIT = 1 << 31
+from vtbridge.render.runtimes.openvino_cache import CompileCache, default_folder
+from vtbridge.render.runtimes.openvino_graphs import sum_in_tiles
+from vtbridge.render.runtimes.prepared import OPENVINO_FILES
+from vtbridge.render.runtimes.runtime import RuntimeRequest
+from vtbridge.render.settings import DeviceName, Precision, RuntimeName
 
 # Brows and face feed everything after them, and their depthwise transposed convolutions
 # are slower in bf16 than in f32.
 _BF16_STAGES = frozenset({Stage.ROTATE, Stage.EDIT})
 
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+_ONCE = Stage.DECOMPOSE
 
 
-class ExportedStage(_Table):
-    """Hashes of one prepared stage: the graph and its constants."""
+@dataclass(frozen=True, slots=True)
+class OpenVinoDevice:
+    """A device of OpenVINO.
 
-    xml_sha256: Sha256
-    bin_sha256: Sha256
+    Attributes:
+        name: what OpenVINO calls it.
+        precisions: what it is offered for and the capability that OpenVINO tells then,
+            the one that ``auto`` takes first.
+        cached: whether what was compiled is kept; a CPU compiles in a second.
+    """
+
+    name: str
+    precisions: Mapping[Precision, str]
+    cached: bool = True
 
 
-class ExportRecord(_Table):
-    """What the stages were prepared from, and what came of it."""
-
-    format: Annotated[int, Field(ge=1, le=1)] = 1
-    graph_revision: int
-    openvino: str
-    sources: dict[Network, Sha256]
-    stages: dict[Stage, ExportedStage]
+DEVICES: Mapping[DeviceName, OpenVinoDevice] = MappingProxyType(
+    {
+        DeviceName.CPU: OpenVinoDevice(
+            "CPU",
+            {Precision.BF16: "BF16", Precision.F32: "FP32"},
+            cached=False,
+        ),
+        DeviceName.GPU: OpenVinoDevice("GPU", {Precision.F16: "FP16", Precision.F32: "FP32"}),
+        DeviceName.NPU: OpenVinoDevice("NPU", {Precision.F16: "FP16"}),
+    }
+)
 
 
 class OpenVinoRuntime:
     """Run compiled stages, each in one request whose output feeds the next without a copy.
 
+    The stage that runs once a picture is compiled for each run and dropped again: it would
+    hold 60 MB, and a picture can wait for half a second.
+
     Args:
-        compiled: every stage.
-        precision: how exactly they compute, as ``describe`` tells it.
+        compile_stage: compiles a stage.
+        precision: the coarsest that a stage computes in.
+        described: precision and device as ``describe`` tells them, such as ``f32-fast CPU``.
+
+    Raises:
+        RuntimeError: OpenVINO cannot compile a stage.
+        WeightsError: the files of a stage cannot be used.
     """
 
-    def __init__(self, compiled: Mapping[Stage, Any], precision: str) -> None:
-        self._precision = precision
-        self._requests = {stage: model.create_infer_request() for stage, model in compiled.items()}
+    name = RuntimeName.OPENVINO
+
+    def __init__(
+        self, compile_stage: Callable[[Stage], Any], precision: Precision, described: str
+    ) -> None:
+        self.precision = precision
+        self._described = described
+        self._compile = compile_stage
+        self._requests = {
+            stage: compile_stage(stage).create_infer_request() for stage in Stage if stage != _ONCE
+        }
 
     def describe(self) -> str:
         """Return runtime, precision and device, such as ``openvino f32 CPU``."""
-        return f"openvino {self._precision} CPU"
+        return f"openvino {self._described}"
 
     def upload(self, array: F32Array) -> ov.Tensor:
         """Copy ``array`` into memory that OpenVINO reads in place."""
@@ -101,13 +104,12 @@ class OpenVinoRuntime:
         Raises:
             InferenceError: OpenVINO failed.
         """
-        request = self._requests[stage]
         try:
-            for index, tensor in enumerate(inputs):
-                request.set_input_tensor(index, tensor)
-            request.infer(share_outputs=True)
-            return tuple(request.output_tensors)
-        except RuntimeError as error:
+            if stage == _ONCE:
+                request = self._compile(stage).create_infer_request()
+                return tuple(_copy(output) for output in _outputs(request, inputs))
+            return tuple(_outputs(self._requests[stage], inputs))
+        except (RuntimeError, WeightsError) as error:
             raise InferenceError(f"stage {stage} failed on {self.describe()}: {error}") from error
 
     def download(self, array: ov.Tensor) -> F32Array:
@@ -120,234 +122,121 @@ class OpenVinoRuntime:
         self._requests.clear()
 
 
-def open_openvino(request: RuntimeRequest) -> OpenVinoRuntime:
-    """Compile the prepared stages as ``request`` asks, in one or two seconds.
+def open_openvino(request: RuntimeRequest, *, cache: Path | None = None) -> OpenVinoRuntime:
+    """Compile the prepared stages as ``request`` asks.
 
-    Not with OpenVINO's cache of compiled networks: it would save a third of a second and
-    load damaged weights without a word.
+    A second or two on a CPU, up to a minute on a GPU or NPU the first time.
+
+    Args:
+        request: ``AUTO`` devices are the CPU.
+        cache: folder of compiled networks; None takes the user's own.
 
     Raises:
         RuntimeUnavailable: the device or the precision is not to be had here, or OpenVINO
             cannot compile the stages.
         WeightsError: the stages are not prepared, or not from these weights.
     """
-    if request.device not in (DeviceName.AUTO, DeviceName.CPU):
+    wanted = DeviceName.CPU if request.device is DeviceName.AUTO else request.device
+    if wanted not in DEVICES:
         raise RuntimeUnavailable(
-            f"openvino computes on the CPU here, not on {request.device}; set device to auto or "
-            "cpu, or runtime to pytorch"
+            f"openvino computes on {', '.join(DEVICES)}, not on {wanted}; set device to one of "
+            "them, or choose another runtime"
         )
     try:
-        return _compiled(request)
+        return _opened(request, DEVICES[wanted], cache or default_folder())
     except RuntimeError as error:  # all that OpenVINO ever raises
         raise RuntimeUnavailable(
-            f"OpenVINO {ov.__version__} cannot run {request.weights} here ({error}); set runtime "
-            "to pytorch"
+            f"OpenVINO {ov.__version__} cannot run {request.weights} here ({error}); choose "
+            "another runtime"
         ) from error
-
-
-def _compiled(request: RuntimeRequest) -> OpenVinoRuntime:
-    core = ov.Core()
-    precision = _precision(core, request.precision)
-    export = _checked_export(request.store, request.weights)
-    compiled = {}
-    for stage in Stage:
-        model = core.read_model(*export[stage])
-        if request.precision is Precision.F32:
-            sum_in_tiles(model)
-        in_bf16 = precision is Precision.BF16 and stage in _BF16_STAGES
-        compiled[stage] = core.compile_model(
-            model,
-            "CPU",
-            {
-                "PERFORMANCE_HINT": "LATENCY",
-                "INFERENCE_PRECISION_HINT": "bf16" if in_bf16 else "f32",
-                "INFERENCE_NUM_THREADS": request.threads,
-                # Pinned, two programs with one thread each would share a core.
-                "ENABLE_CPU_PINNING": False,
-            },
-        )
-    fast = precision is Precision.F32 and request.precision is Precision.AUTO
-    return OpenVinoRuntime(compiled, "f32-fast" if fast else precision)
 
 
 def has_bf16(core: ov.Core | None = None) -> bool:
     """Return True if this CPU multiplies bf16 in hardware."""
-    capabilities = (core or ov.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "BF16" in capabilities
+    return "BF16" in _capabilities(core or ov.Core(), "CPU")
 
 
-def export(weights_dir: Path, told: Callable[[str], None] = log.debug) -> None:
-    """Prepare one entry of the store for this runtime, in a process of its own.
+def _opened(request: RuntimeRequest, device: OpenVinoDevice, cache: Path) -> OpenVinoRuntime:
+    core = ov.Core()
+    precision = _precision(core, device, request.precision)
+    kept = CompileCache(core, device.name, cache) if device.cached else None
+    # Sums that drift are for those who want speed; a GPU's do not.
+    exact = request.precision is Precision.F32 and device.name == "CPU"
 
-    Takes some seconds and about 1.5 GB of memory, which go with the process. What was
-    prepared before is replaced only when all stages are ready.
+    def compile_stage(stage: Stage) -> Any:
+        content = OPENVINO_FILES.read_stage(request.store, request.weights, stage)
+        options = _options(device, precision, stage, request.threads)
+        if kept is not None:
+            return kept.compiled(stage, content, options, partial(_model, core, *content))
+        model = _model(core, *content)
+        if exact:
+            sum_in_tiles(model)
+        return core.compile_model(model, device.name, options)
 
-    Args:
-        weights_dir: the entry's folder, as ``WeightStore.directory`` gives it.
-        told: called with the name of each stage that is ready.
-
-    Raises:
-        WeightsError: the weights are absent or damaged, the conversion failed, or the
-            folder cannot be written.
-    """
-    store = WeightStore(weights_dir.parent)
-    sources = _sources(store, weights_dir.name)
-    files = store.record(weights_dir.name).files.values()
-    try:
-        for left_behind in weights_dir.glob(f"{_SCRATCH_PREFIX}*"):
-            shutil.rmtree(left_behind)
-        # float16 weights become float32.
-        check_free_space(weights_dir, 2 * sum(file.size for file in files) + _GRAPHS_BYTES)
-        _export(weights_dir, sources, told)
-    except OSError as error:
-        raise WeightsError(
-            f"{weights_dir} cannot be written ({error}): free some space, or give it to yourself"
-        ) from error
+    fast = precision is Precision.F32 and device.name == "CPU" and not exact
+    described = f"{precision}{'-fast' * fast} {device.name}"
+    # The first stage is not compiled before there is a picture, but its files must be right.
+    OPENVINO_FILES.read_stage(request.store, request.weights, _ONCE)
+    return OpenVinoRuntime(compile_stage, precision, described)
 
 
-def _export(weights_dir: Path, sources: dict[Network, str], told: Callable[[str], None]) -> None:
-    with tempfile.TemporaryDirectory(
-        prefix=_SCRATCH_PREFIX, dir=weights_dir, ignore_cleanup_errors=True
-    ) as scratch:
-        target = Path(scratch) / EXPORT_FOLDER
-        target.mkdir()
-        run_throwaway(
-            "vtbridge.render.runtimes.openvino_export",
-            f"{weights_dir}\n{target}\n",
-            what=f"preparing {weights_dir.name} for openvino",
-            timeout_s=EXPORT_TIMEOUT_S,
-            told=told,
-        )
-        record = ExportRecord(
-            graph_revision=GRAPH_REVISION,
-            openvino=ov.__version__,
-            sources=sources,
-            stages={
-                stage: ExportedStage(
-                    xml_sha256=_sha256(xml.read_bytes()), bin_sha256=_sha256(bin_.read_bytes())
-                )
-                for stage in Stage
-                for xml, bin_ in [ir_paths(target, stage)]
-            },
-        )
-        write_atomically(target / EXPORT_RECORD, record.model_dump_json(indent=2).encode() + b"\n")
-        final = weights_dir / EXPORT_FOLDER
-        if final.exists():
-            final.rename(Path(scratch) / "replaced")
-        target.rename(final)
+def _outputs(request: Any, inputs: Sequence[ov.Tensor]) -> Sequence[ov.Tensor]:
+    for index, tensor in enumerate(inputs):
+        request.set_input_tensor(index, tensor)
+    request.infer(share_outputs=True)
+    outputs: Sequence[ov.Tensor] = request.output_tensors
+    return outputs
 
 
-def ir_paths(folder: Path, stage: Stage) -> tuple[Path, Path]:
-    """Return where graph and constants of a stage lie in ``folder``."""
-    return folder / f"{stage}.xml", folder / f"{stage}.bin"
+def _copy(tensor: ov.Tensor) -> ov.Tensor:
+    return ov.Tensor(np.array(tensor.data), shared_memory=False)
 
 
-def export_problem(store: WeightStore, weights: str) -> str:
-    """Return why the prepared stages of ``weights`` cannot be used, empty if they can.
-
-    Hashes the weights' record, not the stages themselves; those are hashed when read.
-    """
-    try:
-        _read_record(store, weights)
-    except WeightsError as error:
-        return str(error)
-    return ""
+def _model(core: ov.Core, graph: bytes, constants: bytes) -> ov.Model:
+    return core.read_model(graph, ov.Tensor(np.frombuffer(constants, np.uint8)))
 
 
-def sum_in_tiles(model: ov.Model) -> None:
-    """Make instance normalisation exact, for about a quarter more time.
-
-    OpenVINO's own adds up a channel value by value. Around a character most values are
-    the same, so that every addition rounds the same way and mean and variance drift; the
-    rotator turns that into up to 0.005 of a frame's range at hard edges, invisible but
-    far above what float32 can do. Means of means of 8x8 tiles do not drift.
-
-    Args:
-        model: a stage; changed in place.
-    """
-    for node in model.get_ordered_ops():
-        if node.get_type_name() != "MVN":
-            continue
-        x = node.input_value(0)
-        centred = ops.subtract(x, _tiled_mean(x))
-        variance = _tiled_mean(ops.multiply(centred, centred).output(0))
-        eps = np.float32(node.get_attributes()["eps"])
-        exact = ops.divide(centred, ops.sqrt(ops.add(variance, eps)))
-        for reader in node.output(0).get_target_inputs():
-            reader.replace_source_output(exact.output(0))
+def _options(
+    device: OpenVinoDevice, precision: Precision, stage: Stage, threads: int
+) -> dict[str, Any]:
+    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+    if device.name == "CPU":
+        options |= {
+            "INFERENCE_NUM_THREADS": threads,
+            # Pinned, two programs with one thread each would share a core.
+            "ENABLE_CPU_PINNING": False,
+        }
+    if precision is Precision.BF16 and stage not in _BF16_STAGES:
+        precision = Precision.F32
+    if device.name != "NPU":  # which knows no other than f16
+        options["INFERENCE_PRECISION_HINT"] = precision.value
+    return options
 
 
-def _tiled_mean(x: ov.Output) -> ov.Node:
-    """Return the mean of [1, C, S, S] over the last two axes, [1, C, 1, 1]."""
-    side = x.get_shape()[-1]
-    while side > 1:
-        tile = math.gcd(side, _TILE)
-        if tile == 1:  # an odd side: the rest at once
-            tile = side
-        x = ops.avg_pool(x, [tile, tile], [0, 0], [0, 0], [tile, tile], exclude_pad=True).output(0)
-        side //= tile
-    return x.get_node()
-
-
-def _precision(core: ov.Core, wanted: Precision) -> Precision:
-    if wanted is Precision.AUTO:
-        return Precision.BF16 if has_bf16(core) else Precision.F32
-    if wanted is Precision.F16:
+def _precision(core: ov.Core, device: OpenVinoDevice, wanted: Precision) -> Precision:
+    """Return what to compute in; the device must be there and have it."""
+    if not any(each.partition(".")[0] == device.name for each in core.available_devices):
         raise RuntimeUnavailable(
-            "openvino computes in f32 or bf16 on a CPU, not in f16; set precision to auto"
+            f"OpenVINO {ov.__version__} sees no {device.name} here, only "
+            f"{', '.join(core.available_devices)}; install its driver, or set device to cpu"
         )
-    if wanted is Precision.BF16 and not has_bf16(core):
+    capabilities = _capabilities(core, device.name)
+    offered = [each for each, told in device.precisions.items() if told in capabilities]
+    if wanted is Precision.AUTO and offered:
+        return offered[0]
+    if wanted in offered:
+        return wanted
+    if wanted is Precision.BF16 and device.name == "CPU":
         name = core.get_property("CPU", "FULL_DEVICE_NAME")
         raise RuntimeUnavailable(
             f"this CPU ({name}) does not multiply bf16 (AVX512_BF16 or AMX); set precision to f32"
         )
-    return wanted
-
-
-def _checked_export(store: WeightStore, weights: str) -> dict[Stage, tuple[bytes, ov.Tensor]]:
-    """Return every stage's graph and constants after hashing the very bytes returned."""
-    record = _read_record(store, weights)
-    folder = store.directory(weights) / EXPORT_FOLDER
-    checked = {}
-    for stage in Stage:
-        xml_path, bin_path = ir_paths(folder, stage)
-        try:
-            xml, constants = read_bounded(xml_path, _XML_LIMIT), read_bounded(bin_path, _BIN_LIMIT)
-        except OSError as error:
-            raise _unprepared(weights, f"{error}") from error
-        hashes = ExportedStage(xml_sha256=_sha256(xml), bin_sha256=_sha256(constants))
-        if hashes != record.stages[stage]:
-            raise _unprepared(weights, f"{xml_path} or {bin_path.name} is damaged")
-        checked[stage] = (xml, ov.Tensor(np.frombuffer(constants, np.uint8)))
-    return checked
-
-
-def _read_record(store: WeightStore, weights: str) -> ExportRecord:
-    path = store.directory(weights) / EXPORT_FOLDER / EXPORT_RECORD
-    try:
-        record = ExportRecord.model_validate_json(read_bounded(path, _RECORD_LIMIT))
-    except FileNotFoundError as error:
-        raise _unprepared(weights, "they were never prepared for it", NeverPrepared) from error
-    except (OSError, ValueError) as error:
-        raise _unprepared(weights, f"{path} is damaged") from error
-    if record.graph_revision != GRAPH_REVISION or set(record.stages) != set(Stage):
-        raise _unprepared(weights, "they were prepared by another version of vtbridge")
-    if record.sources != _sources(store, weights):
-        raise _unprepared(weights, "they were prepared from other weights")
-    return record
-
-
-def _unprepared(weights: str, why: str, kind: type[WeightsError] = WeightsError) -> WeightsError:
-    return kind(
-        f"the weights {weights} cannot run on openvino: {why}. Run `vtbridge weights pull "
-        f"{weights}`, or set runtime to pytorch"
+    raise RuntimeUnavailable(
+        f"openvino computes in {' or '.join(offered) or 'nothing fitting'} on this "
+        f"{device.name}, not in {wanted}; set precision to auto"
     )
 
 
-def _sources(store: WeightStore, weights: str) -> dict[Network, str]:
-    files = store.record(weights).files
-    return {network: files[network].sha256 for network in Network}
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _capabilities(core: ov.Core, device: str) -> list[str]:
+    capabilities: list[str] = core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+    return capabilities

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,10 +10,8 @@ from typing import Any, Protocol, TypeVar
 from vtbridge.datatypes import F32Array
 from vtbridge.errors import RuntimeUnavailable, WeightsError
 from vtbridge.render.models.signatures import Stage
-from vtbridge.render.settings import DeviceName, Precision, RuntimeName
+from vtbridge.render.settings import DeviceName, Precision, RenderSettings, RuntimeName
 from vtbridge.render.weights.store import WeightStore
-
-log = logging.getLogger(__name__)
 
 ArrayT = TypeVar("ArrayT")
 
@@ -30,6 +27,14 @@ class Runtime(Protocol[ArrayT]):
     stays valid until the same stage runs again; it may be handed to other stages as
     often as needed. A runtime belongs to one thread at a time.
     """
+
+    @property
+    def name(self) -> RuntimeName:
+        """Its row in the table."""
+
+    @property
+    def precision(self) -> Precision:
+        """The coarsest numbers that it computes in: ``F32``, ``F16`` or ``BF16``."""
 
     def describe(self) -> str:
         """Return runtime, precision and device, such as ``openvino f32 CPU``."""
@@ -78,35 +83,64 @@ class RuntimeRequest:
     threads: int = 0
 
 
+def request_of(settings: RenderSettings, store: WeightStore | None = None) -> RuntimeRequest:
+    """Return what ``settings`` ask for; None takes the user's own store."""
+    return RuntimeRequest(
+        store=WeightStore() if store is None else store,
+        weights=settings.weights,
+        device=settings.device,
+        precision=settings.precision,
+        threads=settings.threads,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeRow:
+    """One runtime: what it knows, what it needs, how it is opened.
+
+    Attributes:
+        devices: those it can compute on, the fastest first.
+        open: opens it; the only thing that imports its library. Raises ImportError if that
+            does not load, RuntimeUnavailable if it cannot run as asked, ``NeverPrepared`` or
+            another WeightsError if its files are absent or damaged.
+        library: the module that it needs, empty if none.
+        package: what pip calls the library; several where builds differ by device.
+        prepared: files in an entry's folder one of which is there once the weights were
+            prepared for it; empty if it reads the weights themselves.
+        heavy: its library takes seconds and hundreds of MiB to load, so that on a CPU it is
+            tried only where nothing else runs.
+    """
+
+    devices: tuple[DeviceName, ...]
+    open: Callable[[RuntimeRequest], Runtime[Any]]
+    library: str = ""
+    package: tuple[str, ...] = ()
+    prepared: tuple[str, ...] = ()
+    heavy: bool = False
+
+
 def open_runtime(name: RuntimeName, request: RuntimeRequest) -> Runtime[Any]:
-    """Open the runtime ``name``; ``AUTO`` takes the first of ``PREFERENCE`` that opens.
+    """Open the runtime ``name`` after it was tested; ``AUTO`` is the fastest that is right.
+
+    Raises:
+        RuntimeUnavailable: it cannot run here, or not as asked, or its pictures are wrong.
+        WeightsError: the weights are absent, damaged, or cannot be prepared for it.
+    """
+    # Here, because choosing among the rows of this table takes more than the table.
+    from vtbridge.render.selection.selection import Selection
+
+    return Selection(name, request).open()
+
+
+def open_row(name: RuntimeName, request: RuntimeRequest) -> Runtime[Any]:
+    """Open the runtime of a row, untested.
 
     Raises:
         RuntimeUnavailable: it cannot run here, or not as asked.
         WeightsError: the weights are absent, damaged, or not prepared for it.
     """
-    request.store.record(request.weights)  # absent weights are no runtime's fault
-    if name is not RuntimeName.AUTO:
-        return _open(name, request)
-    refusals: list[str] = []
-    level = logging.INFO
-    for candidate in PREFERENCE:
-        try:
-            runtime = _open(candidate, request)
-        except (RuntimeUnavailable, WeightsError) as error:
-            refusals.append(f"{candidate} was not taken: {error}")
-            # Files that were there and are no good any more are for the user to mend.
-            if isinstance(error, WeightsError) and not isinstance(error, NeverPrepared):
-                level = logging.WARNING
-            continue
-        log.log(level, "; ".join([f"inference runs on {runtime.describe()}", *refusals]))
-        return runtime
-    raise RuntimeUnavailable("no runtime can be used. " + ". ".join(refusals))
-
-
-def _open(name: RuntimeName, request: RuntimeRequest) -> Runtime[Any]:
     try:
-        return RUNTIMES[name](request)
+        return RUNTIMES[name].open(request)
     except ImportError as error:
         if _was_interrupted(error):
             raise KeyboardInterrupt from error
@@ -122,10 +156,22 @@ def _was_interrupted(error: BaseException | None) -> bool:
     return error is not None
 
 
+def _open_native(request: RuntimeRequest) -> Runtime[Any]:
+    from vtbridge.render.runtimes.native import open_native
+
+    return open_native(request)
+
+
 def _open_openvino(request: RuntimeRequest) -> Runtime[Any]:
     from vtbridge.render.runtimes.openvino import open_openvino
 
     return open_openvino(request)
+
+
+def _open_onnxruntime(request: RuntimeRequest) -> Runtime[Any]:
+    from vtbridge.render.runtimes.onnxruntime import open_onnxruntime
+
+    return open_onnxruntime(request)
 
 
 def _open_pytorch(request: RuntimeRequest) -> Runtime[Any]:
@@ -134,13 +180,37 @@ def _open_pytorch(request: RuntimeRequest) -> Runtime[Any]:
     return open_pytorch(request)
 
 
-RUNTIMES: Mapping[RuntimeName, Callable[[RuntimeRequest], Runtime[Any]]] = MappingProxyType(
+RUNTIMES: Mapping[RuntimeName, RuntimeRow] = MappingProxyType(
     {
-        RuntimeName.OPENVINO: _open_openvino,
-        RuntimeName.PYTORCH: _open_pytorch,
+        RuntimeName.NATIVE: RuntimeRow((DeviceName.CPU,), _open_native),
+        RuntimeName.OPENVINO: RuntimeRow(
+            (DeviceName.GPU, DeviceName.NPU, DeviceName.CPU),
+            _open_openvino,
+            library="openvino",
+            package=("openvino",),
+            prepared=("openvino/export.json",),
+        ),
+        RuntimeName.ONNXRUNTIME: RuntimeRow(
+            (
+                DeviceName.TENSORRT,
+                DeviceName.CUDA,
+                DeviceName.ROCM,
+                DeviceName.DIRECTML,
+                DeviceName.COREML,
+                DeviceName.CPU,
+            ),
+            _open_onnxruntime,
+            library="onnxruntime",
+            package=("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"),
+            prepared=("onnx/export.json", "onnx-f16/export.json"),
+        ),
+        RuntimeName.PYTORCH: RuntimeRow(
+            (DeviceName.CUDA, DeviceName.MPS, DeviceName.CPU),
+            _open_pytorch,
+            library="torch",
+            package=("torch",),
+            heavy=True,
+        ),
     }
 )
-"""How each runtime is opened; its libraries are imported only then."""
-
-PREFERENCE = (RuntimeName.OPENVINO, RuntimeName.PYTORCH)
-"""The order in which ``AUTO`` tries."""
+"""Every runtime; where two are equally fast the earlier one is taken."""

@@ -39,6 +39,24 @@ class Copied:
     sha256: str
 
 
+def copy_file(source: Path, target: Path, *, limit: int) -> Copied:
+    """Copy a regular file of at most ``limit`` bytes.
+
+    Raises:
+        WeightsError: it cannot be read, is larger, or is no regular file.
+    """
+    if source.is_symlink() or not source.is_file():
+        raise WeightsError(f"{source} is refused, not a regular file: put the file itself there")
+    try:
+        content = source.open("rb")
+    except OSError as error:
+        raise WeightsError(
+            f"{source} cannot be read ({error}): make it readable for yourself"
+        ) from error
+    with content:
+        return copy_bounded(content, target, limit=limit, where=str(source))
+
+
 @contextmanager
 def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open a zip archive or a wheel whose member names are all harmless.

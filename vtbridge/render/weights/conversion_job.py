@@ -6,7 +6,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from vtbridge.render.models.variants import Network
+from vtbridge.render.models.tha4_student import StudentNetwork
+from vtbridge.render.models.variants import Family, Network
+
+AnyNetwork = Network | StudentNetwork
 
 
 class _Message(BaseModel):
@@ -14,9 +17,10 @@ class _Message(BaseModel):
 
 
 class ConversionFile(_Message):
-    """One file to convert."""
+    """One file to convert, and of which system its network is."""
 
-    network: Network
+    network: AnyNetwork
+    family: Family = Family.THA3
     source: Path
     target: Path
 
@@ -31,6 +35,6 @@ class ConversionJob(_Message):
 class ConversionResult(_Message):
     """What became of one file: the variant it belongs to, or why it was refused."""
 
-    network: Network
+    network: AnyNetwork
     variant: str = ""
     problem: str = ""

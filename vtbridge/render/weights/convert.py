@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vtbridge.errors import WeightsError
-from vtbridge.render.models.variants import Network
-from vtbridge.render.weights.conversion_job import ConversionFile, ConversionJob, ConversionResult
+from vtbridge.render.models.variants import Family
+from vtbridge.render.weights.conversion_job import (
+    AnyNetwork,
+    ConversionFile,
+    ConversionJob,
+    ConversionResult,
+)
 from vtbridge.render.weights.record import StoredFile, sha256_of
 from vtbridge.render.weights.throwaway import run_throwaway
 
@@ -28,13 +33,15 @@ class Source:
         path: where its copy lies.
         sha256: of the copy.
         size: of the copy, bytes.
+        family: of which system the network is.
     """
 
-    network: Network
+    network: AnyNetwork
     origin: str
     path: Path
     sha256: str
     size: int
+    family: Family = Family.THA3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +51,11 @@ class Converted:
     Attributes:
         network: which network it holds.
         path: where it lies now.
-        variant: which variant of THA3 its tensors belong to.
+        variant: which variant its tensors belong to.
         stored: what the record will say about it.
     """
 
-    network: Network
+    network: AnyNetwork
     path: Path
     variant: str
     stored: StoredFile
@@ -109,7 +116,10 @@ def convert(
 def _job(sources: Sequence[Source], output: Path) -> ConversionJob:
     files = tuple(
         ConversionFile(
-            network=source.network, source=source.path, target=output / source.network.weight_file
+            network=source.network,
+            family=source.family,
+            source=source.path,
+            target=output / source.network.weight_file,
         )
         for source in sources
     )

@@ -10,6 +10,7 @@ import io
 import os
 import sys
 import zipfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -19,7 +20,9 @@ from torch import Tensor
 from vtbridge.errors import WeightsError
 from vtbridge.render.models.reference_keys import state_dict_from_reference
 from vtbridge.render.models.tha3 import Tha3Networks, build_networks
-from vtbridge.render.models.variants import VARIANTS, BlockKind, Tha3Variant
+from vtbridge.render.models.tha4_student import STUDENT_VARIANT, StudentNetwork
+from vtbridge.render.models.tha4_student_keys import student_state_from_author
+from vtbridge.render.models.variants import VARIANTS, BlockKind, Family
 from vtbridge.render.weights.confinement import forbid_side_effects, limit_resources
 from vtbridge.render.weights.conversion_job import ConversionFile, ConversionJob, ConversionResult
 
@@ -35,7 +38,7 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints must not look like a result
     torch.set_num_threads(1)
     _load_what_is_needed_later()
-    networks = {kind: _networks_without_memory(kind) for kind in BlockKind}
+    networks = _networks_without_memory({file.family for file in job.files})
     largest = max((file.source.stat().st_size for file in job.files), default=0)
     limit_resources(
         memory_bytes=4 * largest + _MEMORY_SLACK,
@@ -48,20 +51,24 @@ def main() -> None:
         out.flush()
 
 
-def _convert(file: ConversionFile, networks: dict[BlockKind, Tha3Networks]) -> ConversionResult:
+def _convert(file: ConversionFile, networks: Mapping[str, Tha3Networks]) -> ConversionResult:
     try:
         state = _load_state(file.source)
-        variant = _variant_of(state)
-        ours = state_dict_from_reference(networks[variant.kind][file.network], state)
+        if isinstance(file.network, StudentNetwork):
+            variant = STUDENT_VARIANT
+            ours = student_state_from_author(file.network, state)
+        else:
+            variant = _variant_of(state, file.family)
+            ours = state_dict_from_reference(networks[variant][file.network], state)
         if odd := [name for name, tensor in ours.items() if not torch.isfinite(tensor).all()]:
             raise WeightsError(f"{odd[0]} holds numbers that are not finite")
         packed = {name: tensor.contiguous() for name, tensor in ours.items()}
-        file.target.write_bytes(save(packed, {"variant": variant.name}))
+        file.target.write_bytes(save(packed, {"variant": variant}))
     except WeightsError as error:
         return _refused(file, error, "download it again from its author")
     except (OSError, MemoryError, RuntimeError) as error:
         return _refused(file, error, "free some memory and disk space, and try again")
-    return ConversionResult(network=file.network, variant=variant.name)
+    return ConversionResult(network=file.network, variant=variant)
 
 
 def _refused(file: ConversionFile, error: Exception, remedy: str) -> ConversionResult:
@@ -101,20 +108,23 @@ def _check_container(path: Path) -> None:
         raise WeightsError("refused, no file that torch.save would write")
 
 
-def _variant_of(state: dict[str, Tensor]) -> Tha3Variant:
+def _variant_of(state: dict[str, Tensor], family: Family) -> str:
     separable = any(t.ndim == 4 and t.shape[1] == 1 < t.shape[0] for t in state.values())
     kind = BlockKind.SEPARABLE if separable else BlockKind.PLAIN
     types = {str(tensor.dtype).removeprefix("torch.") for tensor in state.values()}
     for variant in VARIANTS.values():
-        if variant.kind is kind and types == {variant.weights_dtype}:
-            return variant
+        if (variant.family, variant.kind) == (family, kind) and types == {variant.weights_dtype}:
+            return variant.name
     raise WeightsError(f"tensors of {', '.join(sorted(types)) or 'nothing'} belong to no variant")
 
 
-def _networks_without_memory(kind: BlockKind) -> Tha3Networks:
-    variant = next(variant for variant in VARIANTS.values() if variant.kind is kind)
+def _networks_without_memory(families: Collection[Family]) -> dict[str, Tha3Networks]:
     with torch.device("meta"):
-        return build_networks(variant)
+        return {
+            variant.name: build_networks(variant)
+            for variant in VARIANTS.values()
+            if variant.family in families
+        }
 
 
 def _load_what_is_needed_later() -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from vtbridge.errors import WeightsError
-from vtbridge.render.models.variants import VARIANTS, Network
+from vtbridge.render.models.variants import VARIANTS, Family, Network
 from vtbridge.resources import shipped_file
 
 DEFAULT_WEIGHTS = "tha3-separable-float"
@@ -22,10 +20,10 @@ DEFAULT_WEIGHTS = "tha3-separable-float"
 FACE_LANDMARKER = "face-landmarker"
 """The entry with the face tracker's networks."""
 
-NETWORK_OF_REFERENCE_FILE: Mapping[str, Network] = MappingProxyType(
-    {network.reference_file: network for network in Network}
+REFERENCE_FILES: frozenset[str] = frozenset(
+    family.reference_file(network) for family in Family for network in Network
 )
-"""The author's file names and the networks inside."""
+"""The author's file names, of all his systems."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 

