@@ -92,6 +92,7 @@ setup(
             "vtbridge/render/_compositor.c",
             depends=["vtbridge/render/_srgb.h"],
         ),
+        extension("vtbridge.render.baked._face", "vtbridge/render/baked/_face.c"),
         extension(
             "vtbridge.render.native._native",
             "vtbridge/render/native/_native.c",

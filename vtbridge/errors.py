@@ -72,6 +72,10 @@ class InferenceError(VtbridgeError):
     exit_code = 6
 
 
+class RuntimeTurnedWrong(InferenceError):
+    """A runtime that passed its self-test gives wrong pictures now."""
+
+
 class FrameTransportError(VtbridgeError):
     """A vtbf segment cannot be created, attached or trusted."""
 

@@ -84,6 +84,9 @@ class DiscPoser:
         planes[3] = self._alpha
         return planes
 
+    def recheck(self) -> None:
+        raise NotImplementedError
+
     def close(self) -> None:
         self.closed = True
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from vtbridge.clock import ManualClock
 from vtbridge.datatypes import PICTURE_SIZE, F32Array, Frame, Picture, U8Array, read_only
-from vtbridge.errors import InferenceError, VtbridgeError
+from vtbridge.errors import InferenceError, RuntimeTurnedWrong, VtbridgeError
 from vtbridge.pose_params import POSE_SIZE
 from vtbridge.render.fields import FrameFields
 from vtbridge.render.live.cpu_budget import CpuBudget
@@ -48,6 +48,7 @@ class ScriptedPoser:
         cost_s: by how much ``clock`` moves on for each pose, by quality.
         clock: the test's.
         fails: whether the computation of this number, from 1, raises.
+        turns_wrong: whether it fails its next self-test.
         gives: what the fields hold for a pose's first value.
     """
 
@@ -58,6 +59,7 @@ class ScriptedPoser:
         clock: ManualClock | None = None,
         cost_s: Callable[[Quality], float] = lambda _: 0.0,
         fails: Callable[[int], bool] = lambda _: False,
+        turns_wrong: bool = False,
         gives: Callable[[float], float] = lambda value: value,
     ) -> None:
         self.name = name
@@ -70,6 +72,8 @@ class ScriptedPoser:
         self._clock = clock
         self._cost_s = cost_s
         self._fails = fails
+        self.turns_wrong = turns_wrong
+        self.rechecks = 0
         self._gives = gives
         self._fields = fields_of(0.0)
 
@@ -101,6 +105,11 @@ class ScriptedPoser:
 
     def render_float(self, values: F32Array) -> F32Array:
         raise AssertionError("a live poser draws by itself")
+
+    def recheck(self) -> None:
+        self.rechecks += 1
+        if self.turns_wrong:
+            raise RuntimeTurnedWrong(f"{self.name} has turned wrong")
 
     def close(self) -> None:
         self.closed = True

@@ -233,18 +233,19 @@ def _measure_live(
 def _measure_tracking(progress: Progress) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from vtbridge.app.tracking_bench import FPS, LIMIT_MS, measure_tracking
+    from vtbridge.app.tracking_bench import FPS, LIMIT_MS, ROUNDS, measure_tracking
     from vtbridge.clock import MonotonicClock
     from vtbridge.tracking.protocols.table import PROTOCOLS
 
     results = measure_tracking(
         _TRACKED_FRAMES,
         MonotonicClock(),
-        advanced=lambda done: progress("tracking", done, len(PROTOCOLS)),
+        advanced=lambda done: progress("tracking", done, len(PROTOCOLS) * ROUNDS),
     )
     return {
         "fps": FPS,
         "limit_ms": LIMIT_MS,
+        "rounds": ROUNDS,
         "kept": all(result.kept for result in results),
         "results": [
             {

@@ -68,7 +68,8 @@ def demo(
     else:
         typer.echo(
             f"{summary.frames} frames in {summary.seconds:.1f} s: {summary.fps:.1f} a second"
-            f" ({summary.runtime}, {summary.dropped} beats dropped)",
+            f" ({summary.runtime}, {summary.quality}; {summary.fresh_fps:.1f} computed a second,"
+            f" {summary.dropped} of {summary.beats} deadlines missed)",
             err=True,
         )
 

@@ -25,8 +25,8 @@ class AvatarSettings(StageSettings):
     """A path to a 512x512 picture with transparency, from this file's folder or from where
     vtbridge is started, or a built-in name: michi, lambda."""
 
-    fps: float = Field(30.0, ge=1, le=240)
-    """Frames a second to aim for; a slower machine skips beats instead of falling behind."""
+    fps: float = Field(60.0, ge=1, le=240)
+    """Frames a second to show; a machine that cannot keep them is given half of them."""
 
 
 class Config(StageSettings):

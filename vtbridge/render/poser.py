@@ -84,6 +84,14 @@ class Poser(Protocol):
             ValueError: ``values`` is not float32 [45] or not finite.
         """
 
+    def recheck(self) -> None:
+        """Have what computes take its self-test again, between two poses.
+
+        Raises:
+            RuntimeTurnedWrong: it must not be used any more.
+            InferenceError: it cannot compute at all.
+        """
+
     def close(self) -> None:
         """Give back what is held; nothing else may be called afterwards."""
 

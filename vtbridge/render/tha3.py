@@ -152,6 +152,14 @@ class Tha3Poser(Generic[ArrayT]):
             raise InferenceError(f"{self.describe()} gave numbers that are not finite")
         return read_only(signals)
 
+    def recheck(self) -> None:
+        """Have what computes take its self-test again; see ``Poser.recheck``."""
+        try:
+            self._networks.recheck()
+        except InferenceError:
+            self._forget()
+            raise
+
     def close(self) -> None:
         """Give back what is held; nothing else may be called afterwards."""
         self._forget()

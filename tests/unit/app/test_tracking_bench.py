@@ -68,5 +68,34 @@ def test_protocol_that_understands_nothing_breaks_its_promise() -> None:
 
 def test_progress_is_told() -> None:
     told: list[int] = []
-    measure_tracking(1, ManualClock(), rows=PROTOCOLS[:3], advanced=told.append)
-    assert told == [1, 2, 3]
+    measure_tracking(1, ManualClock(), rows=PROTOCOLS[:3], rounds=2, advanced=told.append)
+    assert told == [1, 2, 3, 4, 5, 6]
+
+
+class SlowFirst(ManualClock):
+    """Each measurement takes ``slow_s`` in the first round of so many looks, then ``quick_s``."""
+
+    def __init__(self, looks: int, slow_s: float, quick_s: float) -> None:
+        super().__init__()
+        self._left = looks
+        self._slow_s, self._quick_s = slow_s, quick_s
+
+    def now_ns(self) -> int:
+        self._left -= 1
+        self.advance(self._slow_s if self._left >= 0 else self._quick_s)
+        return super().now_ns()
+
+
+def test_quietest_round_counts() -> None:
+    clock = SlowFirst(100, 0.002, 0.0001)
+    (result,) = measure_tracking(20, clock, rows=PROTOCOLS[:1], rounds=2)
+    assert result.p99_ms == pytest.approx(0.1)
+    (result,) = measure_tracking(20, SlowFirst(100, 0.002, 0.0001), rows=PROTOCOLS[:1], rounds=1)
+    assert result.p99_ms == pytest.approx(2.0)
+
+
+def test_face_lost_in_one_round_is_lost() -> None:
+    encoders = iter([PROTOCOLS[0].encoder(), lambda face: [], PROTOCOLS[0].encoder()])
+    forgetful = replace(PROTOCOLS[0], encoder=lambda: next(encoders))
+    (result,) = measure_tracking(5, ManualClock(), rows=[forgetful], rounds=3)
+    assert (result.faces, result.kept) == (0, False)

@@ -25,6 +25,9 @@ from vtbridge.render.settings import Quality
 from vtbridge.telemetry import Telemetry
 
 _WAIT_S = 0.2
+_RECHECK_AT_REST_NS = 60 * NS_PER_S
+_RECHECK_NS = 300 * NS_PER_S
+"""Time between two self-tests, which cost about a frame, at rest and in motion."""
 _NEUTRAL = read_only(np.zeros(POSE_SIZE, np.float32))
 
 
@@ -129,6 +132,7 @@ class FieldsWorker(ThreadService):
         self._newest: tuple[TimedFields, F32Array] | None = None
         self._seen = 0
         self._busy_ns: tuple[int, int] | None = None
+        self._checked_ns = clock.now_ns()
 
     def serve(self) -> None:
         """Open the poser and compute until stopped."""
@@ -154,6 +158,7 @@ class FieldsWorker(ThreadService):
             return False
         else:
             self._poser = poser
+            self._checked_ns = self._clock.now_ns()
             self.opened = poser.describe()
             return True
         finally:
@@ -194,8 +199,10 @@ class FieldsWorker(ThreadService):
         ):
             self.same = self._newest[0], pose
             self.handled.set()
+            self._recheck_after(self._poser, _RECHECK_AT_REST_NS)
             return
         self._try(self._poser, pose, wish)
+        self._recheck_after(self._poser, _RECHECK_NS)
 
     def distrust(self) -> None:
         """Compute the next pose even if it is that of the newest fields, which were unfit."""
@@ -217,6 +224,18 @@ class FieldsWorker(ThreadService):
             self.since_ns = None
             self._busy_ns = began_ns, self._clock.now_ns()
             self.handled.set()
+
+    def _recheck_after(self, poser: Poser, interval_ns: int) -> None:
+        now_ns = self._clock.now_ns()
+        if now_ns - self._checked_ns < interval_ns:
+            return
+        self.since_ns = self._checked_ns = now_ns
+        try:
+            poser.recheck()
+        except VtbridgeError as error:
+            self.errors.append(error)
+        finally:
+            self.since_ns = None
 
     def _compute(self, poser: Poser, pose: PoseRequest, wish: Wish) -> None:
         began_ns = self._clock.now_ns()

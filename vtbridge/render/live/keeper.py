@@ -11,7 +11,7 @@ from typing import Protocol
 
 from vtbridge.clock import NS_PER_S, Clock
 from vtbridge.datatypes import Picture
-from vtbridge.errors import RuntimeUnavailable, VtbridgeError
+from vtbridge.errors import RuntimeTurnedWrong, RuntimeUnavailable, VtbridgeError
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.render.live.cpu_budget import CpuBudget
 from vtbridge.render.live.fields_pool import FieldsPool
@@ -219,7 +219,9 @@ class WorkerKeeper:
         if not self.failing:
             log.warning("a frame could not be rendered, the last one stays: %s", error)
         self.failing, self.trouble = True, str(error)
-        self._remedy(self._recovery.after_failure(now_ns), str(error))
+        distrusted = isinstance(error, RuntimeTurnedWrong)
+        remedy = Remedy.REPLACE if distrusted else self._recovery.after_failure(now_ns)
+        self._remedy(remedy, str(error))
 
     def _ended(self, error: BaseException, now_ns: int) -> None:
         """Replace a worker whose thread died."""

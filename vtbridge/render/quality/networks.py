@@ -15,6 +15,7 @@ from vtbridge.render.carry import EditedFields
 from vtbridge.render.models.crops import BROW_CROP, FACE_CROP, Crop
 from vtbridge.render.models.signatures import Stage
 from vtbridge.render.runtimes.runtime import ArrayT, Runtime
+from vtbridge.render.selection.trust import recheck
 from vtbridge.telemetry import Telemetry
 
 
@@ -144,6 +145,10 @@ class PictureNetworks(Generic[ArrayT]):
         outputs = self._run(Stage.EDIT, *rotated.outputs, turned)
         grid_change, alpha, color = (self._checked(Stage.EDIT, output) for output in outputs)
         return EditedFields(grid_change, alpha, color)
+
+    def recheck(self) -> None:
+        """Have the runtime take its self-test again; see ``trust.recheck``."""
+        recheck(self._runtime)
 
     def close(self) -> None:
         """Give back what is held; nothing else may be called afterwards."""

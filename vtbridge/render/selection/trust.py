@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vtbridge.datatypes import F32Array
-from vtbridge.errors import InferenceError
+from vtbridge.errors import InferenceError, RuntimeTurnedWrong
 from vtbridge.render.fields import FrameFields
 from vtbridge.render.models.signatures import Stage
 from vtbridge.render.runtimes.runtime import Runtime
@@ -84,7 +84,8 @@ def recheck(runtime: Runtime[Any]) -> None:
     One that was not opened by ``Selection`` is believed.
 
     Raises:
-        InferenceError: it gives wrong pictures now; its reason is fit for ``blame``.
+        RuntimeTurnedWrong: it gives wrong pictures now; its reason is fit for ``blame``.
+        InferenceError: it cannot compute at all.
     """
     if isinstance(runtime, TrustedRuntime):
         runtime.recheck()
@@ -136,13 +137,14 @@ class TrustedRuntime:
         """Take the test of brows and face again; see ``recheck``.
 
         Raises:
-            InferenceError: it fails the test now.
+            RuntimeTurnedWrong: it fails the test now.
+            InferenceError: it cannot compute at all.
         """
         if self._self_test is None:
             return
         grade = self._self_test.run_again(self._runtime)
         if grade.problem:
-            raise InferenceError(f"{self.describe()} has turned wrong: {grade.problem}")
+            raise RuntimeTurnedWrong(f"{self.describe()} has turned wrong: {grade.problem}")
 
 
 def _refuse_beyond(source: str, what: str, array: F32Array, low: float, high: float) -> None:

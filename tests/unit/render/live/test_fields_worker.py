@@ -279,3 +279,28 @@ def test_warming_up_that_fails_is_one_failure_like_any_other() -> None:
     assert len(bench.worker.errors) == 1
     bench.step(0.1)
     assert len(bench.worker.fresh) == 1
+
+
+def test_networks_take_their_self_test_again_at_rest_after_a_minute_and_in_motion_after_five() -> (
+    None
+):
+    poser = ScriptedPoser()
+    bench = Bench(poser)
+    bench.worker.open()
+    counts = []
+    for wait_s, value in ((0, 0.1), (59, 0.1), (2, 0.1), (1, 0.1), (298, 0.2), (2, 0.3), (59, 0.4)):
+        bench.clock.advance(wait_s)
+        bench.step(value)
+        counts.append(poser.rechecks)
+    assert counts == [0, 0, 1, 1, 1, 2, 2]
+
+
+def test_a_self_test_that_fails_is_told_once() -> None:
+    poser = ScriptedPoser(turns_wrong=True)
+    bench = Bench(poser)
+    bench.worker.open()
+    for _ in range(3):
+        bench.step(0.1)
+        bench.clock.advance(59)
+    assert [str(error) for error in bench.worker.errors] == ["scripted has turned wrong"]
+    assert bench.worker.since_ns is None

@@ -423,3 +423,19 @@ def test_first_pose_may_take_long_without_being_taken_for_load() -> None:
         on.beat(beat / 1000)
     assert on.live.status().quality is Quality.EXACT
     assert 0 < on.live.status().networks_ms < 100
+
+
+def test_networks_that_turned_wrong_are_replaced_at_once() -> None:
+    wrong, right = ScriptedPoser("wrong", turns_wrong=True), ScriptedPoser("right")
+    on = stage(wrong, right)
+    on.beat(0.2)
+    on.worker.step()
+    on.clock.advance(61)
+    on.beat(0.2)
+    on.worker.step()
+    on.beat(0.2)
+    assert on.source.blamed == ["wrong has turned wrong"]
+    assert len(on.workers) == 2
+    on.open()
+    assert show(on, 20, start=0.3)[-1] > 30
+    assert on.live.status().fallback

@@ -14,7 +14,7 @@ from tests.support.fault_runtime import (
     StandInRuntime,
     stand_in_golden,
 )
-from vtbridge.errors import InferenceError
+from vtbridge.errors import InferenceError, RuntimeTurnedWrong
 from vtbridge.render.fields import FrameFields
 from vtbridge.render.models.signatures import Stage
 from vtbridge.render.selection.self_test import SelfTest
@@ -92,7 +92,7 @@ def test_a_runtime_that_turned_wrong_is_found_by_the_recheck() -> None:
     trusted = TrustedRuntime(inner, self_test)
     recheck(trusted)
     inner.fault, inner.stage = Fault.WRONG_COLORS, Stage.FACE
-    with pytest.raises(InferenceError, match=r"native f16 CPU has turned wrong: face face"):
+    with pytest.raises(RuntimeTurnedWrong, match=r"native f16 CPU has turned wrong: face face"):
         recheck(trusted)
     inner.fault = Fault.RAISES
     with pytest.raises(InferenceError, match="out of memory"):
