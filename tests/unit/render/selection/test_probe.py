@@ -75,9 +75,9 @@ def compared(
     return {each.candidate: each for each in tried}
 
 
-def test_each_is_as_fast_as_its_median_turn(tmp_path: Path) -> None:
-    tried = compared(tmp_path, {"native": [90, 500, 100, 80, 95], "openvino": [85, 110, 120]})
-    assert tried[NATIVE].frame_ms == 95
+def test_each_is_as_fast_as_its_quickest_turn(tmp_path: Path) -> None:
+    tried = compared(tmp_path, {"native": [90, 500, 100, 80, 95], "openvino": [115, 110, 120]})
+    assert tried[NATIVE].frame_ms == 80
     assert tried[OPENVINO].frame_ms == 110
     assert [each.candidate for each in fastest_first(tuple(tried.values()))] == [NATIVE, OPENVINO]
 
@@ -130,6 +130,13 @@ def test_a_wrong_one_is_told_and_never_timed(tmp_path: Path) -> None:
     assert tried[ONNXRUNTIME].outcome is Outcome.WRONG
     assert "not finite" in tried[ONNXRUNTIME].why
     assert tried[ONNXRUNTIME].frame_ms is None
+
+
+@pytest.mark.parametrize(("native_ms", "first"), [(114.0, NATIVE), (116.0, OPENVINO)])
+def test_a_small_lead_is_not_enough_to_overtake(native_ms: float, first: Candidate) -> None:
+    native = Tried(candidate=NATIVE, outcome=Outcome.RIGHT, frame_ms=native_ms)
+    openvino = Tried(candidate=OPENVINO, outcome=Outcome.RIGHT, frame_ms=100.0)
+    assert fastest_first([native, openvino])[0].candidate == first
 
 
 def test_the_slowest_still_comes_before_one_that_was_not_timed() -> None:
