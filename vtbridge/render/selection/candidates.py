@@ -13,7 +13,6 @@ from vtbridge.render.runtimes.runtime import RuntimeRequest, RuntimeRow
 from vtbridge.render.selection.hardware import Hardware
 from vtbridge.render.settings import DeviceName, Precision, RuntimeName
 
-
 _AS_FAST = 1.15
 """Times the fastest one's time: no slower than that is as fast."""
 
