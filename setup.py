@@ -92,6 +92,11 @@ setup(
             "vtbridge/render/_compositor.c",
             depends=["vtbridge/render/_srgb.h"],
         ),
+        extension(
+            "vtbridge.render.baked._body",
+            "vtbridge/render/baked/_body.c",
+            depends=["vtbridge/render/_srgb.h"],
+        ),
         extension("vtbridge.render.baked._face", "vtbridge/render/baked/_face.c"),
         extension(
             "vtbridge.render.native._native",

@@ -153,10 +153,9 @@ def test_the_trackers_table_tells_whether_the_promise_is_kept() -> None:
     ("arguments", "message"),
     [
         (("--tracking", "--compare", "reference"), "--tracking renders nothing"),
-        (("--quality", "auto"), "choose exact, balanced or fast"),
+        (("--quality", "auto"), "choose exact, balanced, fast or baked"),
         (("--plot", "bench.gif"), "a name that ends in .png or .html"),
         (("--plot", "nowhere/bench.png"), "there is no folder"),
-        (("--character", "tests"), "must hold one picture, not none"),
         (("--poses", "absent.json"), "absent.json cannot be read"),
     ],
 )
@@ -167,6 +166,26 @@ def test_what_cannot_be_done_is_told_before_anything_is_measured(
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--character", "tests"), 3, "must hold one picture, not none"),
+        (("--quality", "baked"), 4, "run `vtbridge character bake michi` first"),
+    ],
+)
+def test_a_character_that_cannot_be_measured_is_told_before_anything_is(
+    arguments: tuple[str, ...],
+    code: int,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("VTBRIDGE_CHARACTERS_DIR", str(tmp_path))
+    done = run_bench(*arguments)
+    assert done.returncode == code
+    assert message in " ".join(done.stderr.split())
 
 
 def test_a_wheel_that_is_given_must_be_the_right_one() -> None:

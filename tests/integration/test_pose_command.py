@@ -139,9 +139,15 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--runtime", "openvino", "--device", "cuda"], "openvino computes on cpu, gpu, npu, not on cuda"),
+        (
+            ["--runtime", "openvino", "--device", "cuda"],
+            "openvino computes on cpu, gpu, npu, not on cuda",
+        ),
         (["--runtime", "openvino", "--precision", "f16"], "not in f16"),
-        (["--runtime", "pytorch", "--precision", "bf16"], "pytorch computes in f32 on cpu, not in bf16"),
+        (
+            ["--runtime", "pytorch", "--precision", "bf16"],
+            "pytorch computes in f32 on cpu, not in bf16",
+        ),
     ],
 )
 def test_what_a_runtime_cannot_do_is_refused_with_a_remedy(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
-from vtbridge.characters import MASCOT, find_picture, load_picture
+from vtbridge.characters import BUILTIN, MASCOT, find_picture, load_picture
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import Picture
+from vtbridge.errors import WeightsError
+from vtbridge.render.baked.store import MODEL_FILE, find_model
+from vtbridge.render.settings import Quality, RenderSettings
 from vtbridge.render.weights.store import WeightStore
 
 log = logging.getLogger(__name__)
@@ -17,6 +21,8 @@ FETCHED = {"lambda": "character-lambda"}
 
 def open_picture(name_or_path: str) -> Picture:
     """Return a character by path, or by the name of a built-in, fetched or imported one.
+
+    A path is that of a picture, of a character package, or of a folder with one picture.
 
     Raises:
         PictureError: there is none of that name, or it cannot be posed.
@@ -30,6 +36,53 @@ def open_picture(name_or_path: str) -> Picture:
         )
     path = store.picture(FETCHED[name]) if name in FETCHED else None
     return find_picture(name_or_path, extra={name: path} if path else {})
+
+
+def picture_file(name_or_path: str) -> Path:
+    """Return the file behind what ``open_picture`` opens; a folder stands for itself.
+
+    Raises:
+        WeightsError: a fetched or imported character is damaged.
+    """
+    name = name_or_path.lower()
+    store = WeightStore()
+    if store.is_student(name):
+        return store.student_picture(name)
+    fetched = store.picture(FETCHED[name]) if name in FETCHED else None
+    return fetched or BUILTIN.get(name) or Path(name_or_path)
+
+
+def package_of(name_or_path: str) -> Path | None:
+    """Return the folder with the model of a character, None if it was never prepared.
+
+    A package that is named is taken as it is; else the one made of the same picture.
+
+    Raises:
+        PictureError: there is no such character.
+        WeightsError: a fetched or imported character is damaged.
+    """
+    folder = Path(name_or_path)
+    if name_or_path.lower() not in {*BUILTIN, *FETCHED} and (folder / MODEL_FILE).is_file():
+        return folder.absolute()
+    return find_model(open_picture(name_or_path))
+
+
+def with_package(settings: RenderSettings, picture: str) -> RenderSettings:
+    """Return ``settings`` with the package of ``picture`` where they show a prepared character.
+
+    Raises:
+        PictureError: there is no such character.
+        WeightsError: it is not prepared.
+    """
+    if settings.quality is not Quality.BAKED or settings.package:
+        return settings
+    package = package_of(picture)
+    if package is None:
+        raise WeightsError(
+            f'quality = "baked" shows a prepared character, and {picture} is not: run `vtbridge '
+            f"character bake {picture}` first, or choose another quality"
+        )
+    return settings.model_copy(update={"package": str(package)})
 
 
 def matched(picture: str, weights: str) -> tuple[str, str]:
@@ -46,13 +99,20 @@ def matched(picture: str, weights: str) -> tuple[str, str]:
 
 
 def with_character(config: Config) -> Config:
-    """Return ``config`` with picture and weights that belong together; see ``matched``."""
+    """Return ``config`` with picture, weights and package that belong together.
+
+    See ``matched`` and ``with_package``.
+
+    Raises:
+        PictureError: a character to be shown prepared is not there.
+        WeightsError: it is not prepared.
+    """
     picture, weights = matched(config.avatar.picture, config.render.weights)
     if picture == weights and config.avatar.picture not in (MASCOT, picture):
         log.info("%s poses its own character, not %s", weights, config.avatar.picture)
     return config.model_copy(
         update={
             "avatar": config.avatar.model_copy(update={"picture": picture}),
-            "render": config.render.model_copy(update={"weights": weights}),
+            "render": with_package(config.render.model_copy(update={"weights": weights}), picture),
         }
     )

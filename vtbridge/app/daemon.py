@@ -403,8 +403,18 @@ def _latency_ms(telemetry: Telemetry) -> dict[str, dict[str, float]]:
 
 
 def _quality_commands(render: RenderLoop) -> dict[str, Callable[[], None]]:
-    """Return a command for each quality, such as ``quality-fast``."""
-    return {f"quality-{quality}": partial(render.set_quality, quality) for quality in Quality}
+    """Return a command for each quality that the networks know, such as ``quality-fast``.
+
+    None for a prepared character, whose model knows no other quality, nor for going over to
+    one: that is settled when the daemon starts.
+    """
+    if render.status().quality is Quality.BAKED:
+        return {}
+    return {
+        f"quality-{quality}": partial(render.set_quality, quality)
+        for quality in Quality
+        if quality is not Quality.BAKED
+    }
 
 
 def _stop_service(service: ThreadService) -> None:

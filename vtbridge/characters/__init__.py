@@ -2,6 +2,12 @@
 
 from vtbridge.characters.decode import MAX_FILE_BYTES, MAX_SIDE
 from vtbridge.characters.find import BUILTIN, CREDITS, MASCOT, find_picture
+from vtbridge.characters.package import (
+    is_package,
+    load_from_folder,
+    picture_in,
+    write_package,
+)
 from vtbridge.characters.picture import inspect_picture, load_picture
 from vtbridge.characters.specification import Finding, Severity, check_picture
 
@@ -16,5 +22,9 @@ __all__ = [
     "check_picture",
     "find_picture",
     "inspect_picture",
+    "is_package",
+    "load_from_folder",
     "load_picture",
+    "picture_in",
+    "write_package",
 ]

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _TRACKED_FRAMES = 600
 _LIVE_FPS = 60
 _PLOTS = (".png", ".html")
-_PICTURES = ("*.png", "*.webp", "*.jpg", "*.jpeg")
 PERFORMANCE = "the built-in performance"
 
 
@@ -48,7 +47,7 @@ def bench(
             "--picture",
             "-p",
             metavar="NAME|PICTURE|DIR",
-            help="A built-in name, a picture, or a folder with one picture in it.",
+            help="A built-in name, a picture, a character package, or a folder with one picture.",
         ),
     ] = "michi",
     quality: Annotated[
@@ -111,6 +110,8 @@ def bench(
 
       vtbridge bench --quality balanced --live 30
 
+      vtbridge bench --character me/ --quality baked
+
       vtbridge bench --poses recorded.json.gz --frames 200 --json
 
       vtbridge bench --tracking
@@ -130,23 +131,26 @@ def bench(
             "--live, --plot and --history"
         )
     if quality is Quality.AUTO:
-        raise ConfigError("--quality auto is no level: choose exact, balanced or fast")
+        raise ConfigError("--quality auto is no level: choose exact, balanced, fast or baked")
     if plot is not None:
         _check_plot(plot)
     report: dict[str, Any] = {"machine": describe_machine()}
     with shown_progress(MonotonicClock()) as progress:
         if not tracking:
+            from vtbridge.app.characters import open_picture
             from vtbridge.render.benchmark.contenders import Field
 
+            picture = open_picture(character)
             field = Field(
                 weights=weights,
                 threads=threads,
                 runtime=runtime,
                 quality=quality,
+                package=_package(character, quality),
                 reference=compare is not None or reference is not None,
                 wheel=reference,
             )
-            report |= _measure_render(field, frames, poses, _picture(character), live, progress)
+            report |= _measure_render(field, frames, poses, picture, live, progress)
         report["tracking"] = _measure_tracking(progress)
     if not tracking:
         _keep(report, plot, history)
@@ -223,6 +227,7 @@ def _measure_live(
         quality=field.quality or Quality.BALANCED,
         weights=field.weights,
         threads=field.threads,
+        package="" if field.package is None else str(field.package),
     )
     job = LiveJob(
         inputs=inputs, settings=settings, poses_fps=poses_fps, fps=_LIVE_FPS, seconds=seconds
@@ -269,25 +274,18 @@ def _recording(poses: Path | None, fps: int) -> F32Array:
     return performed_poses(fps) if poses is None else read_poses(poses)
 
 
-def _picture(character: str) -> Picture:
-    """Return the character's picture.
+def _package(character: str, quality: Quality | None) -> Path | None:
+    """Return the prepared character to compare, None if there is none.
 
     Raises:
-        ConfigError: a folder holds no picture, or several.
-        PictureError: there is no such character.
+        WeightsError: it alone was wanted, and is not prepared.
     """
-    from vtbridge.app.characters import FETCHED, open_picture
-    from vtbridge.characters import BUILTIN
-    from vtbridge.errors import ConfigError
+    from vtbridge.app.characters import package_of, with_package
+    from vtbridge.render.settings import RenderSettings
 
-    folder = Path(character)
-    if character.lower() in {*BUILTIN, *FETCHED} or not folder.is_dir():
-        return open_picture(character)
-    found = sorted(path for pattern in _PICTURES for path in folder.glob(pattern))
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
-        raise ConfigError(f"{folder} must hold one picture, not {names}: name the picture itself")
-    return open_picture(str(found[0]))
+    if quality is Quality.BAKED:
+        return Path(with_package(RenderSettings(quality=quality), character).package)
+    return package_of(character) if quality is None else None
 
 
 def _check_plot(plot: Path) -> None:

@@ -11,6 +11,7 @@ from vtbridge.cli import (
     animate,
     bench,
     calibrate,
+    character,
     config,
     demo,
     doctor,
@@ -47,6 +48,7 @@ app.command()(send.send)
 app.command()(watch.watch)
 app.command()(bench.bench)
 app.command()(doctor.doctor)
+app.add_typer(character.app, name="character")
 app.add_typer(weights.app, name="weights")
 app.add_typer(obs.app, name="obs")
 app.add_typer(config.app, name="config")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vtbridge.cli.run import ConfigOption, FpsOption, NameOption, PictureOption
+from vtbridge.cli.run import ConfigOption, FpsOption, NameOption, PictureOption, QualityOption
 
 if TYPE_CHECKING:
     from vtbridge.app.daemon import RunSummary
@@ -17,6 +17,7 @@ def demo(
     picture: PictureOption = None,
     name: NameOption = None,
     fps: FpsOption = None,
+    quality: QualityOption = None,
     headless: Annotated[bool, typer.Option(help="Open no browser.")] = False,
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Stop by itself after this long.")
@@ -48,7 +49,7 @@ def demo(
 
     set_up_logging()
     settings = with_character(
-        with_options(load_config(config), picture=picture, name=name, fps=fps)
+        with_options(load_config(config), picture=picture, name=name, fps=fps, quality=quality)
     )
     fetch_missing_weights(settings.render.weights)
     daemon = demo_daemon(settings)

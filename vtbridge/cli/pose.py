@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vtbridge.errors import ConfigError
-from vtbridge.render.settings import DeviceName, Precision, RuntimeName
+from vtbridge.render.settings import DeviceName, Precision, Quality, RuntimeName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,12 @@ ThreadsOption = Annotated[
 
 
 def pose(
-    picture: Annotated[str, typer.Argument(help="A picture's path, or a built-in name.")],
+    picture: Annotated[
+        str | None,
+        typer.Argument(
+            help="A picture's path, a character package, or a built-in name.", show_default=False
+        ),
+    ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A pose parameter; may be repeated."),
@@ -53,6 +58,13 @@ def pose(
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep files of --out-dir that are there already.")
     ] = False,
+    character: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|PICTURE|DIR", help="The same as PICTURE, as elsewhere."),
+    ] = None,
+    quality: Annotated[
+        Quality, typer.Option(help="How it is computed; baked shows a prepared character.")
+    ] = Quality.EXACT,
     runtime: RuntimeOption = RuntimeName.AUTO,
     device: DeviceOption = DeviceName.AUTO,
     precision: PrecisionOption = Precision.F32,
@@ -73,13 +85,15 @@ def pose(
       vtbridge pose me.png --poses poses.json.gz --out-dir frames      0000.png, 0001.png, ...
 
       vtbridge pose me.png --poses poses.json --out-dir exact --float --runtime pytorch
+
+      vtbridge pose --character me/ --quality baked --set head_y=0.5
     """
     import json as json_format
     from functools import partial
 
     import numpy as np
 
-    from vtbridge.app.characters import matched, open_picture
+    from vtbridge.app.characters import matched, open_picture, with_package
     from vtbridge.cli.logs import set_up_logging
     from vtbridge.render.pose_file import read_poses
     from vtbridge.render.settings import RenderSettings
@@ -87,6 +101,8 @@ def pose(
     from vtbridge.telemetry import Telemetry
 
     set_up_logging()
+    if (picture is None) == (character is None):
+        raise ConfigError("name one character: vtbridge pose PICTURE, or --character")
     if poses is None:
         if out_dir is not None or resume:
             raise ConfigError("--out-dir and --resume belong to --poses; use --output for one pose")
@@ -105,18 +121,21 @@ def pose(
         if not (resume and all(file.is_file() for file in made))
     ]
 
-    picture, weights = matched(picture, weights)
-    character = open_picture(picture)
-    poser = open_poser(
-        RenderSettings(
-            runtime=runtime, device=device, precision=precision, weights=weights, threads=threads
-        ),
-        Telemetry(),
+    named, weights = matched(picture or character or "", weights)
+    shown = open_picture(named)
+    settings = RenderSettings(
+        runtime=runtime,
+        device=device,
+        precision=precision,
+        quality=quality,
+        weights=weights,
+        threads=threads,
     )
+    poser = open_poser(with_package(settings, named), Telemetry())
     runs_on = poser.describe()
     try:
-        poser.set_picture(character)
-        for index in progress(wanted, f"posing {character.name}"):
+        poser.set_picture(shown)
+        for index in progress(wanted, f"posing {shown.name}"):
             planes = poser.render_float(values[index])
             write_png(planes, files[index])
             if as_float:
@@ -125,7 +144,7 @@ def pose(
         poser.close()
     summary = {
         "runtime": runs_on,
-        "picture": character.name,
+        "picture": shown.name,
         "written": [str(file) for i in wanted for file in outputs[i]],
         "kept": len(files) - len(wanted),
     }
@@ -135,8 +154,8 @@ def pose(
     kept = f", {summary['kept']} kept" if resume else ""
     where = files[0] if poses is None else out_dir
     typer.echo(f"{len(wanted)} written to {where}{kept} ({runs_on})", err=True)
-    if character.credit:
-        typer.echo(character.credit, err=True)
+    if shown.credit:
+        typer.echo(shown.credit, err=True)
 
 
 def pose_from_assignments(assignments: Sequence[str]) -> F32Array:

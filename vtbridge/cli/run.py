@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vtbridge.render.settings import Quality
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -19,7 +21,18 @@ ConfigOption = Annotated[
     typer.Option("--config", "-c", help="Settings file.", show_default="your own config.toml"),
 ]
 PictureOption = Annotated[
-    str | None, typer.Option("--picture", "-p", help="A picture's path, or a built-in name.")
+    str | None,
+    typer.Option(
+        "--picture",
+        "-p",
+        "--character",
+        metavar="NAME|PICTURE|DIR",
+        help="A picture's path, a character package, or a built-in name.",
+    ),
+]
+QualityOption = Annotated[
+    Quality | None,
+    typer.Option(help="The best quality wanted; baked shows a prepared character."),
 ]
 NameOption = Annotated[str | None, typer.Option("--name", "-n", help="Name of the avatar in OBS.")]
 PersonOption = Annotated[
@@ -34,6 +47,7 @@ def run(
     picture: PictureOption = None,
     name: NameOption = None,
     fps: FpsOption = None,
+    quality: QualityOption = None,
     person: PersonOption = None,
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Stop by itself after this long.")
@@ -56,6 +70,8 @@ def run(
 
       vtbridge run --picture me.png            your own picture
 
+      vtbridge run -p me.png --quality baked   as `vtbridge character bake me.png` prepared it
+
       vtbridge run -c stream.toml -n stream    other settings, another avatar
 
       vtbridge run --person Ann                Ann's neutral faces, one for each tracker
@@ -67,7 +83,9 @@ def run(
     from vtbridge.config.load import load_config
 
     set_up_logging(verbose=verbose)
-    settings = with_options(load_config(config), picture=picture, name=name, fps=fps, person=person)
+    settings = with_options(
+        load_config(config), picture=picture, name=name, fps=fps, person=person, quality=quality
+    )
     daemon = tracked_daemon(settings, record_to=record)
 
     def greet(url: str) -> None:
@@ -86,6 +104,7 @@ def with_options(
     name: str | None,
     fps: float | None,
     person: str | None = None,
+    quality: Quality | None = None,
 ) -> Config:
     """Return ``config`` with the options that were given on the command line.
 
@@ -103,6 +122,8 @@ def with_options(
         tables["avatar"]["picture"] = picture
     if fps is not None:
         tables["avatar"]["fps"] = fps
+    if quality is not None:
+        tables["render"]["quality"] = quality
     if name is not None:
         tables["publish"]["name"] = name
     if person is not None:

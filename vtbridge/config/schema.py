@@ -23,7 +23,7 @@ class AvatarSettings(StageSettings):
 
     picture: str = "michi"
     """A path to a 512x512 picture with transparency, from this file's folder or from where
-    vtbridge is started, or a built-in name: michi, lambda."""
+    vtbridge is started, or a built-in name: michi, momo, ren, sumi, yuki, lambda."""
 
     fps: float = Field(60.0, ge=1, le=240)
     """Frames a second to show; a machine that cannot keep them is given half of them."""

@@ -44,7 +44,8 @@ class Poser(Protocol):
     def set_quality(self, quality: Quality) -> None:
         """Compute the next frames as ``quality`` says; the picture and what is known stay.
 
-        ``AUTO`` is exact: choosing by load is for whoever knows the load.
+        ``AUTO`` is exact: choosing by load is for whoever knows the load. So is ``BAKED`` for
+        a poser that runs networks, while one of a prepared character knows nothing else.
         """
 
     def fields(self, values: F32Array) -> FrameFields:

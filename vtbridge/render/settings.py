@@ -44,12 +44,16 @@ class Precision(StrEnum):
 
 
 class Quality(StrEnum):
-    """How much of a frame is computed anew for it; each level is faster than the one before."""
+    """How much of a frame is computed anew for it; each level is faster than the one before.
+
+    ``BAKED`` computes none of it by the networks: it shows what was learnt of one picture.
+    """
 
     AUTO = "auto"
     EXACT = "exact"
     BALANCED = "balanced"
     FAST = "fast"
+    BAKED = "baked"
 
 
 class RenderSettings(StageSettings):
@@ -70,8 +74,12 @@ class RenderSettings(StageSettings):
 
     quality: Quality = Quality.AUTO
     """Quality of live frames, the best that load lets it be: `exact`, `balanced`, `fast`, or
-    `auto`: exact where the machine shows it fluently, else balanced. Pictures and videos are
-    always exact."""
+    `auto`: exact where the machine shows it fluently, else balanced; `baked` shows a character
+    that `vtbridge character bake` prepared, at 60 frames a second on one core. Pictures and
+    videos are always exact."""
+
+    package: str = Field("", max_length=4096)
+    """Folder of the prepared character that `baked` shows; empty finds the one of the picture."""
 
     weights: str = Field("tha3-separable-float", min_length=1, max_length=64)
     """Name of the weights, as `vtbridge weights list` shows it."""

@@ -99,7 +99,7 @@ class Tha3Poser(Generic[ArrayT]):
 
     def set_quality(self, quality: Quality) -> None:
         """Compute the next frames as ``quality`` says; see ``Poser.set_quality``."""
-        self._quality = Quality.EXACT if quality is Quality.AUTO else quality
+        self._quality = quality if quality in LEVELS else Quality.EXACT
 
     def fields(self, values: F32Array) -> FrameFields:
         """Return what the networks say of a pose; see ``Poser.fields``."""
@@ -190,9 +190,14 @@ def open_poser(
 
     Raises:
         RuntimeUnavailable: nothing on this machine can run as asked.
-        WeightsError: the weights are absent, damaged, or not prepared for the runtime.
+        WeightsError: the weights are absent, damaged, or not prepared for the runtime; or the
+            character is not prepared for ``BAKED``.
     """
     store = WeightStore() if store is None else store
+    if settings.quality is Quality.BAKED:
+        from vtbridge.render.baked.poser import open_baked_poser
+
+        return open_baked_poser(settings, telemetry, store)
     if store.is_student(settings.weights):
         from vtbridge.render.tha4 import open_student_poser
 

@@ -19,6 +19,7 @@ from vtbridge.render.models.tha4_student import (
     StudentNetwork,
 )
 from vtbridge.render.poser import checked_pose
+from vtbridge.render.quality.levels import LEVELS
 from vtbridge.render.settings import (
     DeviceName,
     Precision,
@@ -98,7 +99,7 @@ class StudentPoser:
 
     def set_quality(self, quality: Quality) -> None:
         """Compute the next frames as ``quality`` says; see ``Student.body``."""
-        self._quality = Quality.EXACT if quality is Quality.AUTO else quality
+        self._quality = quality if quality in LEVELS else Quality.EXACT
 
     def fields(self, values: F32Array) -> FrameFields:
         """Return what the networks say of a pose; see ``Poser.fields``."""

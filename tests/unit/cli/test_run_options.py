@@ -29,5 +29,11 @@ def test_options_that_are_given_overrule_the_file() -> None:
 def test_option_of_a_wrong_form_is_told_in_words(option: str, value: str, sentence: str) -> None:
     options = {"picture": None, "name": None, "person": None, option: value}
     with pytest.raises(ConfigError, match=f"^{re.escape(sentence)}") as caught:
-        with_options(Config(), fps=None, **options)
+        with_options(
+            Config(),
+            fps=None,
+            picture=options["picture"],
+            name=options["name"],
+            person=options["person"],
+        )
     assert str(caught.value).endswith(f'got "{value}"')

@@ -21,7 +21,7 @@ REFERENCE = "reference"
 PLAIN = "plain onnxruntime"
 """The strongest peer's way on a CPU."""
 
-LEVELS = (Quality.EXACT, Quality.BALANCED, Quality.FAST)
+LEVELS = (Quality.EXACT, Quality.BALANCED, Quality.FAST, Quality.BAKED)
 """From the best down."""
 
 _RUNTIMES = (
@@ -43,6 +43,7 @@ class Field:
         threads: of inference, 0 for what the settings give.
         runtime: for the quality levels; ``AUTO`` also compares all runtimes.
         quality: the only level wanted, None for all of them and for the runtimes.
+        package: of the prepared character, None if it is not; then ``BAKED`` is not compared.
         reference: whether the reference is compared.
         wheel: its wheel; None fetches it.
     """
@@ -51,6 +52,7 @@ class Field:
     threads: int = 0
     runtime: RuntimeName = RuntimeName.AUTO
     quality: Quality | None = None
+    package: Path | None = None
     reference: bool = False
     wheel: Path | None = None
 
@@ -102,11 +104,19 @@ def contenders(
 
 
 def _levels(field: Field) -> Sequence[Quality]:
-    return LEVELS if field.quality is None else (field.quality,)
+    if field.quality is Quality.BAKED:
+        # What it was learnt from is the truth, also where the plain networks cannot be had.
+        return Quality.EXACT, Quality.BAKED
+    if field.quality is not None:
+        return (field.quality,)
+    return [level for level in LEVELS if level is not Quality.BAKED or field.package]
 
 
 def _ours(field: Field, inputs: Path, name: str, **settings: Any) -> Contender:
-    job_settings = RenderSettings(weights=field.weights, threads=field.threads, **settings)
+    package = "" if field.package is None else str(field.package)
+    job_settings = RenderSettings(
+        weights=field.weights, threads=field.threads, package=package, **settings
+    )
     return Contender(name, Job(inputs=inputs, settings=job_settings))
 
 

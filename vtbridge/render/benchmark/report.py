@@ -4,7 +4,7 @@
 
     machine, versions, frames, poses, character
     baseline            whose frames all others are compared with
-    quality.<level>     exact, balanced, fast: see ``row``
+    quality.<level>     exact, balanced, fast, and baked for a prepared character: see ``row``
     runtimes.<name>     every runtime, exact, on the CPU
     others.<name>       the reference, and the plain networks in ONNX Runtime
     live                what the display gets, None if not measured

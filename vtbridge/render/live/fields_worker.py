@@ -28,6 +28,8 @@ _WAIT_S = 0.2
 _RECHECK_AT_REST_NS = 60 * NS_PER_S
 _RECHECK_NS = 300 * NS_PER_S
 """Time between two self-tests, which cost about a frame, at rest and in motion."""
+_RIPENING = frozenset({Quality.BALANCED, Quality.FAST})
+"""Levels at which a pose asked for once more gets better fields."""
 _NEUTRAL = read_only(np.zeros(POSE_SIZE, np.float32))
 
 
@@ -194,7 +196,7 @@ class FieldsWorker(ThreadService):
             self._newest is not None
             and wish.picture is self._picture
             and wish.quality is self._quality
-            and wish.quality is Quality.EXACT  # at others the fields of a still pose ripen
+            and wish.quality not in _RIPENING
             and np.array_equal(self._newest[1], pose.values)
         ):
             self.same = self._newest[0], pose

@@ -10,7 +10,10 @@ from vtbridge.render.live.load import Load, LoadMeter
 from vtbridge.render.settings import Quality
 
 LEVELS = (Quality.EXACT, Quality.BALANCED, Quality.FAST)
-"""From the best down."""
+"""Of the networks, from the best down."""
+
+BAKED_ALONE = (Quality.BAKED,)
+"""A prepared character's model knows no other level; only the rate can be lowered."""
 
 _WINDOW_NS = 3 * NS_PER_S // 2
 _WINDOWS_BEFORE_DOWN = 2  # one bad window may be another program's start
@@ -30,7 +33,7 @@ _LEAST_FRESH_FPS = 12.0
 _FLUENT_FPS = 24.0
 """Fresh frames a second from which ``auto`` takes exact ones."""
 
-_FLOOR_FPS = {Quality.EXACT: 5.0, Quality.BALANCED: 8.0, Quality.FAST: 8.0}
+_FLOOR_FPS = {Quality.EXACT: 5.0, Quality.BALANCED: 8.0, Quality.FAST: 8.0, Quality.BAKED: 8.0}
 """Fresh frames a second below which a level is left for the next one."""
 
 
@@ -49,7 +52,7 @@ class Rung:
     """How live frames are made at the moment.
 
     Attributes:
-        quality: exact, balanced or fast.
+        quality: exact, balanced, fast or baked.
         halved: True while only every other frame is made.
         fresh_interval_ns: shortest time from one pose for the networks to the next, 0 = none;
             what a lower quality saves is then left to other programs.
@@ -100,11 +103,12 @@ class Governor:
     def below_wanted(self) -> bool:
         """True if load keeps the frames from being what was asked for."""
         best = Quality.BALANCED if self._wanted is Quality.AUTO else self._wanted
-        return self._rung.halved or LEVELS.index(self._rung.quality) > LEVELS.index(best)
+        return self._rung.halved or self._place(self._rung.quality) > self._place(best)
 
     def start(self, wanted: Quality, now_ns: int) -> Step:
         """Begin anew at the best rung of ``wanted``."""
         self._wanted = wanted
+        self._levels = BAKED_ALONE if wanted is Quality.BAKED else LEVELS
         self._ceiling = Quality.EXACT if wanted is Quality.AUTO else wanted
         self._rung = Rung(self._ceiling)
         self._calm_wanted_ns = _CALM_NS
@@ -163,7 +167,7 @@ class Governor:
             return Cause.DRAWING
         if fresh_ns is not None and fresh_ns > self._longest_ns(quality):
             helps = load.drawing_ns > _WORTH_SAVING_SHARE * self._period_ns
-            if quality is not LEVELS[-1] or helps or self._rung.halved:
+            if quality is not self._levels[-1] or helps or self._rung.halved:
                 return Cause.NETWORKS
         # Before the first fields a late beat tells of the start, not of the load.
         if load.missed_share > _MISSED_SHARE and not self._untried:
@@ -172,7 +176,7 @@ class Governor:
 
     def _down(self, load: Load, cause: Cause, now_ns: int) -> Step | None:
         rung = self._rung
-        lower = LEVELS[LEVELS.index(rung.quality) + 1 :]
+        lower = self._levels[self._place(rung.quality) + 1 :]
         if cause is Cause.DRAWING or not lower:
             if not self._can_halve:
                 return None
@@ -202,10 +206,10 @@ class Governor:
                 return None
             better = replace(rung, halved=False)
         else:
-            place = LEVELS.index(rung.quality)
-            if place <= LEVELS.index(self._ceiling) or load.fresh_ns is None:
+            place = self._place(rung.quality)
+            if place <= self._place(self._ceiling) or load.fresh_ns is None:
                 return None
-            quality = LEVELS[place - 1]
+            quality = self._levels[place - 1]
             expected_ns = load.fresh_ns * self._ratio.get(quality, 0.0)
             if expected_ns > _UP_MARGIN * self._longest_ns(quality):
                 return None
@@ -224,8 +228,11 @@ class Governor:
             return
         left, cost_ns = self._left
         self._left = None
-        if LEVELS.index(self._rung.quality) == LEVELS.index(left) + 1:
+        if left in self._levels and self._place(self._rung.quality) == self._place(left) + 1:
             self._ratio[left] = cost_ns / max(load.fresh_ns, 1.0)
+
+    def _place(self, quality: Quality) -> int:
+        return self._levels.index(quality)
 
     @property
     def _period_ns(self) -> float:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
 from vtbridge.clock import Clock
 from vtbridge.datatypes import Picture
-from vtbridge.errors import RuntimeUnavailable
+from vtbridge.errors import InferenceError, RuntimeUnavailable, WeightsError
 from vtbridge.render.compositor import Compositor
+from vtbridge.render.live.baked_live import BakedLive
 from vtbridge.render.live.cpu_budget import cores_here, cpu_budget
 from vtbridge.render.live.live_poser import LivePoser
 from vtbridge.render.poser import Poser
 from vtbridge.render.runtimes.runtime import Runtime, RuntimeRequest
 from vtbridge.render.selection.selection import Selection
 from vtbridge.render.selection.trust import Blames
-from vtbridge.render.settings import RenderSettings, RuntimeName
+from vtbridge.render.settings import Quality, RenderSettings, RuntimeName
 from vtbridge.render.tha3 import open_poser
+from vtbridge.render.weights.store import WeightStore
 from vtbridge.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
 
 
 class SelectedPosers:
@@ -64,8 +69,10 @@ class SelectedPosers:
 
 def open_live_poser(
     settings: RenderSettings, picture: Picture, *, fps: float, clock: Clock, telemetry: Telemetry
-) -> LivePoser:
+) -> LivePoser | BakedLive:
     """Open a live poser and wait until its networks are loaded; takes a second or more.
+
+    A prepared character needs no networks; they go on where its model must not be shown.
 
     Args:
         settings: which weights, on what, how large and how exactly.
@@ -78,6 +85,11 @@ def open_live_poser(
         RuntimeUnavailable: nothing on this machine can run as asked.
         WeightsError: the weights are absent, damaged, or not prepared for the runtime.
     """
+    if settings.quality is Quality.BAKED:
+        baked = baked_poser(settings, picture, telemetry)
+        if baked is not None:
+            return BakedLive(baked, picture, fps=fps, clock=clock, telemetry=telemetry)
+        settings = settings.model_copy(update={"quality": Quality.AUTO})
     cores = cores_here()
     budget = cpu_budget(settings.cpu_budget, cores, threads=settings.threads)
     # All of them are asked for as everybody does, so that a remembered choice is found again.
@@ -100,3 +112,19 @@ def open_live_poser(
         live.close()
         raise
     return live
+
+
+def baked_poser(settings: RenderSettings, picture: Picture, telemetry: Telemetry) -> Poser | None:
+    """Return a poser of the prepared character, None if its model must not be shown.
+
+    A stream that looks as before but costs more is worth more than none.
+    """
+    from vtbridge.render.baked.poser import open_baked_poser
+
+    try:
+        poser = open_baked_poser(settings, telemetry, WeightStore())
+        poser.set_picture(picture)
+    except (WeightsError, InferenceError) as error:
+        log.error("%s; the networks go on in its place", error)
+        return None
+    return poser

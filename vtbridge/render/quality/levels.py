@@ -69,4 +69,7 @@ LEVELS: Mapping[Quality, Level] = MappingProxyType(
         Quality.FAST: Level(Reuse(extend_px=1.0, bending=0.2, face_change=0.15), face_steps=_FINE),
     }
 )
-"""What each level leaves out; ``AUTO`` is none, it means the best that load allows."""
+"""What each level of the networks leaves out.
+
+``AUTO`` is none of them, it means the best that load allows; nor is ``BAKED``, which runs none.
+"""

@@ -72,6 +72,20 @@ def test_a_level_narrows_to_itself(tmp_path: Path) -> None:
     assert list(chosen(tmp_path, quality=Quality.FAST)) == ["plain onnxruntime", "quality fast"]
 
 
+def test_a_prepared_character_is_one_more_level(tmp_path: Path) -> None:
+    found = chosen(tmp_path, package=tmp_path / "me", runtime=RuntimeName.NATIVE)
+    assert list(found) == ["plain onnxruntime", *LEVELS, "quality baked", "native f32"]
+    job = found["quality baked"].job
+    assert job is not None
+    assert job.settings.quality is Quality.BAKED
+    assert job.settings.package == str(tmp_path / "me")
+
+
+def test_a_prepared_character_alone_still_has_the_truth_beside_it(tmp_path: Path) -> None:
+    found = chosen(tmp_path, package=tmp_path / "me", quality=Quality.BAKED)
+    assert list(found) == ["plain onnxruntime", "quality exact", "quality baked"]
+
+
 def test_the_reference_comes_first_so_that_it_is_the_baseline(tmp_path: Path) -> None:
     found = chosen(tmp_path, reference=True, quality=Quality.EXACT)
     assert list(found) == ["reference", "plain onnxruntime", "quality exact"]

@@ -238,3 +238,30 @@ def test_quick_poses_between_slow_ones_do_not_hide_them() -> None:
     step = governor.decide(2 * NS_PER_S)
     assert step is not None
     assert step.rung.quality is Quality.BALANCED
+
+
+def test_a_prepared_character_stays_what_it_is_however_slow() -> None:
+    machine = Machine(Quality.BAKED, baked=400)
+    machine.run(60)
+    assert machine.quality is Quality.BAKED
+    assert machine.governor.below_wanted == machine.governor.rung.halved
+
+
+def test_a_prepared_character_halves_its_rate_when_frames_come_late_and_recovers() -> None:
+    machine = Machine(Quality.BAKED, baked=8)
+    told = []
+    for seconds, missed_share in ((3, 0.0), (10, 0.2), (60, 0.0)):
+        machine.missed_share = missed_share
+        machine.run(seconds)
+        told.append((machine.governor.rung.halved, machine.governor.below_wanted))
+    assert told == [(False, False), (True, True), (False, False)]
+
+
+def test_going_over_to_a_prepared_character_and_back_forgets_the_other_ladder() -> None:
+    machine = Machine(Quality.EXACT, exact=900, balanced=60, fast=30, baked=8)
+    shown = []
+    for wanted in (Quality.EXACT, Quality.BAKED, Quality.FAST):
+        machine.governor.start(wanted, machine.now_ns)
+        machine.run(6)
+        shown.append(machine.quality)
+    assert shown == [Quality.BALANCED, Quality.BAKED, Quality.FAST]

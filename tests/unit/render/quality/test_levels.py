@@ -12,8 +12,8 @@ from vtbridge.render.quality.levels import LEVELS, FaceSteps, Level
 from vtbridge.render.settings import Quality
 
 
-def test_there_is_a_level_for_every_quality_but_the_automatic_one() -> None:
-    assert set(LEVELS) == set(Quality) - {Quality.AUTO}
+def test_there_is_a_level_for_every_quality_that_networks_compute() -> None:
+    assert set(LEVELS) == set(Quality) - {Quality.AUTO, Quality.BAKED}
 
 
 def test_exact_leaves_nothing_out() -> None:

@@ -1,0 +1,1 @@
+"""A prepared character: what was learnt of one picture, shown without the networks."""

@@ -1,0 +1,1 @@
+"""Learn from what vtbridge itself computes; offline, never while a stream runs."""
