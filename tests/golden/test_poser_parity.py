@@ -69,7 +69,8 @@ def test_pictures_are_what_the_reference_saves_within_a_level(
 def test_the_default_precision_shows_no_difference(
     reference_run: ReferenceRun, tmp_path: Path
 ) -> None:
-    described = run_pose(reference_run, PICTURES, tmp_path, "--precision", "auto")
+    options = ("--runtime", "openvino", "--precision", "auto")
+    described = run_pose(reference_run, PICTURES, tmp_path, *options)
     for ours, theirs in picture_pairs(reference_run, tmp_path):
         if has_bf16():
             assert described == "openvino bf16 CPU"

@@ -84,11 +84,13 @@ POSES = {
 """Values at these shares of each file, so that a changed meaning of a face is noticed."""
 
 FAST = 1000.0
+FPS = 30
+AT_30 = Config.model_validate({"avatar": {"fps": FPS}})
 
 
 def replayed(path: Path, *, speed: float = 0.0, config: Config | None = None) -> str:
     stream = io.StringIO()
-    write_poses(open_recording(path), config or Config(), stream, speed)
+    write_poses(open_recording(path), config or AT_30, stream, speed)
     return stream.getvalue()
 
 
@@ -133,11 +135,11 @@ def test_recording_of_a_capture_gives_the_captures_poses(capture: Path, tmp_path
 
 def test_poses_are_on_the_beat_in_range_and_alive(capture: Path) -> None:
     text = replayed(capture)
-    assert text.splitlines()[0] == schema_line(30.0)
+    assert text.splitlines()[0] == schema_line(FPS)
     t_s, poses, presence = poses_of(text)
     records = list(open_recording(capture).records())
     lasts_s = (records[-1].t_ns - records[0].t_ns) / 1e9
-    assert t_s == pytest.approx(np.arange(len(t_s)) / 30, abs=1e-6)
+    assert t_s == pytest.approx(np.arange(len(t_s)) / FPS, abs=1e-6)
     assert abs(t_s[-1] - lasts_s) < 0.06
     assert (poses >= np.array(POSE_MIN, np.float32)).all()
     assert (poses <= np.array(POSE_MAX, np.float32)).all()
@@ -170,11 +172,11 @@ def test_gap_in_the_tracking_is_in_the_poses(captures: Path) -> None:
 
 def test_beat_and_settings_can_be_others(captures: Path) -> None:
     path = captures / "vmc_vmcp-pypi.udpcap"
-    twice = Config.model_validate({"avatar": {"fps": 60}, "retarget": {"mirror": False}})
+    twice = Config.model_validate({"avatar": {"fps": 2 * FPS}, "retarget": {"mirror": False}})
     usual_t_s, usual, _ = poses_of(replayed(path))
     t_s, _, _ = poses_of(replayed(path, config=twice))
     assert len(t_s) == pytest.approx(2 * len(usual_t_s), abs=2)
-    turned = Config.model_validate({"retarget": {"mirror": True}})
+    turned = Config.model_validate({"avatar": {"fps": FPS}, "retarget": {"mirror": True}})
     mirrored = poses_of(replayed(path, config=turned))[1]
     assert not np.array_equal(usual, mirrored)
 

@@ -23,6 +23,8 @@ from vtbridge.render.weights import DEFAULT_WEIGHTS, WeightStore
 
 NATIVE = Candidate(name=RuntimeName.NATIVE, device=DeviceName.CPU)
 RSS_LIMIT_MB = 600
+OPENVINO_LIMIT_MB = 720
+"""Of OpenVINO, which needs 600 to 670 with these networks, more on a busy machine."""
 
 # What `vtbridge run` does until its first frame, without trackers and readers.
 START = """
@@ -91,7 +93,8 @@ def test_a_start_needs_neither_torch_nor_much_memory(
     for told in (cold, warm, with_openvino):
         assert told["torch"] is False
         assert isinstance(told["rss_mb"], int)
-        assert told["rss_mb"] <= RSS_LIMIT_MB
+        is_openvino = str(told["runtime"]).startswith("openvino")
+        assert told["rss_mb"] <= (OPENVINO_LIMIT_MB if is_openvino else RSS_LIMIT_MB)
 
 
 def test_a_real_candidate_is_tested_and_timed_in_a_process_of_its_own(
