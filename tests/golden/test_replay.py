@@ -84,7 +84,7 @@ POSES = {
 """Values at these shares of each file, so that a changed meaning of a face is noticed."""
 
 FAST = 1000.0
-FPS = 30
+FPS = 30.0
 AT_30 = Config.model_validate({"avatar": {"fps": FPS}})
 
 
