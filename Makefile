@@ -7,8 +7,11 @@ DEMO_ARGS ?=
 BENCH_ARGS ?=
 TEST_ARGS ?=
 
+# Hundreds of tests start Python: what it compiles is kept, whatever the caller has set.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench lock config clean
+.PHONY: help setup demo test weights lint bench lock config clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -22,12 +25,14 @@ demo: $(VENV)/.installed
 
 ## make test    lint, types and every test, with a real OBS where it can be installed
 test: $(VENV)/.installed-dev .cache/.system-checked
-	$(MAKE) --no-print-directory lint
+	$(MAKE) --no-print-directory --jobs 2 lint weights
+	$(BIN)/python -m pytest -n auto --dist loadfile $(TEST_ARGS)
+
+weights: $(VENV)/.installed-dev
 	$(BIN)/vtbridge weights pull
 	$(BIN)/vtbridge weights pull face-landmarker
 	$(BIN)/vtbridge weights prepare --for openvino
 	$(BIN)/vtbridge weights prepare --for onnxruntime
-	$(BIN)/python -m pytest -n auto --dist loadfile $(TEST_ARGS)
 
 ## make lint    ruff and mypy
 lint: $(VENV)/.installed-dev
@@ -77,19 +82,22 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 # The integration tests run a real OBS and a real browser, synthetic voices and other
 # people's senders. On Debian and Ubuntu, as root, they are installed; elsewhere the tests
 # that need them say that they were skipped.
-TEST_PACKAGES := obs-studio obs-plugins xvfb xauth libgl1-mesa-dri libegl-mesa0 libglx-mesa0 xdotool \
-  espeak-ng libportaudio2 liblo-tools
+TEST_PACKAGES := obs-studio obs-plugins libobs-dev cmake xvfb xauth libgl1-mesa-dri libegl-mesa0 \
+  libglx-mesa0 xdotool espeak-ng libportaudio2 liblo-tools
 APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .cache/.system-checked: Makefile
 	@mkdir -p .cache
 	@if command -v obs >/dev/null && command -v Xvfb >/dev/null && command -v chromium >/dev/null && \
-	    command -v espeak-ng >/dev/null && command -v oscsend >/dev/null; then \
+	    command -v espeak-ng >/dev/null && command -v oscsend >/dev/null && \
+	    command -v cmake >/dev/null && command -v xdotool >/dev/null && \
+	    test -e /usr/include/obs/obs-module.h; then \
 	  touch $@; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  apt-get update -qq && $(APT_INSTALL) $(TEST_PACKAGES) && touch $@; \
 	  $(APT_INSTALL) chromium || echo "No package called chromium here: its tests will be skipped."; \
 	else \
-	  echo "OBS, Xvfb, Chromium, espeak-ng or oscsend is missing: the tests that need them will be skipped."; \
+	  echo "OBS, its headers, CMake, Xvfb, xdotool, Chromium, espeak-ng or oscsend is missing:"; \
+	  echo "the tests that need them will be skipped."; \
 	  echo "On Debian or Ubuntu: sudo apt-get install $(TEST_PACKAGES) chromium"; \
 	fi

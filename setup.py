@@ -18,7 +18,37 @@ SHIPPED = [
     "integrations/PROTOCOL.md",
     "integrations/include/vtbf.h",
     "integrations/obs-script/vtbridge.lua",
+    "integrations/obs-plugin/CMakeLists.txt",
+    "integrations/obs-plugin/CMakePresets.json",
+    "integrations/obs-plugin/LICENSE",
+    "integrations/obs-plugin/README.md",
+    "integrations/obs-plugin/data/linear.effect",
+    "integrations/obs-plugin/data/locale/en-US.ini",
+    "integrations/obs-plugin/data/locale/ja-JP.ini",
+    "integrations/obs-plugin/data/locale/zh-CN.ini",
+    "integrations/obs-plugin/src/avatar_draw.c",
+    "integrations/obs-plugin/src/avatar_draw.h",
+    "integrations/obs-plugin/src/avatar_hotkeys.c",
+    "integrations/obs-plugin/src/avatar_hotkeys.h",
+    "integrations/obs-plugin/src/avatar_source.c",
+    "integrations/obs-plugin/src/avatar_source.h",
+    "integrations/obs-plugin/src/avatar_text.c",
+    "integrations/obs-plugin/src/avatar_text.h",
+    "integrations/obs-plugin/src/osc_link.c",
+    "integrations/obs-plugin/src/osc_link.h",
+    "integrations/obs-plugin/src/plugin.c",
+    "integrations/obs-plugin/src/segment.h",
+    "integrations/obs-plugin/src/segment_name.c",
+    "integrations/obs-plugin/src/segment_posix.c",
+    "integrations/obs-plugin/src/segment_windows.c",
+    "integrations/obs-plugin/src/vtbf_reader.c",
+    "integrations/obs-plugin/src/vtbf_reader.h",
+    "integrations/obs-plugin/src/websocket_vendor.c",
+    "integrations/obs-plugin/src/websocket_vendor.h",
 ]
+
+KERNELS = ["vtbridge/render/c/aligned.h", "vtbridge/render/c/each_isa.h"]
+PIXELS = ["vtbridge/render/_srgb.h", "vtbridge/render/c/pixels.h"]
 
 COMPILER_HELP = """
 vtbridge needs a C compiler for a few small extensions (frame transport, pixels, inference
@@ -81,27 +111,36 @@ setup(
     cmdclass={"build_ext": BuildExt, "build_py": BuildPy},
     ext_modules=[
         extension("vtbridge.publish._vtbf", "vtbridge/publish/_vtbf.c", "integrations/include"),
-        extension(
-            "vtbridge.render._alpha",
-            "vtbridge/render/_alpha.c",
-            depends=["vtbridge/render/_srgb.h"],
-        ),
+        extension("vtbridge.render._alpha", "vtbridge/render/_alpha.c", depends=PIXELS),
         extension("vtbridge.render._carry", "vtbridge/render/_carry.c"),
         extension(
             "vtbridge.render._compositor",
             "vtbridge/render/_compositor.c",
-            depends=["vtbridge/render/_srgb.h"],
+            depends=[*PIXELS, "vtbridge/render/c/buffers.h", "vtbridge/render/c/traced.h"],
+        ),
+        extension(
+            "vtbridge.render._enlarge",
+            "vtbridge/render/_enlarge.c",
+            depends=[
+                "vtbridge/render/c/buffers.h",
+                "vtbridge/render/c/pixels.h",
+                "vtbridge/render/c/traced.h",
+            ],
         ),
         extension(
             "vtbridge.render.baked._body",
             "vtbridge/render/baked/_body.c",
-            depends=["vtbridge/render/_srgb.h"],
+            depends=[*PIXELS, "vtbridge/render/c/buffers.h"],
         ),
         extension("vtbridge.render.baked._face", "vtbridge/render/baked/_face.c"),
         extension(
             "vtbridge.render.native._native",
             "vtbridge/render/native/_native.c",
-            depends=["vtbridge/render/native/kernels.h"],
+            depends=[
+                *KERNELS,
+                "vtbridge/render/native/kernels.h",
+                "vtbridge/render/native/operations.h",
+            ],
             # Needs GCC's or Clang's vector types and POSIX threads; without it the other
             # runtimes go on.
             optional=True,
@@ -109,7 +148,7 @@ setup(
         extension(
             "vtbridge.render.siren._siren",
             "vtbridge/render/siren/_siren.c",
-            depends=["vtbridge/render/siren/kernels.h"],
+            depends=[*KERNELS, "vtbridge/render/siren/kernels.h"],
             # Needs GCC's or Clang's vector types; without it students of THA4 run in numpy.
             optional=True,
         ),

@@ -13,6 +13,11 @@ REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 CATEGORIES = ("unit", "property", "golden", "integration", "bench")
 
+# Tests run on every core at once. PyTorch's threads would burn the others' cores while they wait
+# for each other, here and in what the tests start: two cores took twice as long for the same.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test the category of its folder; a test elsewhere is a mistake."""

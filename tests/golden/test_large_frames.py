@@ -16,9 +16,8 @@ from vtbridge.telemetry import Telemetry
 SIDE = 1024
 STATIC = np.s_[560:1000]
 """Rows of clothes and arms, which a turned head leaves where they are."""
-LEAST = 0.88
-"""Share of the edge energy; even at rest the networks move all pixels by a tenth of one, which
-costs fine lines 3 (Michi) to 10 % (Ren)."""
+LEAST = 0.95
+"""Share of the edge energy; the rest is where the networks paint, as they do below a chin."""
 
 
 def edge_energy(frame: U8Array) -> float:
@@ -37,7 +36,7 @@ def turned() -> F32Array:
 
 
 @pytest.mark.usefixtures("weight_store")
-@pytest.mark.parametrize("name", ["sumi", "ren"])
+@pytest.mark.parametrize("name", ["momo", "ren", "sumi", "yuki"])
 def test_static_parts_keep_nearly_all_edge_energy_of_the_drawing(name: str) -> None:
     picture = find_picture(name)
     assert picture.original is not None

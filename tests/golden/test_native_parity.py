@@ -29,14 +29,6 @@ TOLERANCE = 1e-4
 GRID_TOLERANCE = 5e-6
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def open_runtime(networks: Tha3Networks, threads: int) -> NativeRuntime:
     """Open the runtime with the weights of ``networks``."""
     arrays = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor
@@ -28,14 +26,6 @@ OTHER_KERNELS = 2e-6
 # The rotator adds the three rows of its head last, the editor the two halves of its split
 # convolutions: measured 1.7e-6 and 6.6e-6.
 OTHER_SUMS = 1e-5
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

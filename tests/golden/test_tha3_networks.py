@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -25,15 +24,6 @@ SMALL_TOLERANCE = 1e-5
 FRAME_TOLERANCE = 1e-4
 
 pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Leave the other core to whoever shares the machine: spinning threads starve both."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

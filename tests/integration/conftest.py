@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from tests.support.animate_job import short_pieces
 from tests.support.inlet import open_inlet, sender
-from tests.support.obs import obs, obs_client
+from tests.support.obs import built_plugin, obs, obs_client
 from tests.support.reference_wheel import reference_wheel
 
-__all__ = ["obs", "obs_client", "open_inlet", "reference_wheel", "sender", "short_pieces"]
+__all__ = [
+    "built_plugin",
+    "obs",
+    "obs_client",
+    "open_inlet",
+    "reference_wheel",
+    "sender",
+    "short_pieces",
+]

@@ -32,8 +32,7 @@ _LONGEST_S = 280.0
 
 
 def environment() -> dict[str, str]:
-    # One thread for each library, so that two lanes share two cores and nothing else.
-    return os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    return os.environ | {"PYTHONPATH": str(REPOSITORY)}
 
 
 def command(*arguments: str) -> list[str]:

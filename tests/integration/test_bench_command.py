@@ -9,11 +9,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from tests.conftest import REPOSITORY
+from vtbridge.cli.commands import app
 from vtbridge.tracking.protocols.table import PROTOCOLS
 
 TIMEOUT_S = 600
@@ -57,11 +60,12 @@ def run_bench(
 @pytest.mark.timeout(TIMEOUT_S + 20)
 def test_levels_and_runtimes_are_compared_with_the_plain_networks(tmp_path: Path) -> None:
     plot, history = tmp_path / "bench.png", tmp_path / "history.jsonl"
-    options = ("--runtime", "native", "--frames", "3", "--json")
+    options = ("--runtime", "native", "--frames", "3", "--no-tracking", "--json")
     done = run_bench(*options, "--plot", str(plot), "--history", str(history))
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert set(report) == TOP
+    assert report["tracking"] is None
     assert report["frames"] == 3
     assert report["baseline"] == "plain onnxruntime"
     assert list(report["quality"]) == ["exact", "balanced", "fast"]
@@ -91,7 +95,7 @@ def test_levels_and_runtimes_are_compared_with_the_plain_networks(tmp_path: Path
 def test_one_level_can_be_watched_live(tmp_path: Path) -> None:
     page = tmp_path / "bench.html"
     options = ("--quality", "fast", "--runtime", "native", "--frames", "1", "--live", "2")
-    done = run_bench(*options, "--plot", str(page), "--json")
+    done = run_bench(*options, "--no-tracking", "--plot", str(page), "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert list(report["quality"]) == ["fast"]
@@ -112,7 +116,7 @@ def test_the_reference_runs_out_of_the_wheel_and_is_compared_with(
     reference_wheel: Path,
 ) -> None:
     options = ("--quality", "exact", "--runtime", "native", "--frames", "1")
-    done = run_bench(*options, "--reference", str(reference_wheel), "--json")
+    done = run_bench(*options, "--no-tracking", "--reference", str(reference_wheel), "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["baseline"] == "reference"
@@ -126,23 +130,69 @@ def test_the_reference_runs_out_of_the_wheel_and_is_compared_with(
     assert report["quality"]["exact"]["ratio_to_reference"] > 0
 
 
-def test_the_trackers_side_alone_needs_no_weights(tmp_path: Path) -> None:
-    done = run_bench("--tracking", "--json", env={"XDG_DATA_HOME": str(tmp_path)})
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert set(report) == {"machine", "tracking"}
-    tracking = report["tracking"]
+def check_tracking(tracking: dict[str, Any], frames: int) -> None:
     assert [row["name"] for row in tracking["results"]] == [row.name for row in PROTOCOLS]
     for row in tracking["results"]:
-        assert row["faces"] >= row["frames"] == 600, row["name"]
+        assert row["faces"] >= row["frames"] == frames, row["name"]
         assert 0 < row["p50_ms"] <= row["p99_ms"]
         assert row["kept"] == (row["p99_ms"] < tracking["limit_ms"])
     assert tracking["kept"] == all(row["kept"] for row in tracking["results"])
 
 
-def test_the_trackers_table_tells_whether_the_promise_is_kept() -> None:
-    done = run_bench("--tracking")
-    assert done.returncode == 0, done.stderr
+@pytest.fixture
+def brief_tracking(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Measure the trackers' side, in this process, with fewer frames; return how many."""
+    monkeypatch.setattr("vtbridge.cli.bench._TRACKED_FRAMES", 20)
+    return 20
+
+
+def test_the_trackers_side_alone_needs_no_weights(
+    brief_tracking: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("VTBRIDGE_WEIGHTS_DIR", str(tmp_path))
+    done = CliRunner().invoke(app, ["bench", "--tracking", "--json"])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert set(report) == {"machine", "tracking"}
+    check_tracking(report["tracking"], brief_tracking)
+
+
+@pytest.mark.parametrize(
+    ("options", "measured"),
+    [
+        ((), {"render", "trackers"}),
+        (("--tracking",), {"trackers"}),
+        (("--no-tracking",), {"render"}),
+    ],
+)
+def test_both_sides_are_measured_unless_one_is_left_out(
+    options: tuple[str, ...], measured: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: set[str] = set()
+
+    def measure_render(*_: object) -> dict[str, Any]:
+        done.add("render")
+        return {}
+
+    def measure_tracking(_: object) -> dict[str, Any]:
+        done.add("trackers")
+        return {"results": []}
+
+    monkeypatch.setattr("vtbridge.cli.bench._measure_render", measure_render)
+    monkeypatch.setattr("vtbridge.cli.bench._measure_tracking", measure_tracking)
+    told = CliRunner().invoke(app, ["bench", "--json", *options])
+    assert told.exit_code == 0, told.output
+    assert done == measured
+
+
+@pytest.mark.usefixtures("brief_tracking")
+def test_the_trackers_table_tells_whether_the_promise_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    done = CliRunner().invoke(app, ["bench", "--tracking"])
+    assert done.exit_code == 0, done.output
     assert "p99 below 0.5 ms" in " ".join(done.stdout.split())
     for row in PROTOCOLS:
         (line,) = (ln for ln in done.stdout.splitlines() if ln.strip().startswith(f"{row.name} "))

@@ -121,7 +121,7 @@ def test_a_poser_poses_with_the_standard_networks_at_full_size(tmp_path: Path) -
     for module in networks.as_dict().values():
         module.half().float()  # what the file can hold
     store = stored(networks, "standard_half", tmp_path / "store")
-    runtime = open_pytorch(RuntimeRequest(store=store, weights="mine", threads=2))
+    runtime = open_pytorch(RuntimeRequest(store=store, weights="mine"))
 
     picture, pose_values = inputs()
     face, rotation = (

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from tests.support.composition import fields_of, levels_off, mixed, plain_levels, plain_signals
 from vtbridge.datatypes import F32Array, U8Array
-from vtbridge.render import _compositor
+from vtbridge.render import _compositor, _enlarge
 from vtbridge.render.fields import FrameFields
 
 SIDES = st.integers(2, 24)
@@ -80,9 +80,9 @@ def test_whatever_the_numbers_the_frame_is_a_frame(
 
 
 @settings(max_examples=200)
-@given(st.data(), SIDES, st.integers(0, 40), st.booleans())
+@given(st.data(), SIDES, st.integers(0, 40), st.booleans(), st.sampled_from([0.0, 0.9]))
 def test_whatever_the_numbers_a_large_frame_is_a_frame(
-    data: st.DataObject, side: int, more: int, bends: bool
+    data: st.DataObject, side: int, more: int, bends: bool, still: float
 ) -> None:
     size = min(side + more, 4 * side)
     fields = data.draw(small_fields(side, wild=True))
@@ -96,6 +96,6 @@ def test_whatever_the_numbers_a_large_frame_is_a_frame(
     _compositor.traced(
         raw(fields), picture, bend, 0, 0, side, pairs, marks, flow, keep, extents, side, 0, side
     )
-    _compositor.keep(marks, flow, extents, keep, LIMITS, side, 0, side)
-    _compositor.enlarge(pairs, keep, flow, extents, original, frame, side, size, 0, size)
+    _enlarge.keep(marks, flow, extents, keep, LIMITS, side, 0, side)
+    _enlarge.enlarge(pairs, keep, flow, extents, original, frame, still, side, size, 0, size)
     assert (frame[..., :3] <= frame[..., 3:]).all()

@@ -11,6 +11,8 @@ from vtbridge.render.fields import FrameFields
 from vtbridge.render.models.crops import FACE_CROP
 
 BLOCK = 128
+STILL = 0.9
+"""Pixels below which a way of a drawing of 1024 is shortened; none of one of 512."""
 
 
 def plain_enlarged(
@@ -37,8 +39,10 @@ def plain_enlarged(
     keep = kept(shown - moved, moved, flow) * believed * seen
     size = len(original)
     wide_flow, wide_keep = linear(flow, size), linear(keep[..., None], size)
+    still = STILL * min(size / SIDE - 1, 1)
+    wide_flow *= smooth_step(0, still, np.hypot(*wide_flow.transpose(2, 0, 1)))[..., None]
     places = np.mgrid[:size, :size] + wide_flow.transpose(2, 0, 1)[::-1] * size / SIDE
-    drawn = cubic_sampled(premultiplied(original), places[1], places[0], -0.7)
+    drawn = cubic_sampled(premultiplied(original), places[1], places[0], -0.8)
     frame = cubic(shown - moved, size) + (1 - wide_keep) * cubic(moved, size) + wide_keep * drawn
     alpha = np.clip(frame[..., 3:], 0, 255)
     return np.asarray(np.dstack([np.clip(frame[..., :3], 0, alpha), alpha]))

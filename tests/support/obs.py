@@ -14,7 +14,7 @@ import subprocess
 import textwrap
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,11 +27,14 @@ from vtbridge.datatypes import U8Array
 from vtbridge.errors import ObsUnreachable
 from vtbridge.obs.client import ObsClient
 from vtbridge.obs.password import Password
+from vtbridge.obs.plugin import PLUGIN_NAME, build_plugin
 from vtbridge.obs.settings import ObsSettings
 
 CANVAS = (640, 512)
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
+SCRIPT = Path(__file__).parents[2] / "integrations" / "obs-script" / "vtbridge.lua"
+OBS_HEADER = Path("/usr/include/obs/obs-module.h")
 BACKGROUND = (64, 160, 32)
 """Colour behind the avatar in the scenes that ``ObsProcess.make_scene`` makes."""
 
@@ -41,6 +44,25 @@ def free_tcp_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class ObsSetup:
+    """What an OBS begins with.
+
+    Attributes:
+        scripts: Lua files that it loads.
+        script_settings: of all of them.
+        plugin: folder of a built plugin, for OBS's folder of the user's plugins.
+        sources: inputs in the scene ``Scene``, as OBS stores them.
+        fps: frames a second.
+    """
+
+    scripts: Sequence[Path] = ()
+    script_settings: Mapping[str, object] = field(default_factory=dict)
+    plugin: Path | None = None
+    sources: Sequence[Mapping[str, object]] = ()
+    fps: int = 30
 
 
 @dataclass
@@ -73,9 +95,11 @@ class ObsProcess:
         """How to reach it."""
         return ObsSettings(port=self.port, timeout_s=20)
 
-    def configure(self, scripts: Sequence[Path]) -> None:
-        """Write the configuration: no wizard, no preview, websocket on, ``scripts`` loaded."""
+    def configure(self, setup: ObsSetup) -> None:
+        """Write the configuration: no wizard, no preview, websocket on, and the ``setup``."""
         root = self.config_root
+        if setup.plugin is not None:
+            shutil.copytree(setup.plugin, root / "plugins" / PLUGIN_NAME)
         profile = root / "basic" / "profiles" / "vt"
         scenes = root / "basic" / "scenes"
         websocket = root / "plugin_config" / "obs-websocket"
@@ -121,9 +145,13 @@ class ObsProcess:
         width, height = CANVAS
         profile.joinpath("basic.ini").write_text(
             f"[General]\nName=vt\n[Video]\nBaseCX={width}\nBaseCY={height}\n"
-            f"OutputCX={width}\nOutputCY={height}\nFPSType=1\nFPSInt=30\n"
+            f"OutputCX={width}\nOutputCY={height}\nFPSType=1\nFPSInt={setup.fps}\n"
             "ColorFormat=RGB\nColorSpace=sRGB\nColorRange=Full\n"
         )
+        items = [
+            {"name": source["name"], "id": number, "visible": True}
+            for number, source in enumerate(setup.sources, 1)
+        ]
         scenes.joinpath("vt.json").write_text(
             json.dumps(
                 {
@@ -131,10 +159,14 @@ class ObsProcess:
                     "current_scene": "Scene",
                     "current_program_scene": "Scene",
                     "scene_order": [{"name": "Scene"}],
-                    "sources": [{"id": "scene", "name": "Scene", "settings": {"items": []}}],
+                    "sources": [
+                        {"id": "scene", "name": "Scene", "settings": {"items": items}},
+                        *setup.sources,
+                    ],
                     "modules": {
                         "scripts-tool": [
-                            {"path": str(script), "settings": {}} for script in scripts
+                            {"path": str(script), "settings": setup.script_settings}
+                            for script in setup.scripts
                         ]
                     },
                 }
@@ -285,14 +317,14 @@ def virtual_display() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def running_obs(folder: Path, *, scripts: Sequence[Path] = ()) -> Iterator[ObsProcess]:
-    """Run OBS with ``scripts`` loaded; skip, or fail in CI, where it is not installed."""
+def running_obs(folder: Path, setup: ObsSetup | None = None) -> Iterator[ObsProcess]:
+    """Run OBS with the ``setup``; skip, or fail in CI, where it is not installed."""
     for program in ("obs", "Xvfb"):
         if shutil.which(program) is None:
             skip_loudly(f"{program} is not installed (apt install obs-studio xvfb)")
     with virtual_display() as display:
         obs = ObsProcess(folder, display)
-        obs.configure(scripts)
+        obs.configure(setup or ObsSetup())
         obs.start()
         try:
             yield obs
@@ -304,14 +336,18 @@ def running_obs(folder: Path, *, scripts: Sequence[Path] = ()) -> Iterator[ObsPr
 @pytest.fixture(scope="session")
 def obs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObsProcess]:
     """One OBS with ``vtbridge.lua`` for all tests that do not stop it; about 8 s to start."""
-    script = shipped_checkout_file("integrations/obs-script/vtbridge.lua")
-    with running_obs(tmp_path_factory.mktemp("obs"), scripts=[script]) as process:
+    with running_obs(tmp_path_factory.mktemp("obs"), ObsSetup(scripts=[SCRIPT])) as process:
         yield process
 
 
-def shipped_checkout_file(relative: str) -> Path:
-    """Return a file of this checkout."""
-    return Path(__file__).parents[2] / relative
+@pytest.fixture(scope="session")
+def built_plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the plugin's folder, built as ``vtbridge obs install --plugin`` builds it."""
+    if shutil.which("cmake") is None or not OBS_HEADER.is_file():
+        skip_loudly("CMake or OBS's headers are not installed (apt install cmake libobs-dev)")
+    folder = tmp_path_factory.mktemp("plugin")
+    build_plugin(folder)
+    return folder
 
 
 @pytest.fixture

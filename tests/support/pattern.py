@@ -71,6 +71,14 @@ def premultiply(straight: U8Array) -> U8Array:
     return premultiplied
 
 
+def unpremultiply(premultiplied: U8Array) -> U8Array:
+    """Return uint8 [H, W, 4] with straight alpha, black where nothing is."""
+    result = premultiplied.astype(np.float64)
+    result[..., :3] *= 255 / np.maximum(result[..., 3:], 1)
+    straight: U8Array = np.rint(np.minimum(result, 255)).astype(np.uint8)
+    return straight
+
+
 def frame_pixels(number: int) -> U8Array:
     """Return the premultiplied frame that shows ``number`` twice."""
     picture = _premultiplied_body().copy()
@@ -130,6 +138,27 @@ def writing(name: str, *, fps: float = 30.0, slots: int = 4) -> Iterator[subproc
         with contextlib.suppress(BrokenPipeError):
             process.communicate("", timeout=10)  # its standard input ends: it closes and leaves
         reader.join(5)
+
+
+@contextlib.contextmanager
+def showing(name: str, number: int) -> Iterator[None]:
+    """Publish one frame, and keep its avatar alive until the block ends."""
+    from vtbridge.publish.vtbf import FrameWriter
+
+    ended = threading.Event()
+    with FrameWriter.open(name) as writer:
+
+        def beat() -> None:
+            while not ended.wait(0.1):
+                writer.write(Frame(frame_pixels(number), time.monotonic_ns()))
+
+        thread = threading.Thread(target=beat)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(5)
 
 
 def main() -> None:

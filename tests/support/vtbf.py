@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from vtbridge.datatypes import Frame, U8Array, read_only
-from vtbridge.publish.vtbf import segment_path
+from vtbridge.publish.vtbf import FrameWriter, segment_path
 
 REPOSITORY = Path(__file__).parents[2]
 HEADER = REPOSITORY / "integrations" / "include" / "vtbf.h"
 C_SOURCES = REPOSITORY / "tests" / "data"
 SHADES = 16
+SMALL = Frame(np.arange(8 * 12 * 4, dtype=np.uint8).reshape(8, 12, 4), t_capture_ns=77)
 
 
 @contextlib.contextmanager
@@ -38,6 +39,18 @@ def shaded_frames(width: int, height: int) -> list[Frame]:
         Frame(read_only(np.full((height, width, 4), shade, np.uint8)), t_capture_ns=1)
         for shade in range(SHADES)
     ]
+
+
+def leave_dead_segment(name: str, frames: int = 1) -> bytes:
+    """Leave behind what a killed writer of 32x32 frames leaves, and return its bytes."""
+    path = segment_path(name)
+    with FrameWriter.open(name, max_width=32, max_height=32) as writer:
+        for number in range(1, frames + 1):
+            writer.write(shaded_frames(8, 8)[number % 16])
+        content = path.read_bytes()
+    path.touch(0o600)
+    path.write_bytes(content)
+    return content
 
 
 def shows(rgba: U8Array, frame_no: int) -> bool:

@@ -9,7 +9,9 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "vtbridge"
 VOCABULARY = {
+    "atomic_file",
     "clock",
+    "closing",
     "datatypes",
     "errors",
     "flow",

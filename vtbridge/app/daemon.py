@@ -10,8 +10,16 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from vtbridge.app.calibration_file import load_calibration, save_calibration
+from vtbridge.app.expressions import (
+    OSC_KEY_PREFIX,
+    OSC_PREFIX,
+    ExpressionCommands,
+    Expressions,
+    open_expressions,
+)
 from vtbridge.app.no_segment import NoSegment
 from vtbridge.app.obs_scene import keep_scene
+from vtbridge.app.obs_ticks import OSC_TICK, obs_ticks
 from vtbridge.app.render_loop import RenderLoop, Segment, Sink
 from vtbridge.app.signals import catch_signals
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
@@ -107,6 +115,7 @@ class Daemon:
         self._render: RenderLoop | None = None
         self._inputs = Inputs()
         self._obs: ObsConnection | None = None
+        self._expressions: Expressions | None = None
         self._lost: set[str] = set()
         self._calibration_asked = False
         self._stop = asyncio.Event()
@@ -128,12 +137,13 @@ class Daemon:
             catch_signals(asyncio.get_running_loop(), self._stop.set)
             sinks: list[Sink] = []
             writer = self._open_segment(stack)
+            self._expressions = open_expressions(config, seed=self._idle_seed)
             log.info("loading the networks")
             # In a thread, so that a signal is heard meanwhile.
             self._render = render = await asyncio.to_thread(self._make_render, writer, sinks)
             stack.callback(render.close)
             commands = {"calibrate": self.calibrate, **_quality_commands(render)}
-            server = await self._open_page(stack, render, commands)
+            server = await self._open_page(stack, render, self._page_commands(commands))
             sinks.append(server.offer)
             if config.control.osc_enabled:
                 await self._open_osc(stack, commands)
@@ -146,6 +156,8 @@ class Daemon:
                 services.append(self._obs)
             self._inputs = await self._open_inputs()
             services += self._inputs.services
+            if self._expressions is not None:
+                services += self._expressions.services
             services.append(render)
             if self._keep_calibration:
                 person = config.retarget.calibration.person
@@ -197,6 +209,7 @@ class Daemon:
             live=live,
             retargeter=self._retargeter,
             idle=IdleMotion(config.idle, seed=self._idle_seed),
+            expressions=None if self._expressions is None else self._expressions.engine,
             faces=self._faces,
             writer=writer,
             sinks=sinks,
@@ -233,16 +246,38 @@ class Daemon:
         stack.callback(remove_address, name, address)
         return server
 
+    def _page_commands(self, commands: Commands) -> Commands:
+        if self._expressions is None:
+            return commands
+        return ExpressionCommands(commands, self._expressions.engine, by="page")
+
     async def _open_osc(self, stack: contextlib.AsyncExitStack, commands: Commands) -> None:
         """Take commands over OSC; a taken port costs only that."""
         addresses = {f"/vtbridge/{name}": command for name, command in commands.items()}
-        osc = OscControl(addresses, self._telemetry)
+        control, expressions = self._config.control, self._expressions
+        osc = OscControl(
+            addresses,
+            self._telemetry,
+            switches={}
+            if expressions is None
+            else {
+                OSC_PREFIX: expressions.switch_by("osc"),
+                OSC_KEY_PREFIX: expressions.press_by("key"),
+            },
+            listeners={}
+            if self._render is None
+            else {OSC_TICK: obs_ticks(self._render.lock_phase)},
+            allow=control.osc_allow,
+            feedback_port=control.osc_feedback_port,
+        )
         try:
-            await osc.start(self._config.control.osc_port)
+            await osc.start(control.osc_port)
         except PortInUse as error:
             log.warning("no commands over OSC: %s", error)
             return
         stack.callback(osc.close)
+        if expressions is not None:
+            stack.callback(expressions.tell_osc(osc.tell, asyncio.get_running_loop()))
 
     async def _watch(
         self, services: list[ThreadService], render: RenderLoop, seconds: float | None
@@ -353,6 +388,7 @@ class Daemon:
             "tracker": self._source() if render.tracked else "waiting for a face",
             "sources": self._sources(),
             "obs": self._obs_state(),
+            **({} if self._expressions is None else self._expressions.status()),
             "stopped": sorted(self._lost),
             "latency_ms": _latency_ms(self._telemetry),
             "counters": self._telemetry.counters(),

@@ -309,9 +309,12 @@ def _transport(_config: Config) -> Iterator[Finding]:
 def _obs(config: Config) -> Iterator[Finding]:
     from vtbridge.obs.connection import probe_obs
     from vtbridge.obs.install import find_installations
+    from vtbridge.obs.plugin import find_plugins
 
     for installation in find_installations():
         yield Finding("obs script", Verdict.OK, str(installation))
+    for installation in find_plugins():
+        yield Finding("obs plugin", Verdict.OK, installation)
     try:
         yield Finding("obs", Verdict.OK, probe_obs(config.obs))
     except ObsAuthError as error:

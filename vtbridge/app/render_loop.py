@@ -9,6 +9,7 @@ from typing import Protocol
 
 from vtbridge.clock import NS_PER_S, Clock
 from vtbridge.datatypes import F32Array, FaceFrame, Frame, FrameFlag
+from vtbridge.expressions.engine import ExpressionEngine
 from vtbridge.expressions.idle import IdleMotion
 from vtbridge.flow.pacer import Pacer
 from vtbridge.flow.service import ThreadService
@@ -67,6 +68,7 @@ class RenderLoop(ThreadService):
         live: makes frames of poses; closed with the loop.
         retargeter: face to pose.
         idle: breathing, and life while no face is seen.
+        expressions: laid over face and idle motion alike; None = none.
         faces: where the trackers put the newest face.
         writer: the shared-memory segment, the first of all sinks.
         sinks: called with each frame after it is published; must not block.
@@ -81,6 +83,7 @@ class RenderLoop(ThreadService):
         live: LiveFrames,
         retargeter: Retargeter,
         idle: IdleMotion,
+        expressions: ExpressionEngine | None = None,
         faces: LatestSlot[FaceFrame],
         writer: Segment,
         sinks: Sequence[Sink],
@@ -92,6 +95,8 @@ class RenderLoop(ThreadService):
         self._live = live
         self._retargeter = retargeter
         self._idle = idle
+        self._expressions = expressions
+        self._face: FaceFrame | None = None
         self._faces = faces
         self._writer = writer
         self._sinks = sinks
@@ -190,11 +195,16 @@ class RenderLoop(ThreadService):
         faces = self._faces.newer(seen)
         with self._telemetry.timed("retarget"):
             # All of them, oldest first: a blink lies between two beats of a slow machine.
-            for face in faces:
-                self._retargeter.feed(face.value)
+            for stamped in faces:
+                self._retargeter.feed(stamped.value)
+                self._face = stamped.value
             now_ns = self._clock.now_ns()
             pose = self._idle.apply(self._retargeter.pose_at(now_ns), now_ns)
         self.tracked = not self._retargeter.tracker_lost(now_ns)
+        if self._expressions is not None:
+            with self._telemetry.timed("expressions"):
+                face = self._face if self.tracked else None
+                pose = self._expressions.apply(pose, face, now_ns)
         with self._telemetry.timed("render"):
             frame = self._live.render(pose.values, pose.t_ns)
         self._writer.set_health(self._health(shown=frame is not None))

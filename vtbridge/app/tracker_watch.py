@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from vtbridge.app.inputs import open_trackers
 from vtbridge.clock import Clock
+from vtbridge.closing import Closing
 from vtbridge.config.schema import Config
 from vtbridge.control.address import ControlAddress, read_address
 from vtbridge.datatypes import FaceFrame
@@ -24,7 +24,7 @@ Snapshot = dict[str, Any]
 _TIMEOUT_S = 5.0
 
 
-class TrackerWatch:
+class TrackerWatch(Closing):
     """Ask the avatar of the configured name, or listen ourselves until one runs.
 
     Our own inputs are given up for the avatar as soon as it starts, for it wants their
@@ -84,17 +84,6 @@ class TrackerWatch:
         if self._own is not None:
             self._own.close()
         self._own = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class OwnInputs:

@@ -14,13 +14,12 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from vtbridge.atomic_file import write_atomically
 from vtbridge.characters.decode import decode_picture
 from vtbridge.characters.picture import inspect_picture, load_picture
 from vtbridge.characters.specification import Severity
@@ -149,19 +148,8 @@ def _as_png(path: Path) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write ``content`` so that ``path`` holds either the old bytes or all of the new."""
+    """Make ``path`` hold ``content``; one that holds it already is left alone."""
     with contextlib.suppress(OSError):
         if path.stat().st_size == len(content) and path.read_bytes() == content:
             return
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
+    write_atomically(path, content)

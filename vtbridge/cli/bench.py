@@ -91,8 +91,13 @@ def bench(
     weights: WeightsOption = "tha3-separable-float",
     threads: ThreadsOption = 0,
     tracking: Annotated[
-        bool, typer.Option("--tracking", help="Measure the trackers' side alone; needs no weights.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--tracking/--no-tracking",
+            help="Measure the trackers' side alone, which needs no weights, or all but it.",
+            show_default="all",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Measure what a frame costs here, how right it is, and which promises that keeps.
@@ -151,7 +156,7 @@ def bench(
                 wheel=reference,
             )
             report |= _measure_render(field, frames, poses, picture, live, progress)
-        report["tracking"] = _measure_tracking(progress)
+        report["tracking"] = None if tracking is False else _measure_tracking(progress)
     if not tracking:
         _keep(report, plot, history)
     if json:
@@ -159,7 +164,8 @@ def bench(
         return
     if not tracking:
         print_render(report)
-    print_tracking(report["tracking"])
+    if report["tracking"] is not None:
+        print_tracking(report["tracking"])
 
 
 def _measure_render(

@@ -15,6 +15,7 @@ from vtbridge.cli import (
     config,
     demo,
     doctor,
+    expression,
     obs,
     pose,
     record,
@@ -49,6 +50,7 @@ app.command()(watch.watch)
 app.command()(bench.bench)
 app.command()(doctor.doctor)
 app.add_typer(character.app, name="character")
+app.add_typer(expression.app, name="expression")
 app.add_typer(weights.app, name="weights")
 app.add_typer(obs.app, name="obs")
 app.add_typer(config.app, name="config")

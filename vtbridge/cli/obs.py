@@ -1,4 +1,4 @@
-"""``vtbridge obs``: the script in OBS, the scene, the password, and how all of it stands."""
+"""``vtbridge obs``: script or plugin in OBS, the scene, the password, and how all of it stands."""
 
 from __future__ import annotations
 
@@ -30,10 +30,19 @@ PortOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 
 _ADD_SCRIPT = "add it in OBS: Tools > Scripts > +"
+_ADD_SOURCE = f"{_ADD_SCRIPT}; or start OBS again if it is the plugin"
 
 
-@app.command(epilog="Example: vtbridge obs install --collection Untitled")
+@app.command(epilog="Example: vtbridge obs install --plugin")
 def install(
+    plugin: Annotated[
+        bool,
+        typer.Option(
+            "--plugin/--script",
+            help="The plugin is built here (Linux; needs CMake, a C compiler and libobs-dev) and "
+            "loaded by OBS itself; the script needs no compiler and is added by hand.",
+        ),
+    ] = False,
     collection: Annotated[
         str | None,
         typer.Option(
@@ -42,14 +51,20 @@ def install(
         ),
     ] = None,
 ) -> None:
-    """Put the source's script where OBS can read it, and say how to add it.
+    """Put the avatar's source into OBS, as a script or as a plugin.
 
     OBS loads no script by itself: either add it once in OBS under Tools > Scripts > +,
-    or name your scene collection here while OBS is closed.
+    or name your scene collection here while OBS is closed. The plugin is loaded when
+    OBS starts.
     """
-    from vtbridge.errors import ObsError
+    from vtbridge.errors import ConfigError, ObsError
     from vtbridge.obs import install as installer
 
+    if plugin and collection is not None:
+        raise ConfigError("--collection is for the script; OBS loads the plugin by itself")
+    if plugin:
+        _install_plugin()
+        return
     installer.require_script_support()
     roots = installer.find_obs_roots()
     if not roots:
@@ -69,6 +84,27 @@ def install(
         typer.echo(
             f"  {'added to' if added else 'is already in'} the scene collection '{collection}'"
         )
+    typer.echo("then, with OBS running: vtbridge obs setup")
+
+
+def _install_plugin() -> None:
+    """Build the plugin, for the OBS that this system's own packages installed."""
+    from vtbridge.errors import ObsError
+    from vtbridge.obs import install as installer
+    from vtbridge.obs.plugin import install_plugin, plugin_library
+
+    roots = installer.find_obs_roots()
+    if not roots:
+        raise ObsError("no OBS of this user was found; install OBS Studio and start it once")
+    native = [root for root in roots if root.packaging == "native"]
+    for root in native or roots:
+        changed = install_plugin(root)
+        typer.echo(f"{'built' if changed else 'up to date'}: {plugin_library(root)}")
+        if changed and installer.obs_is_running():
+            typer.echo("  OBS is running: it loads the plugin when it is started again")
+    for root in roots:
+        if root.packaging != "native":
+            typer.echo(f"  not for the {root.packaging} OBS, which needs the script")
     typer.echo("then, with OBS running: vtbridge obs setup")
 
 
@@ -148,6 +184,7 @@ def status(
     """
     from vtbridge.errors import ObsError
     from vtbridge.obs import install as installer
+    from vtbridge.obs.plugin import plugin_is_current, plugin_library
 
     settings = _settings(_load(config), host, port)
     found: dict[str, Any] = {
@@ -161,6 +198,12 @@ def status(
             }
             for root in installer.find_obs_roots()
             for current in [installer.script_is_current(root)]
+        ],
+        "plugins": [
+            {"path": str(plugin_library(root)), "current": current}
+            for root in installer.find_obs_roots()
+            for current in [plugin_is_current(root)]
+            if current is not None
         ],
     }
     trouble: ObsError | None = None
@@ -267,13 +310,16 @@ def _print_status(found: dict[str, Any]) -> None:
         if script["installed"]:
             state = "up to date" if script["current"] else "outdated (`vtbridge obs install`)"
         typer.echo(f"script    {script['path']}: {state}")
+    for plugin in found["plugins"]:
+        state = "up to date" if plugin["current"] else "outdated (`vtbridge obs install --plugin`)"
+        typer.echo(f"plugin    {plugin['path']}: {state}")
     if not found["reachable"]:
         return
     typer.echo(
         f"OBS       {found['obs_version']} at {found['address']}, "
         f"password {'required' if found['auth_required'] else 'NOT required'}"
     )
-    typer.echo(f"loaded    {'yes' if found['script_loaded'] else f'no: {_ADD_SCRIPT}'}")
+    typer.echo(f"loaded    {'yes' if found['script_loaded'] else f'no: {_ADD_SOURCE}'}")
     kind = found["source_kind"]
     shown = "shown" if found["source_active"] else "not shown"
     typer.echo(

@@ -32,7 +32,7 @@ def user_config_path() -> Path:
 def load_config(path: Path | None = None) -> Config:
     """Return the settings of ``path``, of the user's own file, or the defaults.
 
-    The files that it names (picture, video, sound) may be named by their path from its
+    The files that it names (picture, expressions, video, sound) may be named by their path from its
     own folder, or from the user's with ``~``.
 
     Raises:
@@ -108,6 +108,7 @@ def _with_whole_paths(file: Path, config: Config) -> Config:
     return config.model_copy(
         update={
             "avatar": _with_whole_path(avatar, "picture", file.parent),
+            "expressions": _with_whole_path(config.expressions, "file", file.parent),
             "tracking": tracking,
         }
     )

@@ -9,7 +9,7 @@ from pydantic_core import InitErrorDetails
 
 from vtbridge.config.ports import port_clashes
 from vtbridge.control.settings import ControlSettings
-from vtbridge.expressions.settings import IdleSettings
+from vtbridge.expressions.settings import ExpressionSettings, IdleSettings
 from vtbridge.obs.settings import ObsSettings
 from vtbridge.publish.settings import PublishSettings
 from vtbridge.render.settings import RenderSettings
@@ -36,6 +36,7 @@ class Config(StageSettings):
     tracking: TrackingSettings = TrackingSettings()
     retarget: RetargetSettings = RetargetSettings()
     idle: IdleSettings = IdleSettings()
+    expressions: ExpressionSettings = ExpressionSettings()
     render: RenderSettings = RenderSettings()
     publish: PublishSettings = PublishSettings()
     obs: ObsSettings = ObsSettings()

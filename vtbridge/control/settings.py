@@ -1,10 +1,26 @@
-"""Settings of the control interfaces; all of them listen on loopback only."""
+"""Settings of the control interfaces; they listen on loopback unless told otherwise."""
 
 from __future__ import annotations
 
-from pydantic import Field
+import contextlib
+from ipaddress import IPv4Address
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from vtbridge.settings import StageSettings
+
+
+def _is_an_address(value: object) -> object:
+    """Say in our own words what the library would say in its own."""
+    with contextlib.suppress(ValueError):
+        if isinstance(value, str | IPv4Address):
+            return IPv4Address(value)
+    raise PydanticCustomError("expected", "an IPv4 address in quotes, such as 192.168.1.20")
+
+
+_Address = Annotated[IPv4Address, BeforeValidator(_is_an_address)]
 
 
 class ControlSettings(StageSettings):
@@ -18,3 +34,15 @@ class ControlSettings(StageSettings):
 
     osc_port: int = Field(39581, ge=0, le=65535)
     """UDP port of OSC commands on 127.0.0.1; 0 lets the system choose."""
+
+    osc_allow: tuple[_Address, ...] = ()
+    """Tablets and other computers that may command over OSC too (192.168.1.20); then the port
+    listens on the whole network, and hears nobody else."""
+
+    keyboard: bool = False
+    """Let keys trigger expressions from anywhere, also while a game has the keyboard: those named
+    `key` in expressions.toml. Needs `pip install vtbridge[hotkeys]`; not on Wayland."""
+
+    osc_feedback_port: int = Field(0, ge=0, le=65535)
+    """UDP port to which whoever commands expressions is told their state (TouchOSC's receive
+    port); 0 answers to where the command came from."""

@@ -41,3 +41,15 @@ class IdleSettings(StageSettings):
                 f"blink_every_max_s {self.blink_every_max_s}"
             )
         return self
+
+
+class ExpressionSettings(StageSettings):
+    """Smiles, winks and nods on a key; `vtbridge expression list` names them."""
+
+    enabled: bool = True
+    """Lay expressions over the face."""
+    file: str = ""
+    """An expressions.toml; empty means the one beside the character's picture, and without
+    one the built-in expressions."""
+    reload: bool = True
+    """Show what is changed in the file as soon as it is saved."""

@@ -113,7 +113,7 @@ def install_script(root: ObsRoot) -> bool:
 def find_installations() -> tuple[str, ...]:
     """Return one sentence for each OBS of this user: where its script lies and how it stands."""
     states = {
-        None: "not installed; run `vtbridge obs install`",
+        None: "not installed; run `vtbridge obs install` (the plugin does not need it)",
         False: "of another version; run `vtbridge obs install`",
         True: "up to date",
     }

@@ -8,12 +8,12 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
+from vtbridge.closing import Closing
 from vtbridge.datatypes import FrameFlag, U8Array, read_only
 from vtbridge.errors import FrameTransportError
 from vtbridge.publish import _vtbf
@@ -59,7 +59,7 @@ class ReceivedFrame:
     alpha_mode: AlphaMode
 
 
-class FrameReader:
+class FrameReader(Closing):
     """One reader's view of the segment of an avatar; follows it when it moves.
 
     It never writes to the segment and never maps its pixels (a segment truncated by
@@ -150,17 +150,6 @@ class FrameReader:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _open(self) -> None:
         """Open what lies under the name and make it the reader's segment.

@@ -10,11 +10,11 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 
+from vtbridge.closing import Closing
 from vtbridge.datatypes import Frame
 from vtbridge.errors import AlreadyRunning, FrameTransportError
 from vtbridge.publish import _vtbf
@@ -46,7 +46,7 @@ class _Segment:
     max_payload: int
 
 
-class FrameWriter:
+class FrameWriter(Closing):
     """The only writer of one segment; belongs to the thread that renders.
 
     ``heartbeat`` and ``set_health`` may come from another thread.
@@ -158,17 +158,6 @@ class FrameWriter:
             return
         self._leave(self._segment, SegmentState.CLOSED)
         self._segment = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def _unfinished(self) -> Path:

@@ -29,27 +29,3 @@ def traced(
     end: int,
     /,
 ) -> int: ...
-def keep(
-    marks: _Array,
-    flow: _Array,
-    extents: _Array,
-    keep: _Array,
-    limits: tuple[float, float, float, float, float],
-    side: int,
-    row: int,
-    end: int,
-    /,
-) -> None: ...
-def enlarge(
-    pairs: _Array,
-    keep: _Array,
-    flow: _Array,
-    extents: _Array,
-    original: _Array,
-    rgba: _Array,
-    side: int,
-    size: int,
-    row: int,
-    end: int,
-    /,
-) -> None: ...

@@ -13,6 +13,7 @@ from vtbridge.pose_params import ROTATION_SLICE
 from vtbridge.render.cache import CacheMemory
 from vtbridge.render.compositor import Compositor
 from vtbridge.render.fields import FrameFields
+from vtbridge.render.last_frame import LastFrame
 from vtbridge.render.models.crops import FACE_CROP
 from vtbridge.render.models.variants import Family
 from vtbridge.render.poser import Poser, checked_pose
@@ -60,11 +61,7 @@ class Tha3Poser(Generic[ArrayT]):
         self._quality = Quality.EXACT
         self._morphed: F32Array | None = None
         self._pasted: F32Array | None = None
-        shape = (compositor.size, compositor.size, 4)
-        # Two, so that the frame handed out last survives one that fails.
-        self._shown, self._spare = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-        self._shown_version: int | None = None
-        self._repeated = False
+        self._last = LastFrame(compositor.size)
 
     @property
     def size(self) -> int:
@@ -79,7 +76,7 @@ class Tha3Poser(Generic[ArrayT]):
     @property
     def repeated(self) -> bool:
         """True if the last ``render`` gave the same frame as the one before it."""
-        return self._repeated
+        return self._last.repeated
 
     def describe(self) -> str:
         """Return what computes, and how exactly, such as ``openvino f32 CPU``."""
@@ -130,17 +127,11 @@ class Tha3Poser(Generic[ArrayT]):
         """Return the premultiplied frame of a pose; see ``Poser.render``."""
         with self._telemetry.timed("render.fields"):
             fields = self.fields(values)
-        self._repeated = self._shown_version == self._body.version
-        if not self._repeated:
-            try:
-                with self._telemetry.timed("render.composite"):
-                    self._compositor.composite(fields, self._spare)
-            except InferenceError:
-                self._forget()
-                raise
-            self._shown, self._spare = self._spare, self._shown
-            self._shown_version = self._body.version
-        return self._shown
+        try:
+            return self._last.of(self._body.version, lambda out: self._draw(fields, out))
+        except InferenceError:
+            self._forget()
+            raise
 
     def render_float(self, values: F32Array) -> F32Array:
         """Return the frame of a pose before it is made 8-bit; see ``Poser.render_float``."""
@@ -166,11 +157,15 @@ class Tha3Poser(Generic[ArrayT]):
         self._morphed = self._pasted = None
         self._networks.close()
 
+    def _draw(self, fields: FrameFields, out: U8Array) -> None:
+        with self._telemetry.timed("render.composite"):
+            self._compositor.composite(fields, out)
+
     def _forget(self) -> None:
         # After a failure nothing computed on the way is trusted either.
         self._faces.forget()
         self._body.forget()
-        self._shown_version = None
+        self._last.forget()
 
 
 def open_poser(

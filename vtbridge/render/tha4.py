@@ -12,6 +12,7 @@ from vtbridge.render.alpha import network_from_straight, premultiplied_signals
 from vtbridge.render.cache import CacheMemory, Region
 from vtbridge.render.compositor import Compositor
 from vtbridge.render.fields import FrameFields
+from vtbridge.render.last_frame import LastFrame
 from vtbridge.render.models.crops import FACE_CROP
 from vtbridge.render.models.tha4_student import (
     EXPRESSION_SIZE,
@@ -64,11 +65,7 @@ class StudentPoser:
         self._face_key = b""
         self._body_key: tuple[bytes, Quality] | None = None
         self._body: StudentFields | None = None
-        shape = (compositor.size, compositor.size, 4)
-        # Two, so that the frame handed out last survives one that fails.
-        self._shown, self._spare = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-        self._shown_key: tuple[bytes, Quality] | None = None
-        self._repeated = False
+        self._last = LastFrame(compositor.size)
 
     @property
     def size(self) -> int:
@@ -83,7 +80,7 @@ class StudentPoser:
     @property
     def repeated(self) -> bool:
         """True if the last ``render`` gave the same frame as the one before it."""
-        return self._repeated
+        return self._last.repeated
 
     def describe(self) -> str:
         """Return what computes, and how exactly, such as ``native f32 avx512``."""
@@ -127,17 +124,11 @@ class StudentPoser:
         """Return the premultiplied frame of a pose; see ``Poser.render``."""
         with self._telemetry.timed("render.fields"):
             fields = self.fields(values)
-        self._repeated = self._shown_key is not None and self._shown_key == self._body_key
-        if not self._repeated:
-            try:
-                with self._telemetry.timed("render.composite"):
-                    self._compositor.composite(fields, self._spare)
-            except InferenceError:
-                self._forget()
-                raise
-            self._shown, self._spare = self._spare, self._shown
-            self._shown_key = self._body_key
-        return self._shown
+        try:
+            return self._last.of(self._body_key, lambda out: self._draw(fields, out))
+        except InferenceError:
+            self._forget()
+            raise
 
     def render_float(self, values: F32Array) -> F32Array:
         """Return the frame of a pose before it is made 8-bit; see ``Poser.render_float``."""
@@ -158,6 +149,10 @@ class StudentPoser:
         self._morphed = None
         self._student.close()
 
+    def _draw(self, fields: FrameFields, out: U8Array) -> None:
+        with self._telemetry.timed("render.composite"):
+            self._compositor.composite(fields, out)
+
     def _show_face(self, morphed: F32Array, pose: F32Array) -> None:
         """Put the face of ``pose`` into the picture unless it is there already."""
         key = pose[:EXPRESSION_SIZE].tobytes()
@@ -176,7 +171,8 @@ class StudentPoser:
         # After a failure nothing computed on the way is trusted either.
         self._memory.clear()
         self._face_key = b""
-        self._body = self._body_key = self._shown_key = None
+        self._body = self._body_key = None
+        self._last.forget()
 
 
 def open_student_poser(

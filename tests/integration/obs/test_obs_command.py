@@ -107,6 +107,29 @@ def test_install_needs_an_obs_and_writes_where_it_can_read(tmp_path: Path) -> No
     assert "Tools > Scripts" in done.stdout
 
 
+def test_plugin_is_built_for_the_obs_of_this_system_and_told_by_status(
+    built_plugin: Path, tmp_path: Path
+) -> None:
+    """``built_plugin`` says whether it can be built here at all."""
+    root = tmp_path / ".config/obs-studio"
+    for folder in (root, tmp_path / ".var/app/com.obsproject.Studio/config/obs-studio"):
+        folder.mkdir(parents=True)
+    mixed = vtbridge_obs(tmp_path, "install", "--plugin", "--collection", "a")
+    assert mixed.returncode == 2
+    assert "--collection is for the script" in mixed.stderr
+    library = root / "plugins/vtbridge/bin/64bit/vtbridge.so"
+    for told in ("built", "up to date"):
+        done = vtbridge_obs(tmp_path, "install", "--plugin")
+        assert done.returncode == 0, done.stderr
+        assert f"{told}: {library}" in done.stdout
+        assert "not for the Flatpak OBS" in done.stdout
+    data = [path.relative_to(built_plugin) for path in built_plugin.rglob("*")]
+    assert data
+    assert all((root / "plugins/vtbridge" / path).exists() for path in data)
+    status = vtbridge_obs(tmp_path, "status", "--port", "1", "--json")
+    assert json.loads(status.stdout)["plugins"] == [{"path": str(library), "current": True}]
+
+
 def test_running_obs_keeps_its_scene_collection(obs: ObsProcess, tmp_path: Path) -> None:
     assert obs.running
     scenes = tmp_path / ".config/obs-studio/basic/scenes"

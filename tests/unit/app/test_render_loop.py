@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.expressions import library_of
 from vtbridge.app.render_loop import RenderLoop
 from vtbridge.clock import NS_PER_S, ManualClock
 from vtbridge.datatypes import F32Array, FaceFrame, Frame, FrameFlag, HeadPose
+from vtbridge.expressions.engine import ExpressionEngine
 from vtbridge.expressions.idle import IdleMotion
 from vtbridge.expressions.settings import IdleSettings
 from vtbridge.flow.slot import LatestSlot
@@ -35,6 +37,20 @@ WELL = LiveStatus(
     fallback=False,
     trouble="",
 )
+
+
+EXPRESSIONS = """
+[expressions.smile]
+fade_in_s = 0
+values = { mouth_raised_corner = 1, head_y = 0 }
+[expressions.agape]
+fade_in_s = 0
+values = { mouth_uuu = 1 }
+when = "jawOpen > 0.5"
+[expressions.alone]
+values = { mouth_ooo = 1 }
+when = "not tracked"
+"""
 
 
 class PaintedFrames:
@@ -87,10 +103,12 @@ class Bench:
         self.live = PaintedFrames(self.clock)
         self.writer = FrameWriter.open("loop", max_width=8, max_height=8, directory=folder)
         self.reader = FrameReader.attach("loop", directory=folder)
+        self.expressions = ExpressionEngine(library_of(EXPRESSIONS), seed=1)
         self.loop = RenderLoop(
             live=self.live,
             retargeter=Retargeter(RetargetSettings()),
             idle=IdleMotion(IdleSettings(), seed=1),
+            expressions=self.expressions,
             faces=self.faces,
             writer=self.writer,
             sinks=[self.see],
@@ -260,3 +278,30 @@ def test_loop_closes_its_poser_even_when_it_ends_by_an_error(bench: Bench) -> No
     with pytest.raises(RuntimeError, match="bang"):
         bench.loop.serve()
     assert bench.live.closed
+
+
+def test_expressions_are_laid_over_idle_motion_too(bench: Bench) -> None:
+    bench.expressions.trigger("smile")
+    bench.run(200)
+    last = bench.live.asked[-1]
+    assert last[PoseParam.MOUTH_RAISED_CORNER_LEFT] == 1.0
+    assert last[PoseParam.HEAD_Y] == 0.0, "whatever idle motion does"
+    assert len({float(asked[PoseParam.NECK_Z]) for asked in bench.live.asked}) > 100, "alive"
+    assert bench.telemetry.latencies()["expressions"].count == 200
+
+
+def test_conditions_see_the_tracked_face_until_it_is_lost(bench: Bench) -> None:
+    def face(number: int) -> float:
+        if number < 30:
+            shapes = {"jawOpen": 0.9}
+            bench.faces.put(FaceFrame(bench.clock.now_ns(), "vmc:x", blendshapes=shapes))
+        return 0.005
+
+    bench.live.cost_s = face
+    bench.run(150)
+    agape = np.array([asked[PoseParam.MOUTH_UUU] for asked in bench.live.asked])
+    alone = np.array([asked[PoseParam.MOUTH_OOO] for asked in bench.live.asked])
+    assert agape[25] == 1.0
+    assert alone[25] == 0.0
+    assert agape[-1] == 0.0
+    assert alone[-1] == 1.0

@@ -10,6 +10,7 @@ from vtbridge.app.tracking_bench import LIMIT_MS, TrackingResult, measure_tracki
 from vtbridge.clock import ManualClock
 from vtbridge.datatypes import FaceFrame
 from vtbridge.tracking.protocols.table import PROTOCOLS, ProtocolRow
+from vtbridge.tracking.protocols.vmc import VmcProtocol
 
 
 class TurnedClock(ManualClock):
@@ -94,8 +95,16 @@ def test_quietest_round_counts() -> None:
     assert result.p99_ms == pytest.approx(2.0)
 
 
+class DeafProtocol(VmcProtocol):
+    """Understands nothing."""
+
+    def feed(self, datagram: bytes, t_ns: int) -> list[FaceFrame]:
+        del datagram, t_ns
+        return []
+
+
 def test_face_lost_in_one_round_is_lost() -> None:
-    encoders = iter([PROTOCOLS[0].encoder(), lambda face: [], PROTOCOLS[0].encoder()])
-    forgetful = replace(PROTOCOLS[0], encoder=lambda: next(encoders))
+    kinds = iter([VmcProtocol, DeafProtocol, VmcProtocol])
+    forgetful = replace(PROTOCOLS[0], create=lambda settings: next(kinds)())
     (result,) = measure_tracking(5, ManualClock(), rows=[forgetful], rounds=3)
     assert (result.faces, result.kept) == (0, False)

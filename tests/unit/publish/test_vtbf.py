@@ -1,24 +1,22 @@
+"""Frames through shared memory: whole, in order, only newer ones, within their measures."""
+
 from __future__ import annotations
 
 import errno
 import mmap
 import os
-import struct
 import threading
 import time
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.support.vtbf import shaded_frames, shows
+from tests.support.vtbf import SMALL, shaded_frames, shows
 from vtbridge.clock import ManualClock
 from vtbridge.datatypes import Frame, FrameFlag
-from vtbridge.errors import AlreadyRunning, FrameTransportError
+from vtbridge.errors import AlreadyRunning
 from vtbridge.publish import _vtbf
-from vtbridge.publish.frame_writer import _Segment
 from vtbridge.publish.vtbf import (
     AlphaMode,
     FrameReader,
@@ -28,32 +26,6 @@ from vtbridge.publish.vtbf import (
     SegmentState,
     segment_path,
 )
-
-SMALL = Frame(np.arange(8 * 12 * 4, dtype=np.uint8).reshape(8, 12, 4), t_capture_ns=77)
-
-
-@pytest.fixture
-def writer(name: str) -> Iterator[FrameWriter]:
-    with FrameWriter.open(name, max_width=32, max_height=32) as opened:
-        yield opened
-
-
-@pytest.fixture
-def reader(name: str, writer: FrameWriter) -> Iterator[FrameReader]:
-    with FrameReader.attach(name) as attached:
-        yield attached
-
-
-def leave_dead_segment(name: str, frames: int = 1) -> bytes:
-    """Leave behind what a killed writer of 32x32 frames leaves, and return its bytes."""
-    path = segment_path(name)
-    with FrameWriter.open(name, max_width=32, max_height=32) as writer:
-        for number in range(1, frames + 1):
-            writer.write(shaded_frames(8, 8)[number % 16])
-        content = path.read_bytes()
-    path.touch(0o600)
-    path.write_bytes(content)
-    return content
 
 
 def test_frame_arrives_as_it_was_written(writer: FrameWriter, reader: FrameReader) -> None:
@@ -195,324 +167,6 @@ def test_what_is_no_frame_is_refused(pixels: np.ndarray, writer: FrameWriter) ->
     assert writer.write(SMALL) == 1
 
 
-def test_larger_frame_moves_the_segment_and_readers_follow(
-    writer: FrameWriter, reader: FrameReader
-) -> None:
-    for _ in range(5):
-        writer.write(SMALL)
-    writer.set_health(HealthFlag.READY)
-    first = reader.read_newer(0, timeout_s=0)
-    assert first is not None
-    large = np.full((64, 64, 4), 9, np.uint8)
-    writer.write(Frame(large, 1))
-    received = reader.read_newer(first.frame_no, timeout_s=0)
-    assert received is not None
-    assert np.array_equal(received.rgba, large)
-    assert received.epoch == first.epoch + 1
-    assert reader.reopened == 1
-    assert reader.read_newer(received.frame_no, timeout_s=0) is None
-    status = reader.status()
-    assert status is not None
-    assert status.health is HealthFlag.READY
-    assert reader.liveness() is Liveness.LIVE
-
-
-def test_new_segment_is_whole_before_the_old_one_ends(
-    writer: FrameWriter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[tuple[int, int]] = []
-    leave = FrameWriter._leave
-
-    def look_first(self: FrameWriter, segment: _Segment, state: SegmentState) -> None:
-        old = _vtbf.read_live(segment.fd)
-        with writer.path.open("rb") as file:
-            new = _vtbf.read_live(file.fileno())
-            assert _vtbf.is_locked(file.fileno())
-        assert old is not None
-        assert new is not None
-        seen.append((old[2], new[2]))
-        leave(self, segment, state)
-
-    monkeypatch.setattr(FrameWriter, "_leave", look_first)
-    writer.write(Frame(np.zeros((64, 64, 4), np.uint8), 1))
-    assert seen == [(SegmentState.LIVE, SegmentState.LIVE)]
-
-
-def test_leftover_of_an_unfinished_move_is_cleared_away(name: str) -> None:
-    path = segment_path(name)
-    leftover = path.with_name(f".{path.name}.new")
-    leftover.touch()
-    with FrameWriter.open(name, max_width=8, max_height=8) as writer:
-        assert not leftover.exists()
-        leftover.touch()
-        writer.write(Frame(np.zeros((16, 16, 4), np.uint8), 1))
-        assert not leftover.exists()
-
-
-def test_deleted_segment_whose_name_another_writer_took_is_given_up(name: str) -> None:
-    first = FrameWriter.open(name, max_width=8, max_height=8)
-    first.path.unlink()
-    with FrameWriter.open(name, max_width=8, max_height=8) as second:
-        with pytest.raises(AlreadyRunning):
-            first.write(Frame(np.zeros((4, 4, 4), np.uint8), 1))
-        first.close()
-        assert second.path.exists()
-
-
-def test_moved_segment_says_so_to_who_still_holds_it(writer: FrameWriter, name: str) -> None:
-    fd = os.open(writer.path, os.O_RDONLY)
-    writer.write(Frame(np.zeros((64, 64, 4), np.uint8), 1))
-    live = _vtbf.read_live(fd)
-    os.close(fd)
-    assert live is not None
-    assert live[2] == SegmentState.MOVED
-
-
-def test_segment_that_somebody_deletes_is_made_anew(
-    writer: FrameWriter, reader: FrameReader, caplog: pytest.LogCaptureFixture
-) -> None:
-    writer.write(SMALL)
-    writer.path.unlink()
-    writer.write(SMALL)
-    writer.write(SMALL)
-    assert caplog.text.count("deleted by another program") == 1
-    received = reader.read_newer(1, timeout_s=0)
-    assert received is not None
-    assert received.epoch == 2
-    assert reader.liveness() is Liveness.LIVE
-
-
-def test_second_writer_is_refused_and_told_the_first(writer: FrameWriter, name: str) -> None:
-    with pytest.raises(AlreadyRunning, match=rf"process {os.getpid()} writes {writer.path}"):
-        FrameWriter.open(name)
-    assert writer.write(SMALL) == 1
-
-
-def test_segment_deleted_between_opening_and_locking_is_not_taken(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another writer closes while we already have its file open: its lock is free, but gone."""
-    leave_dead_segment(name)
-    try_lock = _vtbf.try_lock
-    locked: list[int] = []
-
-    def delete_then_lock(fd: int) -> bool:
-        if not locked:
-            segment_path(name).unlink()
-        locked.append(fd)
-        return try_lock(fd)
-
-    monkeypatch.setattr(_vtbf, "try_lock", delete_then_lock)
-    with FrameWriter.open(name) as writer:
-        assert len(locked) == 2
-        assert writer.path.exists()
-        writer.write(SMALL)
-        with FrameReader.attach(name) as reader:
-            assert reader.read_newer(0, timeout_s=0) is not None
-
-
-def test_clean_close_leaves_nothing(name: str) -> None:
-    writer = FrameWriter.open(name)
-    with FrameReader.attach(name) as reader:
-        assert writer.path.exists()
-        writer.close()
-        writer.close()
-        assert not segment_path(name).exists()
-        assert reader.liveness() is Liveness.CLOSED
-    with pytest.raises(ValueError, match="closed"):
-        writer.write(SMALL)
-    with pytest.raises(FrameTransportError, match="vtbridge run"):
-        FrameReader.attach(name)
-
-
-def test_close_never_deletes_the_segment_of_another(name: str) -> None:
-    first = FrameWriter.open(name, max_width=8, max_height=8)
-    first.path.unlink()
-    with FrameWriter.open(name, max_width=8, max_height=8) as second:
-        first.close()
-        assert second.path.exists()
-        with pytest.raises(AlreadyRunning):
-            FrameWriter.open(name)
-
-
-def test_last_frame_of_a_closed_segment_is_still_handed_out(
-    writer: FrameWriter, reader: FrameReader
-) -> None:
-    writer.write(SMALL)
-    writer.close()
-    assert reader.read_newer(0, timeout_s=0) is not None
-
-
-def test_reader_follows_a_writer_that_starts_again(name: str) -> None:
-    with FrameWriter.open(name) as writer:
-        reader = FrameReader.attach(name)
-        for _ in range(5):
-            writer.write(SMALL)
-        assert reader.read_newer(0, timeout_s=0) is not None
-    assert reader.read_newer(5, timeout_s=0) is None
-    with FrameWriter.open(name) as writer, reader:
-        assert reader.liveness() is Liveness.LIVE
-        assert reader.read_newer(5, timeout_s=0) is None
-        writer.write(SMALL)
-        received = reader.read_newer(5, timeout_s=0)
-        assert received is not None
-        assert received.frame_no == 1
-        assert reader.read_newer(1, timeout_s=0) is None
-
-
-def test_dead_writers_segment_is_taken_over_in_place(name: str) -> None:
-    leave_dead_segment(name, frames=3)
-    inode = segment_path(name).stat().st_ino
-    with FrameReader.attach(name) as reader:
-        assert reader.liveness() is Liveness.GONE
-        last = reader.read_newer(0, timeout_s=0)
-        assert last is not None
-        assert last.frame_no == 3
-        with FrameWriter.open(name, max_width=16, max_height=16) as writer:
-            assert writer.path.stat().st_ino == inode
-            assert writer.epoch == 2
-            assert reader.liveness() is Liveness.LIVE
-            assert writer.write(SMALL) == 4
-            received = reader.read_newer(3, timeout_s=0)
-            assert received is not None
-            assert (received.frame_no, received.epoch) == (4, 2)
-        assert reader.reopened == 0
-
-
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        {"max_width": 64, "max_height": 64},
-        {"max_width": 32, "max_height": 32, "slot_count": 3},
-    ],
-)
-def test_dead_segment_of_other_measures_is_replaced(name: str, wanted: dict[str, int]) -> None:
-    leave_dead_segment(name, frames=3)
-    with (
-        FrameReader.attach(name) as reader,
-        FrameWriter.open(name, **wanted) as writer,  # type: ignore[arg-type]
-    ):
-        assert writer.epoch == 2
-        assert writer.write(SMALL) == 1
-        received = reader.read_newer(3, timeout_s=0)
-        assert received is not None
-        assert received.frame_no == 1
-
-
-@pytest.mark.parametrize(
-    ("offset", "bytes_there"),
-    [
-        (0, bytes(8)),  # killed before the magic was stored
-        (0, bytes(4096)),  # killed after the allocation
-        (8, b"\2"),  # another major version
-        (24, b"\xff\xff\xff\xff"),  # damaged slot count
-        (128, b"\xff" * 8),  # damaged frame number
-        (60, b"\x09"),  # unknown state
-    ],
-)
-def test_damaged_segment_of_ours_is_replaced(name: str, offset: int, bytes_there: bytes) -> None:
-    content = bytearray(leave_dead_segment(name))
-    content[offset : offset + len(bytes_there)] = bytes_there
-    segment_path(name).write_bytes(content)
-    with FrameWriter.open(name, max_width=32, max_height=32) as writer:
-        assert writer.write(SMALL) == 1
-        with FrameReader.attach(name) as reader:
-            assert reader.read_newer(0, timeout_s=0) is not None
-
-
-@pytest.mark.parametrize("kept_bytes", [0, 100, 4096, 10_000])
-def test_truncated_segment_of_ours_is_replaced(name: str, kept_bytes: int) -> None:
-    leave_dead_segment(name)
-    os.truncate(segment_path(name), kept_bytes)
-    with FrameWriter.open(name, max_width=32, max_height=32) as writer:
-        assert writer.write(SMALL) == 1
-
-
-@pytest.mark.parametrize("kept_bytes", [0, 100, 4096, 5000])
-def test_truncation_never_kills_a_reader(name: str, kept_bytes: int) -> None:
-    leave_dead_segment(name)
-    with FrameReader.attach(name) as reader:
-        os.truncate(segment_path(name), kept_bytes)
-        assert reader.read_newer(0, timeout_s=0.2) is None
-        assert reader.liveness() is Liveness.GONE
-        with FrameWriter.open(name, max_width=32, max_height=32) as writer:
-            writer.write(SMALL)
-            assert reader.read_newer(0, timeout_s=0) is not None
-
-
-def test_segment_without_magic_counts_as_starting(name: str) -> None:
-    content = leave_dead_segment(name)
-    segment_path(name).write_bytes(bytes(8) + content[8:])
-    with pytest.raises(FrameTransportError, match="vtbridge run"):
-        FrameReader.attach(name)
-
-
-def test_other_major_version_is_told_apart_from_damage(name: str) -> None:
-    content = bytearray(leave_dead_segment(name))
-    content[8:10] = struct.pack("<H", 2)
-    segment_path(name).write_bytes(content)
-    with pytest.raises(FrameTransportError, match=r"another major version.*update"):
-        FrameReader.attach(name)
-
-
-def test_frame_that_breaks_the_rules_is_an_error_and_no_picture(name: str) -> None:
-    content = bytearray(leave_dead_segment(name))
-    slot = 4096 + _stride(content)  # of frame 1
-    content[slot + 44 : slot + 48] = struct.pack("<I", 9)  # one row more than its payload holds
-    segment_path(name).write_bytes(content)
-    with (
-        FrameReader.attach(name) as reader,
-        pytest.raises(FrameTransportError, match="breaks the frame protocol"),
-    ):
-        reader.read_newer(0, timeout_s=0)
-
-
-def test_slot_left_half_written_is_never_shown(name: str) -> None:
-    content = bytearray(leave_dead_segment(name, frames=2))
-    slot = 4096 + 2 * _stride(content)
-    content[slot : slot + 8] = struct.pack("<Q", 3)
-    segment_path(name).write_bytes(content)
-    with FrameReader.attach(name) as reader:
-        assert reader.read_newer(0, timeout_s=0) is None
-        assert reader.torn > 0
-
-
-def test_frame_of_another_writer_may_be_bgra_with_padded_rows(name: str) -> None:
-    content = bytearray(leave_dead_segment(name))
-    pixels = np.random.default_rng(2).integers(0, 256, (5, 7, 4), np.uint8)
-    padded = np.zeros((5, 40), np.uint8)
-    padded[:, :28] = pixels.reshape(5, 28)
-    slot = 4096 + _stride(content)
-    content[slot : slot + 72] = struct.pack(
-        "<5Q4I3I4B",
-        2,
-        1,
-        1,
-        5,
-        6,
-        7,
-        5,
-        40,
-        0x41524742,
-        200,
-        1,
-        zlib.crc32(padded.data),
-        0,
-        1,
-        13,
-        1,
-    )
-    content[slot + 128 : slot + 328] = padded.tobytes()
-    segment_path(name).write_bytes(content)
-    with FrameReader.attach(name) as reader:
-        received = reader.read_newer(0, timeout_s=0)
-    assert received is not None
-    assert np.array_equal(received.rgba, pixels[:, :, [2, 1, 0, 3]])
-    assert not received.rgba.flags.writeable
-    assert received.alpha_mode is AlphaMode.STRAIGHT
-    assert received.flags is FrameFlag.REPEAT
-
-
 def test_liveness_tells_hung_from_live_by_the_heartbeat(name: str, writer: FrameWriter) -> None:
     clock = ManualClock(time.monotonic_ns())
     with FrameReader.attach(name, clock=clock) as reader:
@@ -615,7 +269,3 @@ def test_descriptors_and_maps_are_given_back(name: str) -> None:
                 FrameWriter.open(name)
     assert open_descriptors() == before
     assert name not in Path("/proc/self/maps").read_text()
-
-
-def _stride(content: bytes | bytearray) -> int:
-    return int(struct.unpack_from("<Q", content, 32)[0])

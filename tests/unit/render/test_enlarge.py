@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -70,8 +71,7 @@ def test_a_still_frame_is_the_drawing_itself(side: int) -> None:
     assert off.max() <= 24  # where the figure ends
 
 
-@pytest.mark.parametrize("size", [528, 768, 1024])
-@pytest.mark.parametrize("reach", [0.004, 0.03])
+@pytest.mark.parametrize(("size", "reach"), [(528, 0.004), (528, 0.03), (768, 0.03), (1024, 0.004)])
 def test_a_frame_is_what_the_definition_says(size: int, reach: float) -> None:
     shown = picture(size, seed=11)
     assert shown.original is not None
@@ -109,6 +109,26 @@ def test_moved_parts_stay_as_sharp_as_the_drawing(pixels: tuple[float, float]) -
     share = edge_energy(enlarged(fields, shown)) / edge_energy(drawn)
     assert 0.95 < share < 1.1
     assert edge_energy(bicubic(small, 1024)) / edge_energy(drawn) < 0.9 * share
+
+
+def test_what_the_networks_hardly_move_shows_the_drawing_itself() -> None:
+    shown = picture(1024)
+    assert shown.original is not None
+    planes = network_from_straight(shown.rgba)
+    drawn = np.rint(premultiplied(shown.original)).astype(np.uint8)
+    off = levels_off(enlarged(fields_of(planes, grid(0.06, -0.06)), shown), drawn)
+    assert off.mean() < 0.15
+
+
+def test_what_moves_slowly_moves_at_every_step_and_never_leaps() -> None:
+    shown = picture(1024)
+    planes = network_from_straight(shown.rgba)
+    ways = np.linspace(0.0, 1.2, 25)
+    frames = [enlarged(fields_of(planes, grid(way)), shown) for way in ways]
+    steps = [levels_off(*pair).mean() for pair in pairwise(frames)]
+    even = levels_off(frames[-1], frames[0]).mean() / len(steps)
+    assert max(steps) < 2.5 * even
+    assert min(steps) > 0.3 * even
 
 
 def test_what_the_networks_paint_hides_the_drawing() -> None:
@@ -212,6 +232,18 @@ def test_a_picture_without_more_pixels_is_enlarged_itself() -> None:
     levels = premultiplied(shown.rgba)
     expected = cv2.resize(levels, (1024, 1024), interpolation=cv2.INTER_LANCZOS4)
     assert (levels_off(frame, expected) <= 8).mean() > 0.99
+
+
+def test_a_picture_without_more_pixels_moves_as_the_networks_say() -> None:
+    shown = Picture(drawing(SIDE), "small", "")
+    large = cv2.resize(shown.rgba, (1024, 1024), interpolation=cv2.INTER_LANCZOS4)
+    detailed = replace(shown, original=np.asarray(large, np.uint8))
+    moved = fields_of(network_from_straight(shown.rgba), grid(0.12, 0.12))
+    ways = [
+        levels_off(enlarged(moved, each), enlarged(still_fields(each), each)).mean()
+        for each in (shown, detailed)
+    ]
+    assert ways[0] > 2 * ways[1]
 
 
 def test_between_two_large_frames_lies_a_large_frame() -> None:

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from vtbridge.app.animate.faces import Span
 from vtbridge.app.animate.formats import OutputFormat
+from vtbridge.closing import Closing
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -25,7 +25,7 @@ _USUAL_RATE_HZ = 48_000
 _MOST_CHANNELS = 2
 
 
-class Sound:
+class Sound(Closing):
     """The first sound track of a video, cut to a span; use it in a ``with`` statement.
 
     Args:
@@ -46,15 +46,8 @@ class Sound:
         self._track: AudioStream | None = track
         self._copied = track is not None and track.codec_context.name in output.sounds
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the video."""
         self._container.close()
 
     def describe(self) -> str:

@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vtbridge.atomic_file import write_atomically
 from vtbridge.datatypes import read_only
 from vtbridge.errors import WeightsError
 from vtbridge.render.weights.manifest import Sha256
-from vtbridge.render.weights.record import read_bounded, write_atomically
+from vtbridge.render.weights.record import read_bounded
 from vtbridge.render.weights.store import parse_tensors
 
 FORMAT: Final = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from vtbridge.render.baked.model_file import BakedManifest
 from vtbridge.render.baked.store import open_model
 from vtbridge.render.compositor import Compositor
 from vtbridge.render.fields import FrameFields
+from vtbridge.render.last_frame import LastFrame
 from vtbridge.render.models.crops import FACE_CROP
 from vtbridge.render.poser import checked_pose
 from vtbridge.render.settings import Quality, RenderSettings
@@ -77,12 +79,8 @@ class BakedPoser:
         self._package = package
         self._morphed: F32Array | None = None
         self._face_key = b""
-        shape = (compositor.size, compositor.size, 4)
-        # Two, so that the frame handed out last survives one that fails.
-        self._shown, self._spare = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+        self._last = LastFrame(compositor.size)
         self._full = np.zeros((PICTURE_SIZE, PICTURE_SIZE, 4), np.uint8)
-        self._shown_key: bytes | None = None
-        self._repeated = False
 
     @property
     def size(self) -> int:
@@ -97,7 +95,7 @@ class BakedPoser:
     @property
     def repeated(self) -> bool:
         """True if the last ``render`` gave the same frame as the one before it."""
-        return self._repeated
+        return self._last.repeated
 
     @property
     def manifest(self) -> BakedManifest:
@@ -144,17 +142,7 @@ class BakedPoser:
     def render(self, values: F32Array) -> U8Array:
         """Return the premultiplied frame of a pose; see ``Poser.render``."""
         pose = checked_pose(values) + np.float32(0.0)  # so that -0 is 0
-        key = pose.tobytes()
-        self._repeated = key == self._shown_key
-        if self._repeated:
-            return self._shown
-        with self._telemetry.timed("render.fields"):
-            face = self._posed_face(pose)
-        with self._telemetry.timed("render.composite"):
-            self._draw(pose, face)
-        self._shown, self._spare = self._spare, self._shown
-        self._shown_key = key
-        return self._shown
+        return self._last.of(pose.tobytes(), partial(self._draw, pose))
 
     def render_float(self, values: F32Array) -> F32Array:
         """Return the frame of a pose before it is made 8-bit; see ``Poser.render_float``."""
@@ -172,20 +160,23 @@ class BakedPoser:
         self._forget()
         self._morphed = None
 
-    def _draw(self, pose: F32Array, face: F32Array) -> None:
-        rotation = pose[ROTATION_SLICE]
+    def _draw(self, pose: F32Array, out: U8Array) -> None:
+        with self._telemetry.timed("render.fields"):
+            face = self._posed_face(pose)
+        with self._telemetry.timed("render.composite"):
+            self._composite(pose[ROTATION_SLICE], face, out)
+
+    def _composite(self, rotation: F32Array, face: F32Array, out: U8Array) -> None:
         if self.size > PICTURE_SIZE:
             # The drawing's own pixels are warped, which takes the fields themselves.
             grid_change, alpha, color = self._body.fields(rotation)
             fields = FrameFields(self._planes(), grid_change, alpha, color, face)
-            self._compositor.composite(fields, self._spare)
+            self._compositor.composite(fields, out)
             return
-        target = self._spare if self.size == PICTURE_SIZE else self._full
+        target = out if self.size == PICTURE_SIZE else self._full
         self._body.draw(rotation, self._planes(), target)
-        if target is not self._spare:
-            cv2.resize(
-                target, (self.size, self.size), dst=self._spare, interpolation=cv2.INTER_AREA
-            )
+        if target is not out:
+            cv2.resize(target, (self.size, self.size), dst=out, interpolation=cv2.INTER_AREA)
 
     def _posed_face(self, pose: F32Array) -> F32Array:
         """Return the face of ``pose``, which is then also in the picture."""
@@ -206,7 +197,7 @@ class BakedPoser:
 
     def _forget(self) -> None:
         self._face_key = b""
-        self._shown_key = None
+        self._last.forget()
 
 
 def open_baked_poser(

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import platformdirs
 
+from vtbridge.atomic_file import write_atomically
 from vtbridge.errors import RuntimeUnavailable, WeightsError
 from vtbridge.render.models.variants import Network
-from vtbridge.render.weights.record import read_bounded, write_atomically
+from vtbridge.render.weights.record import read_bounded
 from vtbridge.render.weights.store import WeightStore
 from vtbridge.render.weights.throwaway import run_throwaway
 

@@ -9,7 +9,7 @@
     others.<name>       the reference, and the plain networks in ONNX Runtime
     live                what the display gets, None if not measured
     promises            [{name, wanted, got, unit, kept}]
-    tracking            the trackers' side
+    tracking            the trackers' side, None if left out
 
 A row that did not run is ``{"ran": false, "reason": ...}``; a number that does not exist, such
 as a ratio to what was not compared, is null.

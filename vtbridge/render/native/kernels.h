@@ -1,9 +1,4 @@
-/* The loops that cost time, for one instruction set: included once for each with
- *
- *   LANES       floats in a vector
- *   TILE_ROWS   pixels of a register tile; LANES and TILE_ROWS fill the registers
- *   VECTOR_MAX  the larger of two vectors, lane by lane
- *   NAMED(x)    x with the instruction set's suffix
+/* The loops that cost time, for one instruction set; ../c/each_isa.h includes them.
  *
  * Layout: features lie pixel by pixel, channels together, so that a pointwise convolution
  * is a matrix product and a depthwise one runs along vectors of channels. */

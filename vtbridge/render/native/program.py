@@ -1,4 +1,4 @@
-"""Operations on buffers, packed for the engine; see ``_native.c`` for what each one does."""
+"""Operations on buffers, packed for the engine; see ``operations.h`` for what each one does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ARENA, _WEIGHTS, _FIRST_ARRAY = 0, 1, 2
 
 
 class Kind(IntEnum):
-    """What an operation does; the numbers are those of ``_native.c``."""
+    """What an operation does; the numbers are those of ``operations.h``."""
 
     CONV = 0
     HEADS = 1

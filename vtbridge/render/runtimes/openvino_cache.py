@@ -16,8 +16,9 @@ from typing import Any
 
 import platformdirs
 
+from vtbridge.atomic_file import write_atomically
 from vtbridge.quiet_openvino import ov
-from vtbridge.render.weights.record import read_bounded, write_atomically
+from vtbridge.render.weights.record import read_bounded
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from vtbridge.atomic_file import write_atomically
 from vtbridge.errors import RuntimeUnavailable, WeightsError
 from vtbridge.render.models.signatures import Stage
 from vtbridge.render.models.variants import Network
@@ -22,7 +23,7 @@ from vtbridge.render.runtimes.runtime import NeverPrepared
 from vtbridge.render.settings import Precision, RuntimeName
 from vtbridge.render.weights.install import check_free_space
 from vtbridge.render.weights.manifest import Sha256
-from vtbridge.render.weights.record import read_bounded, write_atomically
+from vtbridge.render.weights.record import read_bounded
 from vtbridge.render.weights.store import WeightStore
 from vtbridge.render.weights.throwaway import run_throwaway
 

@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from vtbridge.atomic_file import write_atomically
 from vtbridge.datatypes import F32Array
 from vtbridge.errors import WeightsError
 from vtbridge.render.models.signatures import Shape, Stage
 from vtbridge.render.models.variants import Network
 from vtbridge.render.selection.card import CARD_REVISION, POSES
 from vtbridge.render.weights.manifest import Sha256
-from vtbridge.render.weights.record import Record, read_bounded, write_atomically
+from vtbridge.render.weights.record import Record, read_bounded
 from vtbridge.render.weights.store import WeightStore
 from vtbridge.render.weights.throwaway import run_throwaway
 

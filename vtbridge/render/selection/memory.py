@@ -17,13 +17,14 @@ import psutil
 from pydantic import BaseModel, ConfigDict, Field
 
 from vtbridge import __version__
+from vtbridge.atomic_file import write_atomically
 from vtbridge.render.models.signatures import stage_signatures
 from vtbridge.render.runtimes.runtime import RuntimeRequest, RuntimeRow
 from vtbridge.render.selection.candidates import Candidate, Tried, library_versions
 from vtbridge.render.selection.card import CARD_REVISION
 from vtbridge.render.selection.hardware import Hardware
 from vtbridge.render.settings import RuntimeName
-from vtbridge.render.weights.record import read_bounded, write_atomically
+from vtbridge.render.weights.record import read_bounded
 
 log = logging.getLogger(__name__)
 

@@ -10,14 +10,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+
+#include "../c/aligned.h"
 
 #define MAX_LAYERS 16
 #define MAX_WIDTH 4096
 #define TILE 48 /* pixels; a multiple of every TILE_ROWS */
-#define ALIGNMENT 64
 
 struct kernels {
     int64_t lanes;
@@ -27,58 +25,8 @@ struct kernels {
                   float *, int64_t, int64_t);
 };
 
-#if defined(__x86_64__)
-#define LANES 4
-#define TILE_ROWS 6
-#define NAMED(x) x##_sse
-#include "kernels.h"
-#undef LANES
-#undef TILE_ROWS
-#undef NAMED
-
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
-#define LANES 8
-#define TILE_ROWS 6
-#define NAMED(x) x##_avx2
-#include "kernels.h"
-#undef LANES
-#undef TILE_ROWS
-#undef NAMED
-#pragma GCC pop_options
-
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx2,fma,prefer-vector-width=512")
-#define LANES 16
-#define TILE_ROWS 12
-#define NAMED(x) x##_avx512
-#include "kernels.h"
-#undef LANES
-#undef TILE_ROWS
-#undef NAMED
-#pragma GCC pop_options
-#else /* NEON has 32 registers of four floats */
-#define LANES 4
-#define TILE_ROWS 12
-#define NAMED(x) x##_generic
-#include "kernels.h"
-#endif
-
-static const struct kernels *chosen_kernels(const char *wanted, const char **name)
-{
-#if defined(__x86_64__)
-    if ((wanted == NULL || !strcmp(wanted, "avx512")) && __builtin_cpu_supports("avx512f"))
-        return *name = "avx512", &kernels_avx512;
-    if ((wanted == NULL || !strcmp(wanted, "avx2")) && __builtin_cpu_supports("avx2") &&
-        __builtin_cpu_supports("fma"))
-        return *name = "avx2", &kernels_avx2;
-    if (wanted == NULL || !strcmp(wanted, "sse"))
-        return *name = "sse", &kernels_sse;
-    return NULL;
-#else
-    return *name = "generic", wanted == NULL || !strcmp(wanted, "generic") ? &kernels_generic : NULL;
-#endif
-}
+#define KERNELS "../siren/kernels.h"
+#include "../c/each_isa.h"
 
 struct layer {
     int64_t depth, width, padded;
@@ -98,12 +46,7 @@ struct level {
 
 static float *aligned_floats(int64_t count)
 {
-    /* aligned_alloc wants a multiple of the alignment. */
-    size_t bytes = ((size_t)count * sizeof(float) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    float *memory = aligned_alloc(ALIGNMENT, bytes ? bytes : ALIGNMENT);
-    if (memory != NULL)
-        memset(memory, 0, bytes);
-    return memory;
+    return aligned_zeros((size_t)count * sizeof(float));
 }
 
 static int64_t padded_to(int64_t lanes, int64_t count)

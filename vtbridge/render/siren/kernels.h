@@ -1,9 +1,5 @@
-/* Matrix products with a sine behind them, for one instruction set: included once for each with
- *
- *   LANES       floats in a vector
- *   TILE_ROWS   pixels of a register tile; two vectors of each and their operands fill the
- *               registers
- *   NAMED(x)    x with the instruction set's suffix
+/* Matrix products with a sine behind them, for one instruction set; ../c/each_isa.h includes
+ * them. Two vectors of each of TILE_ROWS pixels and their operands fill the registers.
  *
  * Layout: pixel by pixel, channels together, padded to whole vectors. */
 

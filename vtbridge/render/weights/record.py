@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vtbridge.atomic_file import write_atomically
 from vtbridge.errors import WeightsError
 from vtbridge.render.weights.manifest import EntryKind, Sha256, Size
 
@@ -74,22 +73,6 @@ def write_record(directory: Path, record: Record) -> None:
     """Replace the record of the entry in ``directory`` in one step."""
     text = record.model_dump_json(indent=2) + "\n"
     write_atomically(directory / RECORD_FILE, text.encode())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write ``content`` so that ``path`` holds either the old bytes or all of the new."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
 
 
 def read_bounded(path: Path, limit: int) -> bytes:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vtbridge.closing import Closing
 from vtbridge.datatypes import U8Array, read_only
 from vtbridge.errors import VtbridgeError
 
@@ -45,7 +45,7 @@ class VideoPicture:
     index: int
 
 
-class VideoFile:
+class VideoFile(Closing):
     """One open video; made by ``open_video``.
 
     Attributes:
@@ -77,17 +77,6 @@ class VideoFile:
         self.duration_s = _duration_s(self._container, stream, self.fps)
         self.has_sound = bool(self._container.streams.audio)
         self.is_still = _is_still(self._container)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file; an iteration that still runs ends with an error."""

@@ -12,9 +12,9 @@ from statistics import fmean
 
 import numpy as np
 
+from vtbridge.atomic_file import write_atomically
 from vtbridge.datatypes import PICTURE_SIZE, F32Array, U8Array
 from vtbridge.render.benchmark.similarity import likeness
-from vtbridge.render.weights.record import write_atomically
 
 _FRAME = (PICTURE_SIZE, PICTURE_SIZE, 4)
 

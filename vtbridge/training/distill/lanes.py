@@ -46,6 +46,8 @@ _FIT_A_SAMPLE_S: Final = 0.1  # until it was measured
 _LAST_FIT_SHARE: Final = 0.35  # of all the time, the most
 _MARGIN: Final = 1.1
 _JUDGE_S: Final = 2.0  # until it was measured
+_SHEET_SHARE: Final = 0.015  # of the time, for the sheet
+_SHEET_S: Final = 5.0  # and the most
 _HASTY_FIT_S: Final = 10.0  # where somebody waits for the end
 _NOTE_EVERY_S: Final = 5.0
 
@@ -126,6 +128,7 @@ class Deadline:
         self.wanted_s = wanted_s
         self.fit_s = 0.0
         self.judge_s = _JUDGE_S
+        self._sheet_s = min(_SHEET_SHARE * wanted_s, _SHEET_S)
         self.body_ready = self.face_ready = False
 
     @property
@@ -141,7 +144,7 @@ class Deadline:
     @property
     def face_left_s(self) -> float:
         """Seconds until the face must have been learnt."""
-        return self.wanted_s - self.judge_s - self.baked_s
+        return self.wanted_s - self.judge_s - self._sheet_s - self.baked_s
 
     def body_over(self) -> bool:
         """Return True if the last fit should begin."""

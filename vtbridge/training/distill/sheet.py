@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 
+from vtbridge.atomic_file import write_atomically
 from vtbridge.datatypes import PICTURE_SIZE, F32Array, U8Array
 from vtbridge.pose_params import POSE_SIZE, PoseParam
-from vtbridge.render.weights.record import write_atomically
 from vtbridge.training.distill.evaluation import Render
 
 GAIN: Final = 8

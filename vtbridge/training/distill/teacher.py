@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
+from vtbridge.closing import Closing
 from vtbridge.datatypes import F32Array, Picture, U8Array
 from vtbridge.errors import WeightsError
 from vtbridge.pose_params import POSE_SIZE, ROTATION_SLICE
@@ -20,7 +21,7 @@ from vtbridge.telemetry import Telemetry
 from vtbridge.training.distill.face_teacher import FaceTeacher
 
 
-class Teacher:
+class Teacher(Closing):
     """Say how the picture turns, and what a frame should look like; one thread at a time.
 
     Args:
@@ -30,12 +31,6 @@ class Teacher:
     def __init__(self, poser: Poser) -> None:
         self._poser = poser
         self._pose = np.zeros(POSE_SIZE, np.float32)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def describe(self) -> str:
         """Return what computes."""

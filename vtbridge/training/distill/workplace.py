@@ -10,11 +10,12 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vtbridge.atomic_file import write_atomically
 from vtbridge.errors import WeightsError
 from vtbridge.flow.file_lock import FileLock, LocksUnsupported
 from vtbridge.render.baked.store import BAKE_FOLDER
 from vtbridge.render.weights.manifest import Sha256
-from vtbridge.render.weights.record import read_bounded, write_atomically
+from vtbridge.render.weights.record import read_bounded
 
 _IDENTITY: Final = "identity.json"
 _CLOCK: Final = "clock.json"

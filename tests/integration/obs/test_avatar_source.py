@@ -1,4 +1,7 @@
-"""The script's source in a real OBS: the right pixels, no tears, and nothing hurts OBS."""
+"""The avatar's source in a real OBS, by script and by plugin.
+
+The right pixels, no tears, and nothing hurts OBS.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from tests.support import pattern
-from tests.support.obs import BACKGROUND, ObsProcess, wait_until
+from tests.support.obs import (
+    BACKGROUND,
+    SCRIPT,
+    ObsProcess,
+    ObsSetup,
+    running_obs,
+    wait_until,
+)
 from tests.support.segment import Segment, segment_bytes
 from vtbridge.datatypes import Frame, U8Array
 from vtbridge.obs.client import ObsClient
@@ -77,6 +88,30 @@ class Stage:
         )
         self.added.append(f"avatar {name}")
 
+    def add_picture(self, path: Path) -> None:
+        """Add OBS's own image source."""
+        name = f"picture {self.name}"
+        self.client.request(
+            "CreateInput",
+            {
+                "sceneName": self.scene,
+                "inputName": name,
+                "inputKind": "image_source",
+                "inputSettings": {"file": str(path)},
+            },
+        )
+        self.added.append(name)
+
+    def scale(self, source: str, scale: float) -> None:
+        """Show the source smaller, in the upper left corner."""
+        where = {"sceneName": self.scene, "sourceName": source}
+        item = self.client.request("GetSceneItemId", where)["sceneItemId"]
+        size = {"scaleX": scale, "scaleY": scale, "positionX": 0.0, "positionY": 0.0}
+        self.client.request(
+            "SetSceneItemTransform",
+            {"sceneName": self.scene, "sceneItemId": item, "sceneItemTransform": size},
+        )
+
     def size_of(self, name: str) -> tuple[float, float]:
         """Return what OBS takes for the size of the source for ``name``."""
         found = self.client.request("GetSceneItemList", {"sceneName": self.scene})["sceneItems"]
@@ -104,16 +139,34 @@ def avatar_name(request: pytest.FixtureRequest) -> Iterator[str]:
     path.unlink(missing_ok=True)
 
 
+PICTURE_NUMBER = 0b1010_0101
+
 LETTERS = string.ascii_letters
 """One more letter makes a name for each further segment of a test."""
 
 
+@pytest.fixture(scope="module", params=["script", "plugin"])
+def host(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ObsProcess]:
+    """Run an OBS that has the source from the script alone, or from the plugin.
+
+    With the plugin it has the script, too, which then has to stay aside.
+    """
+    plugin = request.getfixturevalue("built_plugin") if request.param == "plugin" else None
+    folder = tmp_path_factory.mktemp("obs")
+    with running_obs(folder, ObsSetup(scripts=[SCRIPT], plugin=plugin)) as process:
+        yield process
+
+
 @pytest.fixture
-def stage(obs: ObsProcess, obs_client: ObsClient, avatar_name: str) -> Iterator[Stage]:
+def stage(host: ObsProcess, avatar_name: str) -> Iterator[Stage]:
     """Return a scene with an avatar source for which no daemon runs yet."""
-    stage = Stage(obs, obs_client, avatar_name)
-    yield stage
-    stage.close()
+    with host.client() as client:
+        stage = Stage(host, client, avatar_name)
+        yield stage
+        stage.close()
+    assert host.running, host.log[-4000:]
 
 
 def test_scene_shows_the_published_frame_whole_and_moving(stage: Stage) -> None:
@@ -184,6 +237,48 @@ def test_look_mixes_half_transparent_colours_as_it_says(
         expected = model(np.array(patch[:3]) / 255, patch[3] / 255) * 255
         error = np.abs(shown[pattern.patch_centre(index)] - expected).max()
         assert error <= TOLERANCE, (look, patch)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.7])
+def test_frame_looks_like_the_same_picture_in_obs_own_image_source(
+    stage: Stage, tmp_path: Path, scale: float
+) -> None:
+    path = tmp_path / "picture.png"
+    straight = pattern.unpremultiply(pattern.frame_pixels(PICTURE_NUMBER))
+    Image.fromarray(straight).save(path)
+    stage.set(look=Look.OBS.value)
+    stage.scale(stage.wanted.source, scale)
+    with pattern.showing(stage.name, PICTURE_NUMBER):
+        wait_until(lambda: not stage.empty(), "the avatar is shown")
+        ours = stage.shot().astype(np.float64)
+    stage.set(away=Away.TRANSPARENT.value)
+    wait_until(stage.empty, "nothing is shown")
+    stage.add_picture(path)
+    stage.scale(f"picture {stage.name}", scale)
+    wait_until(lambda: not stage.empty(), "the picture is shown")
+    assert np.abs(ours - stage.shot()).max() <= TOLERANCE
+
+
+def test_scaled_edge_of_one_colour_has_no_fringe(stage: Stage) -> None:
+    """White at every alpha over the background: never darker than it, and never coloured."""
+    rgba = np.zeros((400, 400, 4), np.uint8)
+    y, x = np.mgrid[0:400, 0:400]
+    rgba[:] = np.rint(np.clip((150 - np.hypot(x - 200, y - 200)) / 3, 0, 1) * 255)[..., None]
+    stage.scale(stage.wanted.source, 0.7)
+    with FrameWriter.open(stage.name) as writer:
+
+        def shown() -> bool:
+            writer.write(Frame(rgba, 1))
+            return tuple(stage.shot()[140, 140]) == (255, 255, 255)
+
+        wait_until(shown, "the disc is shown")
+        picture = stage.shot().astype(np.float64)
+    behind = np.array(BACKGROUND, np.float64)
+    share = (picture - behind) / (255 - behind)  # of white, which all three channels agree on
+    assert share.min() >= 0
+    assert 0.2 < share[(share > 0.01) & (share < 0.99)].mean() < 0.8, "there is an edge"
+    error = np.abs(share - share.mean(axis=-1, keepdims=True)) * (255 - behind)
+    assert error.max() <= TOLERANCE
 
 
 # Above every patch, below the upper counter; the silhouette's head; an opaque patch.
@@ -372,6 +467,18 @@ def test_something_else_under_the_name_is_left_alone(
     assert stage.obs.running
 
 
+def test_segment_that_others_may_read_is_not_shown(stage: Stage) -> None:
+    name = f"{stage.name}x"
+    path = segment_path(name)
+    with Segment(path, segment_bytes()):
+        path.chmod(0o640)
+        stage.add(name)
+        for _ in range(6):
+            assert stage.empty()
+        path.chmod(0o600)
+        wait_until(lambda: tuple(stage.shot()[10, 10]) == (200, 100, 50), "it is shown")
+
+
 def test_unlocked_segment_of_a_dead_daemon_is_not_shown(stage: Stage) -> None:
     with Segment(segment_path(stage.name), segment_bytes(), locked=False):
         for _ in range(6):
@@ -414,8 +521,12 @@ def test_removing_one_of_two_sources_leaves_the_other_alive(stage: Stage) -> Non
             wait_until(stage.moving, "the first one moves on")
 
 
-def test_script_was_loaded_and_reported_no_error(obs: ObsProcess) -> None:
+def test_source_was_loaded_once_and_reported_no_error(
+    host: ObsProcess, request: pytest.FixtureRequest
+) -> None:
     """Last in this file, so that the log holds what all tests above did to it."""
-    lines = [line for line in obs.log.splitlines() if "vtbridge.lua" in line]
-    assert any("is ready" in line for line in lines)
+    lines = [line for line in host.log.splitlines() if "vtbridge" in line]
+    ready = [line for line in lines if "is ready" in line]
+    assert len(ready) == 1
+    assert ("[vtbridge] plugin" in ready[0]) == (request.node.callspec.id == "plugin")
     assert not [line for line in lines if "fail" in line.lower() or "error" in line.lower()]

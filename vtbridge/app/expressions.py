@@ -1,0 +1,225 @@
+"""The expressions of one avatar: their file, their engine, and all that triggers them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from vtbridge.app.characters import FETCHED
+from vtbridge.characters import BUILTIN
+from vtbridge.clock import MonotonicClock
+from vtbridge.config.schema import Config
+from vtbridge.errors import RuntimeUnavailable
+from vtbridge.expressions.engine import ExpressionEngine, ExpressionState
+from vtbridge.expressions.grammar import Name
+from vtbridge.expressions.library import (
+    FILE_NAME,
+    ExpressionLibrary,
+    builtin_library,
+    condition_names,
+)
+from vtbridge.expressions.model import Mode
+from vtbridge.expressions.news import ExpressionNews
+from vtbridge.expressions.reload import ExpressionFileWatch
+from vtbridge.expressions.triggers.combination import parse_combination
+from vtbridge.expressions.triggers.hotkeys import Hotkey, Hotkeys
+from vtbridge.expressions.triggers.keyboard import KeyboardTrigger
+from vtbridge.flow.service import ThreadService
+from vtbridge.tracking.arkit import ARKIT_NAMES
+
+log = logging.getLogger(__name__)
+
+OSC_PREFIX = "/vtbridge/expression/"
+OSC_KEY_PREFIX = "/vtbridge/key/"
+COMMAND_PREFIX = "expression-"
+
+
+@dataclass(frozen=True, slots=True)
+class Expressions:
+    """What the daemon needs of them.
+
+    Attributes:
+        engine: lays them over the pose, takes triggers.
+        news: tells listeners of changes.
+        watch: follows the file, None if there is none to follow.
+        reload: whether it is looked at again while the avatar runs.
+        keyboard: hears keys, None if it may not or cannot.
+    """
+
+    engine: ExpressionEngine
+    news: ExpressionNews
+    watch: ExpressionFileWatch | None
+    reload: bool
+    keyboard: KeyboardTrigger | None = None
+
+    @property
+    def services(self) -> list[ThreadService]:
+        """The threads that have to run."""
+        threads: list[ThreadService | None] = [
+            self.news,
+            self.watch if self.reload else None,
+            self.keyboard,
+        ]
+        return [thread for thread in threads if thread is not None]
+
+    def switch_by(self, by: str) -> Callable[[str, bool | None], None]:
+        """Return what switches one by name: on, off, or None = the other way; raises KeyError."""
+        return partial(_switch, self.engine, by)
+
+    def press_by(self, by: str) -> Callable[[str, bool | None], None]:
+        """Return what a key does: down, up, or None = a press that says no more.
+
+        One of mode ``hold`` is on while its key is down; the others go the other way at
+        each press. Raises KeyError for a name that is unknown.
+        """
+        return partial(_press, self.engine, by)
+
+    def tell_osc(
+        self, tell: Callable[[Mapping[str, bool]], None], loop: asyncio.AbstractEventLoop
+    ) -> Callable[[], None]:
+        """Let ``tell`` be called on ``loop`` with what is on, by OSC address; return its end."""
+
+        def hand_over(states: tuple[ExpressionState, ...]) -> None:
+            switched = {OSC_PREFIX + state.name: state.active for state in states}
+            with contextlib.suppress(RuntimeError):  # the loop has closed
+                loop.call_soon_threadsafe(tell, switched)
+
+        return self.news.subscribe(hand_over)
+
+    def status(self) -> dict[str, object]:
+        """Return the part of the daemon's status that is theirs."""
+        return {
+            "expressions": [plain_state(state) for state in self.engine.state()],
+            "expressions_trouble": "" if self.watch is None else self.watch.trouble,
+        }
+
+
+class ExpressionCommands(Mapping[str, Callable[[], None]]):
+    """Other commands, and those for every expression that there is just now.
+
+    ``expression-NAME`` switches it the other way, ``expression-NAME-on`` and ``-off`` say
+    which, ``expression-NAME-release`` ends it, ``expressions-clear`` ends all.
+    """
+
+    def __init__(
+        self, others: Mapping[str, Callable[[], None]], engine: ExpressionEngine, *, by: str
+    ) -> None:
+        self._others = others
+        self._engine = engine
+        self._by = by
+
+    def __getitem__(self, command: str) -> Callable[[], None]:
+        """Return what ``command`` does."""
+        if command in self._others:
+            return self._others[command]
+        if command == "expressions-clear":
+            return self._engine.clear
+        rest = command.removeprefix(COMMAND_PREFIX)
+        name, _, how = rest.partition("-")
+        if rest == command or name not in self._engine.names():
+            raise KeyError(command)
+        match how:
+            case "release":
+                return partial(_if_known, self._engine.release, name)
+            case "" | "on" | "off":
+                on = {"": None, "on": True, "off": False}[how]
+                return partial(_if_known, partial(self._engine.trigger, on=on, by=self._by), name)
+        raise KeyError(command)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._others
+        yield from (COMMAND_PREFIX + name for name in self._engine.names())
+        yield "expressions-clear"
+
+    def __len__(self) -> int:
+        return len(self._others) + len(self._engine.names()) + 1
+
+
+def open_expressions(config: Config, *, seed: int | None) -> Expressions | None:
+    """Return the expressions of the character of ``config``, None if they are switched off.
+
+    A file that is wrong costs its own expressions, not the avatar.
+    """
+    settings = config.expressions
+    if not settings.enabled:
+        return None
+    names = known_names()
+    engine = ExpressionEngine(builtin_library(names), seed=seed)
+    path = expression_file(config)
+    watch = None if path is None else ExpressionFileWatch(path, names, engine.use)
+    if watch is not None and not watch.look() and settings.file and not watch.trouble:
+        log.warning("%s is not there yet; until it is, the built-in expressions are shown", path)
+    keyboard = _open_keyboard(engine) if config.control.keyboard else None
+    return Expressions(engine, ExpressionNews(engine), watch, settings.reload, keyboard)
+
+
+def known_names() -> Mapping[str, Name]:
+    """Return the words of conditions."""
+    return condition_names(ARKIT_NAMES)
+
+
+def expression_file(config: Config) -> Path | None:
+    """Return the expressions.toml of the character of ``config``, there or not; None = built in."""
+    if config.expressions.file:
+        return Path(config.expressions.file)
+    named = Path(config.avatar.picture)
+    if config.avatar.picture.lower() in {*BUILTIN, *FETCHED}:
+        return None
+    if named.is_dir():
+        return named / FILE_NAME
+    if named.is_file():
+        return named.parent / FILE_NAME
+    return None
+
+
+def plain_state(state: ExpressionState) -> dict[str, object]:
+    """Return ``state`` as JSON has it."""
+    return {
+        "name": state.name,
+        "label": state.label,
+        "active": state.active,
+        "amount": round(state.amount, 3),
+        "mode": str(state.mode),
+        "triggers": list(state.triggers),
+    }
+
+
+def hotkeys_of(library: ExpressionLibrary) -> list[Hotkey]:
+    """Return the keys that trigger the expressions of ``library``."""
+    return [
+        Hotkey(name, parse_combination(one.table.key), one.table.mode is Mode.HOLD)
+        for name, one in library.expressions.items()
+        if one.table.key is not None
+    ]
+
+
+def _open_keyboard(engine: ExpressionEngine) -> KeyboardTrigger | None:
+    """Return what hears the keyboard; where nothing can, that costs only the keys."""
+    hotkeys = Hotkeys(lambda: hotkeys_of(engine.library), partial(_switch, engine, "keyboard"))
+    try:
+        return KeyboardTrigger(hotkeys, MonotonicClock())
+    except RuntimeUnavailable as error:
+        log.warning("no keys for expressions: %s", error)
+        return None
+
+
+def _switch(engine: ExpressionEngine, by: str, name: str, on: bool | None) -> None:
+    engine.trigger(name, on, by=by)
+
+
+def _press(engine: ExpressionEngine, by: str, name: str, down: bool | None) -> None:
+    modes = {state.name: state.mode for state in engine.state()}
+    if modes.get(name) is Mode.HOLD:
+        engine.trigger(name, down, by=by)
+    elif down is not False or name not in modes:
+        engine.trigger(name, None, by=by)
+
+
+def _if_known(act: Callable[[str], None], name: str) -> None:
+    with contextlib.suppress(KeyError):  # gone since it was looked up
+        act(name)

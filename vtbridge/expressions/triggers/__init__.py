@@ -1,0 +1,1 @@
+"""What triggers expressions beside commands: keys pressed anywhere."""
