@@ -82,6 +82,12 @@ def write_config(
         for protocol in network_inputs()
         if f"[tracking.{protocol}]" not in extra
     )
+    # A bake in the background would take the processor from the tests beside this one.
+    render = "[render]\nprepare = false\n"
+    if "[render]" not in extra:
+        extra += f"\n{render}"
+    elif "prepare =" not in extra:
+        extra = extra.replace("[render]\n", render)
     folder.joinpath("config.toml").write_text(
         f"""
 [avatar]
@@ -112,6 +118,7 @@ def network_inputs() -> list[str]:
 def isolated_environment(folder: Path) -> dict[str, str]:
     """Return an environment in which vtbridge keeps its state below ``folder``."""
     return {
+        "VTBRIDGE_CHARACTERS_DIR": str(folder / "characters"),
         **os.environ,
         "XDG_STATE_HOME": str(folder / "state"),
         "XDG_CONFIG_HOME": str(folder / "config"),

@@ -17,10 +17,11 @@ from vtbridge.app.expressions import (
     Expressions,
     open_expressions,
 )
+from vtbridge.app.first_use import FirstUse, open_first_use
 from vtbridge.app.no_segment import NoSegment
 from vtbridge.app.obs_scene import keep_scene
 from vtbridge.app.obs_ticks import OSC_TICK, obs_ticks
-from vtbridge.app.render_loop import RenderLoop, Segment, Sink
+from vtbridge.app.render_loop import LiveFrames, RenderLoop, Segment, Sink
 from vtbridge.app.signals import catch_signals
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
@@ -40,6 +41,7 @@ from vtbridge.flow.slot import LatestSlot
 from vtbridge.obs.connection import ObsConnection
 from vtbridge.publish.media_tcp import MediaServer
 from vtbridge.publish.vtbf import FrameWriter
+from vtbridge.render.live.live_poser import LivePoser
 from vtbridge.render.live.open import open_live_poser
 from vtbridge.render.settings import Quality
 from vtbridge.retarget.retargeter import Retargeter
@@ -86,6 +88,8 @@ class Daemon:
         open_sources: opens the inputs that put faces into the slot.
         keep_calibration: take up the neutral face of the last run and keep this one's.
         idle_seed: of the character's own motion, None = different each time.
+        first_use: go over to the prepared character, and prepare one that is not, where the
+            networks are slow and the settings allow it.
         prepare: told of the retargeter before the first face.
         on_calibrate: told when a calibration begins, monotonic nanoseconds.
     """
@@ -98,6 +102,7 @@ class Daemon:
         *,
         keep_calibration: bool = True,
         idle_seed: int | None = None,
+        first_use: bool = False,
         prepare: Callable[[Retargeter], None] = lambda retargeter: None,
         on_calibrate: Callable[[int], object] = lambda t_ns: None,
     ) -> None:
@@ -106,6 +111,8 @@ class Daemon:
         self._open_sources = open_sources
         self._keep_calibration = keep_calibration
         self._idle_seed = idle_seed
+        self._wants_first_use = first_use
+        self._first_use: FirstUse | None = None
         self._prepare = prepare
         self._on_calibrate = on_calibrate
         self._clock: Clock = MonotonicClock()
@@ -158,6 +165,8 @@ class Daemon:
             services += self._inputs.services
             if self._expressions is not None:
                 services += self._expressions.services
+            if self._first_use is not None:
+                services.append(self._first_use)
             services.append(render)
             if self._keep_calibration:
                 person = config.retarget.calibration.person
@@ -202,9 +211,13 @@ class Daemon:
         """Load the networks and return the loop that runs them; takes a second or two."""
         config = self._config
         fps = config.avatar.fps
-        live = open_live_poser(
+        live: LiveFrames = open_live_poser(
             config.render, self._picture, fps=fps, clock=self._clock, telemetry=self._telemetry
         )
+        if self._wants_first_use and isinstance(live, LivePoser):
+            live, self._first_use = open_first_use(
+                config, self._picture, live, clock=self._clock, telemetry=self._telemetry
+            )
         return RenderLoop(
             live=live,
             retargeter=self._retargeter,
@@ -384,6 +397,9 @@ class Daemon:
             "dropped": render.missed,
             "locked": render.locked,
             "live": asdict(live),
+            "preparation": (
+                None if self._first_use is None else asdict(self._first_use.preparation())
+            ),
             "tracked": render.tracked,
             "tracker": self._source() if render.tracked else "waiting for a face",
             "sources": self._sources(),

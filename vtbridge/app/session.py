@@ -56,6 +56,7 @@ def tracked_daemon(config: Config, *, record_to: Path | None = None) -> Daemon:
         open_picture(config.avatar.picture),
         open_sources,
         idle_seed=seed,
+        first_use=True,
         on_calibrate=keep_calibration,
     )
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 from vtbridge.app.inputs import open_trackers
 from vtbridge.clock import Clock
 from vtbridge.closing import Closing
 from vtbridge.config.schema import Config
 from vtbridge.control.address import ControlAddress, read_address
+from vtbridge.control.ask import ask
 from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import VtbridgeError
 from vtbridge.flow.slot import LatestSlot
@@ -20,8 +18,6 @@ from vtbridge.tracking.source_status import plain_face, plain_status
 
 Snapshot = dict[str, Any]
 """``name``, ``sources``, ``movers`` and ``face``, as ``GET /api/trackers`` answers."""
-
-_TIMEOUT_S = 5.0
 
 
 class TrackerWatch(Closing):
@@ -71,7 +67,7 @@ class TrackerWatch(Closing):
             self._trouble = f"The avatar {self._name!r} has ended; waiting for it."
         else:
             try:
-                snapshot = _ask(self._name, address)
+                snapshot = ask(self._name, address, "trackers")
             except VtbridgeError as error:
                 self._trouble = f"Waiting for it: {error}."
             else:
@@ -128,25 +124,7 @@ class OwnInputs:
 
 def _answers(name: str, address: ControlAddress) -> bool:
     try:
-        _ask(name, address)
+        ask(name, address, "trackers")
     except VtbridgeError:
         return False
     return True
-
-
-def _ask(name: str, address: ControlAddress) -> Snapshot:
-    """Return how the sources of the avatar at ``address`` are doing.
-
-    Raises:
-        VtbridgeError: it does not answer.
-    """
-    request = Request(
-        f"http://127.0.0.1:{address.port}/api/trackers",
-        headers={"Authorization": f"Bearer {address.token}"},
-    )
-    try:
-        with urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - loopback
-            told: Snapshot = json.load(answer)
-            return told
-    except (HTTPError, URLError, OSError, ValueError) as error:
-        raise VtbridgeError(f"the avatar {name!r} does not answer ({error})") from error

@@ -49,6 +49,14 @@ def run(
     fps: FpsOption = None,
     quality: QualityOption = None,
     person: PersonOption = None,
+    prepare: Annotated[
+        bool | None,
+        typer.Option(
+            "--prepare/--no-prepare",
+            help="Prepare the character in the background where the networks are slow.",
+            show_default="as config.toml says",
+        ),
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Stop by itself after this long.")
     ] = None,
@@ -84,7 +92,13 @@ def run(
 
     set_up_logging(verbose=verbose)
     settings = with_options(
-        load_config(config), picture=picture, name=name, fps=fps, person=person, quality=quality
+        load_config(config),
+        picture=picture,
+        name=name,
+        fps=fps,
+        person=person,
+        quality=quality,
+        prepare=prepare,
     )
     daemon = tracked_daemon(settings, record_to=record)
 
@@ -105,6 +119,7 @@ def with_options(
     fps: float | None,
     person: str | None = None,
     quality: Quality | None = None,
+    prepare: bool | None = None,
 ) -> Config:
     """Return ``config`` with the options that were given on the command line.
 
@@ -124,6 +139,8 @@ def with_options(
         tables["avatar"]["fps"] = fps
     if quality is not None:
         tables["render"]["quality"] = quality
+    if prepare is not None:
+        tables["render"]["prepare"] = prepare
     if name is not None:
         tables["publish"]["name"] = name
     if person is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from vtbridge.app.preparation_watch import PreparationWatch
     from vtbridge.clock import Clock
     from vtbridge.datatypes import FrameFlag, U8Array
     from vtbridge.publish.vtbf import FrameReader, HealthFlag, ReceivedFrame
@@ -52,7 +53,7 @@ def watch(
     clock = MonotonicClock()
     with FrameReader.attach(name) as reader:
         if png is None:
-            _follow(reader, clock, seconds, as_json=as_json)
+            _follow(name, reader, clock, seconds, as_json=as_json)
         else:
             _save_one(reader, png, 5.0 if seconds is None else seconds, as_json=as_json)
 
@@ -60,9 +61,10 @@ def watch(
 class _Watched:
     """What was seen so far, and the figures made of it."""
 
-    def __init__(self, reader: FrameReader, clock: Clock) -> None:
+    def __init__(self, reader: FrameReader, clock: Clock, preparation: PreparationWatch) -> None:
         self.frames = 0
         self.seen = 0
+        self._preparation = preparation
         self._reader = reader
         self._clock = clock
         self._last: ReceivedFrame | None = None
@@ -102,15 +104,21 @@ class _Watched:
             "writer_pid": 0 if status is None else status.writer_pid,
             "nominal_fps": 0.0 if status is None else status.nominal_fps,
             "health": [] if status is None else _flag_names(status.health),
+            "preparation": self._preparation.newest,
         }
 
 
-def _follow(reader: FrameReader, clock: Clock, seconds: float | None, *, as_json: bool) -> None:
+def _follow(
+    name: str, reader: FrameReader, clock: Clock, seconds: float | None, *, as_json: bool
+) -> None:
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
-    watched = _Watched(reader, clock)
+    from vtbridge.app.preparation_watch import PreparationWatch
+
+    preparation = PreparationWatch(name)
+    watched = _Watched(reader, clock, preparation)
     live = Live(console=Console(stderr=True), auto_refresh=False)
     start_ns = clock.now_ns()
     end_ns = None if seconds is None else start_ns + round(seconds * 1e9)
@@ -123,6 +131,7 @@ def _follow(reader: FrameReader, clock: Clock, seconds: float | None, *, as_json
         else:
             live.update(Text(_line(report)), refresh=True)
 
+    preparation.start()
     try:
         if not as_json:
             live.start()
@@ -137,6 +146,7 @@ def _follow(reader: FrameReader, clock: Clock, seconds: float | None, *, as_json
     except KeyboardInterrupt:
         show()
     finally:
+        preparation.stop(timeout_s=0.0)
         if not as_json:
             live.stop()
 
@@ -199,6 +209,8 @@ def _health_text(flags: list[str]) -> str:
 
 
 def _line(report: dict[str, Any]) -> str:
+    from vtbridge.app.preparation_watch import preparation_text
+
     age = "-" if report["age_ms"] is None else f"{report['age_ms']:.1f} ms"
     parts = [
         report["liveness"],
@@ -211,4 +223,6 @@ def _line(report: dict[str, Any]) -> str:
     ]
     if report["flags"]:
         parts.append(", ".join(report["flags"]))
+    if preparation := preparation_text(report["preparation"]):
+        parts.append(preparation)
     return "  ".join(parts)

@@ -78,6 +78,10 @@ class RenderSettings(StageSettings):
     that `vtbridge character bake` prepared, at 60 frames a second on one core. Pictures and
     videos are always exact."""
 
+    prepare: bool = True
+    """With quality `auto`, where the machine cannot show the networks fluently: show the prepared
+    character, and if there is none, prepare it in the background while the networks are shown."""
+
     package: str = Field("", max_length=4096)
     """Folder of the prepared character that `baked` shows; empty finds the one of the picture."""
 

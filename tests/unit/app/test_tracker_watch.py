@@ -30,7 +30,8 @@ class World:
     def read_address(self, name: str) -> ControlAddress | None:
         return self.address
 
-    def ask(self, name: str, address: ControlAddress) -> dict[str, Any]:
+    def ask(self, name: str, address: ControlAddress, view: str) -> dict[str, Any]:
+        assert view == "trackers"
         assert self.open == 0, "the avatar is asked while its ports are taken"
         if address != self.running:
             raise VtbridgeError(f"the avatar {name!r} does not answer (refused)")
@@ -62,7 +63,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
     monkeypatch.setattr(tracker_watch, "OwnInputs", Inputs)
     monkeypatch.setattr(tracker_watch, "read_address", world.read_address)
-    monkeypatch.setattr(tracker_watch, "_ask", world.ask)
+    monkeypatch.setattr(tracker_watch, "ask", world.ask)
     return world
 
 

@@ -19,9 +19,9 @@ class CpuBudget:
     threads: int
     duty: float = 1.0
 
-    def rest_ns(self, busy_ns: int) -> int:
-        """Return how long to rest after ``busy_ns`` of computing."""
-        return round(busy_ns * (1.0 / self.duty - 1.0))
+    def rest_ns(self, busy_ns: int, duty: float = 1.0) -> int:
+        """Return how long to rest after ``busy_ns`` of computing; ``duty`` asks for more rest."""
+        return round(busy_ns * (1.0 / min(self.duty, duty) - 1.0))
 
 
 def cpu_budget(share: float, cores: int, *, threads: int = 0) -> CpuBudget:

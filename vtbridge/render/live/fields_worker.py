@@ -67,11 +67,19 @@ class FreshFields:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How the next fields shall be computed; replaced as a whole by another thread."""
+    """How the next fields shall be computed; replaced as a whole by another thread.
+
+    Attributes:
+        picture: whose they are.
+        quality: how exactly.
+        fresh_interval_ns: shortest time from one pose to the next.
+        duty: share of the time in which may be computed, 0..1.
+    """
 
     picture: Picture
     quality: Quality
     fresh_interval_ns: int = 0
+    duty: float = 1.0
 
 
 class FieldsWorker(ThreadService):
@@ -181,7 +189,7 @@ class FieldsWorker(ThreadService):
         began_ns, ended_ns = self._busy_ns
         due_ns = max(
             began_ns + self.wish.fresh_interval_ns,
-            ended_ns + self._budget.rest_ns(ended_ns - began_ns),
+            ended_ns + self._budget.rest_ns(ended_ns - began_ns, self.wish.duty),
         )
         return max(due_ns - self._clock.now_ns(), 0)
 

@@ -123,6 +123,7 @@ class WorkerKeeper:
         picture: Picture | None = None,
         quality: Quality | None = None,
         fresh_interval_ns: int | None = None,
+        duty: float | None = None,
     ) -> None:
         """Have the next fields made otherwise; what is None stays."""
         wish = self._wish
@@ -130,6 +131,7 @@ class WorkerKeeper:
             wish.picture if picture is None else picture,
             wish.quality if quality is None else quality,
             wish.fresh_interval_ns if fresh_interval_ns is None else fresh_interval_ns,
+            wish.duty if duty is None else duty,
         )
         if self.worker is not None:
             self.worker.wish = self._wish

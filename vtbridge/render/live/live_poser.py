@@ -101,6 +101,7 @@ class LivePoser:
         self._next: tuple[Picture, FrameMaker] | None = None
         self._wanted_quality = quality
         self._governed_quality = quality
+        self._wanted_duty = self._duty = 1.0
         self._governor = Governor(quality, fps, clock.now_ns())
         self._timeline = Timeline(round(NS_PER_S / fps))
         self._poses: LatestSlot[PoseRequest] = LatestSlot()
@@ -175,6 +176,10 @@ class LivePoser:
     def set_quality(self, quality: Quality) -> None:
         """Want another best quality from the next beat on; safe from any thread."""
         self._wanted_quality = quality
+
+    def leave_room(self, duty: float) -> None:
+        """Compute in no more than the share ``duty`` of the time; safe from any thread."""
+        self._wanted_duty = duty
 
     def set_picture(self, picture: Picture) -> None:
         """Show ``picture`` as soon as there are fields of it; until then the one before."""
@@ -277,6 +282,9 @@ class LivePoser:
         return self._frame
 
     def _govern(self, now_ns: int) -> None:
+        if self._wanted_duty != self._duty:
+            self._duty = self._wanted_duty
+            self._keeper.change_wish(duty=self._duty)
         if self._wanted_quality is not self._governed_quality:
             self._governed_quality = self._wanted_quality
             self._take(self._governor.start(self._wanted_quality, now_ns), now_ns)

@@ -1,0 +1,140 @@
+"""An unprepared picture, shown by the networks, goes over to its prepared character unnoticed.
+
+The bake is a real one in a process of its own, as short as one can be: how good it gets is for a
+benchmark. What is held here is that no frame jumps, none is missing, and PyTorch stays out.
+"""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import REPOSITORY
+from vtbridge.app.background_bake import BackgroundBake, BakeProgress, bake_command
+from vtbridge.app.characters import open_picture
+from vtbridge.clock import NS_PER_S, MonotonicClock
+from vtbridge.datatypes import F32Array, FrameFlag, U8Array, read_only
+from vtbridge.pose_params import POSE_SIZE, ROTATION_SLICE
+from vtbridge.render.baked.store import ROOT_VARIABLE, find_model
+from vtbridge.render.live.baked_live import BakedLive
+from vtbridge.render.live.crossing import CATCHING_UP, FADE_NS, CrossingLive
+from vtbridge.render.live.live_poser import LivePoser
+from vtbridge.render.live.open import baked_poser, open_live_poser
+from vtbridge.render.settings import Quality, RenderSettings, RuntimeName
+from vtbridge.render.weights import DEFAULT_WEIGHTS
+from vtbridge.telemetry import Telemetry
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("weight_store")]
+
+_FPS = 20.0
+_BEFORE_S, _AFTER_S = 2.0, 3.5
+_SWING_S = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One frame, and the moments of its beat and of what it shows."""
+
+    rgba: U8Array
+    beat_ns: int
+    capture_ns: int
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the package of the mascot after seconds of a background bake."""
+    root = tmp_path_factory.mktemp("characters")
+    heard: list[BakeProgress] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ROOT_VARIABLE, str(root))
+        bake = BackgroundBake(
+            bake_command("michi", minutes=0.1, weights=DEFAULT_WEIGHTS), heard.append
+        )
+        bake.start()
+        give_up = time.monotonic() + 280
+        while bake.alive and time.monotonic() < give_up:
+            time.sleep(0.05)
+    assert bake.trouble == ""
+    assert heard[-1].psnr_db is not None
+    assert heard[-1].baked_s >= heard[0].baked_s
+    found = find_model(open_picture("michi"), root)
+    assert found is not None
+    return found
+
+
+def pose_at(t_ns: int) -> F32Array:
+    """Return a head that swings and a mouth that opens, smoothly."""
+    values = np.zeros(POSE_SIZE, np.float32)
+    phase = 2 * math.pi * t_ns / (_SWING_S * NS_PER_S)
+    values[ROTATION_SLICE.start + 1] = 0.6 * math.sin(phase)
+    values[ROTATION_SLICE.start + 2] = 0.3 * math.cos(phase)
+    values[26] = 0.5 + 0.5 * math.sin(phase)
+    return read_only(values)
+
+
+def step(one: U8Array, other: U8Array) -> float:
+    return float(np.abs(one.astype(np.int16) - other).mean())
+
+
+def test_frames_go_over_without_a_jump_or_a_gap(package: Path) -> None:
+    clock, telemetry, picture = MonotonicClock(), Telemetry(), open_picture("michi")
+    settings = RenderSettings(runtime=RuntimeName.NATIVE, quality=Quality.FAST, threads=1)
+    networks = open_live_poser(settings, picture, fps=_FPS, clock=clock, telemetry=telemetry)
+    assert isinstance(networks, LivePoser)
+    prepared = RenderSettings(quality=Quality.BAKED, package=str(package))
+    live = CrossingLive(networks, clock=clock, telemetry=telemetry)
+    seen: list[Seen] = []
+
+    def beats(seconds: float) -> None:
+        until_ns = clock.now_ns() + round(seconds * NS_PER_S)
+        due_ns = clock.now_ns()
+        while due_ns < until_ns:
+            now_ns = clock.now_ns()
+            frame = live.render(pose_at(now_ns), now_ns)
+            assert frame is not None
+            assert not frame.flags & FrameFlag.PLACEHOLDER
+            seen.append(Seen(frame.rgba.copy(), now_ns, frame.t_capture_ns))
+            due_ns = max(due_ns + round(NS_PER_S / _FPS), clock.now_ns())
+            clock.sleep_until(due_ns)
+
+    try:
+        beats(_BEFORE_S)
+        poser = baked_poser(prepared, picture, telemetry)
+        assert poser is not None
+        offered_ns = clock.now_ns()
+        live.offer(BakedLive(poser, picture, fps=_FPS, clock=clock, telemetry=telemetry))
+        beats(_AFTER_S)
+    finally:
+        live.close()
+    assert telemetry.counters()["render.crossed"] == 1
+
+    judge = baked_poser(prepared, picture, telemetry)
+    assert judge is not None
+    after = [each for each in seen if each.beat_ns >= offered_ns - NS_PER_S // 4]
+    shown = [judge.render(pose_at(each.capture_ns)).copy() for each in after]
+    apart = max(step(each.rgba, truth) for each, truth in zip(after, shown, strict=True))
+    for k in range(1, len(after)):
+        faded = 1.5 * (after[k].beat_ns - after[k - 1].beat_ns) / FADE_NS
+        explained = step(shown[k], shown[k - 1]) * (1 + CATCHING_UP) + min(faded, 1.0) * apart
+        assert step(after[k].rgba, after[k - 1].rgba) <= explained + 0.6, f"frame {k} jumps"
+    assert after[-1].capture_ns == after[-1].beat_ns, "the lag was never made good"
+    judge.close()
+
+
+def test_the_daemons_side_of_it_never_loads_pytorch() -> None:
+    script = (
+        "import sys\n"
+        "import vtbridge.app.daemon, vtbridge.app.session\n"
+        "from vtbridge.app.first_use import open_first_use\n"
+        "from vtbridge.render.baked.poser import open_baked_poser\n"
+        "sys.exit('torch' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, check=False, timeout=120)
+    assert done.returncode == 0

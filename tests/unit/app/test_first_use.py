@@ -1,0 +1,198 @@
+"""A picture that was never prepared is shown at once, and better as soon as it can be."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.baking import manifest_of, picture_of
+from vtbridge.app import first_use
+from vtbridge.app.background_bake import BackgroundBake, BakeProgress
+from vtbridge.app.first_use import FLUENT_FPS, GOOD_ENOUGH_DB, ROOM, FirstUse
+from vtbridge.errors import WeightsError
+from vtbridge.render.live.crossing import Shown
+from vtbridge.render.live.live_status import LiveStatus
+from vtbridge.render.settings import Quality
+
+_END_S = 30.0
+
+
+class Networks:
+    """Networks that manage ``fresh_fps``."""
+
+    def __init__(self, fresh_fps: float) -> None:
+        self.fresh_fps = fresh_fps
+        self.duties: list[float] = []
+
+    def status(self) -> LiveStatus:
+        return LiveStatus(
+            "networks", Quality.EXACT, 60.0, self.fresh_fps, 0, 0, False, False, False, ""
+        )
+
+    def leave_room(self, duty: float) -> None:
+        self.duties.append(duty)
+
+
+class Bake(BackgroundBake):
+    """A bake that does what a test says."""
+
+    def __init__(self, work: Callable[[Bake], None]) -> None:
+        super().__init__(["nothing"])
+        self._work = work
+
+    def serve(self) -> None:
+        self._work(self)
+
+    def told(self, psnr_db: float | None) -> None:
+        self.progress = BakeProgress("sampling", 1.0, 9.0, psnr_db)
+
+
+class Bench:
+    """First use with all around it in the hands of a test."""
+
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        fresh_fps: float = 3.0,
+        work: Callable[[Bake], None] | None = None,
+    ) -> None:
+        monkeypatch.setattr(first_use, "_JUDGED_AFTER_S", 0.0)
+        monkeypatch.setattr(first_use, "_LOOK_EVERY_S", 0.005)
+        monkeypatch.setattr(first_use, "read_manifest", self._manifest)
+        self.psnr_db: float | None = None
+        self.damaged = False
+        self.refused = False
+        self.offered: list[float] = []
+        self.bakes: list[Bake] = []
+        self.networks = Networks(fresh_fps)
+        self._work = work
+        self.first_use = FirstUse(
+            self.networks,
+            find=lambda: None if self.psnr_db is None else Path("package"),
+            open_package=self._open,
+            offer=lambda shown: self.offered.append(shown),  # type: ignore[arg-type]
+            bake=None if work is None else self._bake,
+        )
+
+    def run(self) -> None:
+        self.first_use.start()
+        self.wait_for(lambda: not self.first_use.alive)
+        assert self.first_use.failure is None
+
+    def wait_for(self, happened: Callable[[], bool]) -> None:
+        give_up = time.monotonic() + _END_S
+        while not happened() and time.monotonic() < give_up:
+            time.sleep(0.002)
+        assert happened()
+
+    def _bake(self) -> Bake:
+        assert self._work is not None
+        self.bakes.append(Bake(self._work))
+        return self.bakes[-1]
+
+    def _manifest(self, path: Path) -> object:
+        if self.damaged:
+            raise WeightsError(f"{path} is damaged")
+        return manifest_of(picture_of(), psnr_db=self.psnr_db)
+
+    def _open(self, package: Path) -> Shown | None:
+        return None if self.refused else self.psnr_db  # type: ignore[return-value]
+
+
+def test_where_the_networks_are_fluent_nothing_is_prepared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(monkeypatch, fresh_fps=FLUENT_FPS, work=lambda bake: None)
+    bench.psnr_db = 41.0
+    bench.run()
+    assert bench.first_use.preparation().state == "not needed"
+    assert bench.bakes == []
+    assert bench.offered == []
+
+
+def test_a_character_prepared_before_is_shown_without_a_bake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(monkeypatch, work=lambda bake: None)
+    bench.psnr_db = GOOD_ENOUGH_DB
+    bench.run()
+    assert bench.offered == [GOOD_ENOUGH_DB]
+    assert bench.bakes == []
+    assert bench.first_use.preparation().state == "shown"
+
+
+def test_each_better_model_of_a_bake_is_offered_once_it_is_good_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def work(bake: Bake) -> None:
+        for psnr_db, offered in ((30.0, []), (35.0, [35.0]), (35.2, [35.0]), (38.0, [35.0, 38.0])):
+            bench.psnr_db = psnr_db
+            bake.told(psnr_db)
+            time.sleep(0.05)
+            bench.wait_for(lambda offered=offered: bench.offered == offered)  # type: ignore[misc]
+
+    bench = Bench(monkeypatch, work=work)
+    bench.run()
+    assert bench.bakes[0].failure is None
+    assert bench.offered == [35.0, 38.0]
+    assert bench.first_use.preparation().shown_db == 38.0
+    assert bench.first_use.preparation().state == "shown"
+
+
+def test_the_networks_leave_room_for_as_long_as_a_bake_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(monkeypatch, work=lambda bake: None)
+    bench.run()
+    assert bench.networks.duties == [ROOM, 1.0]
+
+
+def test_a_bake_that_fails_is_told_and_the_networks_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(bake: Bake) -> None:
+        bake.trouble = "there is no room on the disk"
+
+    bench = Bench(monkeypatch, work=work)
+    bench.run()
+    preparation = bench.first_use.preparation()
+    assert preparation.state == "failed"
+    assert preparation.trouble == "there is no room on the disk"
+    assert len(bench.bakes) == 1
+
+
+def test_a_model_that_must_not_be_shown_or_is_damaged_is_not_offered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("refused", "damaged"):
+        bench = Bench(monkeypatch, work=lambda bake: None)
+        bench.psnr_db = 41.0
+        setattr(bench, name, True)
+        bench.run()
+        assert bench.offered == []
+        assert bench.first_use.preparation().state == "failed"
+
+
+def test_without_what_baking_needs_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch)
+    bench.run()
+    assert "PyTorch" in bench.first_use.preparation().trouble
+
+
+def test_stopped_it_ends_its_bake(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Event()
+
+    def work(bake: Bake) -> None:
+        begun.set()
+        bake.stopping.wait(_END_S)
+
+    bench = Bench(monkeypatch, work=work)
+    bench.first_use.start()
+    assert begun.wait(_END_S)
+    assert bench.first_use.preparation().state == "baking"
+    assert bench.first_use.stop(timeout_s=_END_S)
+    bench.wait_for(lambda: not bench.bakes[0].alive)
+    assert bench.bakes[0].stopping.is_set()

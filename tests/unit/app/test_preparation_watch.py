@@ -1,0 +1,76 @@
+"""Who watches an avatar is told how far its prepared character is, in words that fit a line."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from vtbridge.app import preparation_watch
+from vtbridge.app.background_bake import BakeProgress
+from vtbridge.app.first_use import Preparation
+from vtbridge.app.preparation_watch import PreparationWatch, preparation_text
+from vtbridge.control.address import ControlAddress
+from vtbridge.errors import VtbridgeError
+
+_END_S = 10.0
+
+
+@pytest.mark.parametrize(
+    ("preparation", "expected"),
+    [
+        (Preparation("waiting"), ""),
+        (Preparation("not needed"), ""),
+        (Preparation("baking"), "preparing: loading"),
+        (
+            Preparation("baking", BakeProgress("sampling", 10.0, 200.0, None)),
+            "preparing: 3:10 left, no model yet",
+        ),
+        (
+            Preparation("baking", BakeProgress("sampling", 210.0, 200.0, 36.24)),
+            "preparing: 0:00 left, 36.2 dB",
+        ),
+        (Preparation("shown", shown_db=38.0), "prepared, 38.0 dB"),
+        (Preparation("failed", trouble="no room"), "not prepared: no room"),
+    ],
+)
+def test_each_state_has_its_phrase(preparation: Preparation, expected: str) -> None:
+    assert preparation_text(asdict(preparation)) == expected
+
+
+def test_an_avatar_without_one_has_none() -> None:
+    assert preparation_text(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"preparation": {"state": "baking"}}, {"state": "baking"}),
+        ({"preparation": None}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_the_avatar_is_asked(
+    monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any] | None, expected: object
+) -> None:
+    asked: list[str] = []
+
+    def ask(name: str, address: ControlAddress, view: str) -> dict[str, Any]:
+        asked.append(f"{name} {address.port} {view}")
+        if answer is None:
+            raise VtbridgeError("it does not answer")
+        return answer
+
+    monkeypatch.setattr(preparation_watch, "read_address", lambda name: ControlAddress(7, "token"))
+    monkeypatch.setattr(preparation_watch, "ask", ask)
+    watch = PreparationWatch("cat")
+    watch.start()
+    give_up = time.monotonic() + _END_S
+    while not asked and time.monotonic() < give_up:
+        time.sleep(0.005)
+    assert watch.stop(timeout_s=_END_S)
+    assert asked[0] == "cat 7 status"
+    assert watch.newest == expected

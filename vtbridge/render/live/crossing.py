@@ -1,0 +1,278 @@
+"""From one maker of frames to a better one without a jump.
+
+The networks show what was a moment ago, a prepared character what is now. So the newcomer
+is first given poses as old as those on the screen; both are drawn while one fades into the
+other; then what it is given catches up with the present, a little faster than life.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from vtbridge.clock import NS_PER_S, Clock
+from vtbridge.datatypes import F32Array, Frame, FrameFlag, U8Array, read_only
+from vtbridge.render.live.live_status import LiveStatus
+from vtbridge.render.settings import Quality
+from vtbridge.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+FADE_NS = NS_PER_S // 2
+CATCHING_UP = 0.5
+"""How much faster than life motion is while a lag is made good."""
+
+_LONGEST_LAG_NS = 2 * NS_PER_S
+_LAGS_KEPT = 32
+
+
+class Shown(Protocol):
+    """What makes frames; ``LivePoser`` and ``BakedLive`` do."""
+
+    @property
+    def fps(self) -> float:
+        """Beats a second that the machine can bear."""
+
+    def render(self, values: F32Array, t_ns: int) -> Frame | None:
+        """Return the frame of this beat, valid until the next call."""
+
+    def set_quality(self, quality: Quality) -> None:
+        """Want another best quality."""
+
+    def note_beats(self, beats: int, missed: int) -> None:
+        """Note how many deadlines were missed."""
+
+    def status(self) -> LiveStatus:
+        """Return how frames are made just now."""
+
+    def close(self) -> None:
+        """Give back what is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    now_ns: int
+    capture_ns: int
+    values: F32Array
+
+
+class PoseHistory:
+    """The poses of the last seconds, and what lay between them.
+
+    Args:
+        reach_ns: how far back.
+    """
+
+    def __init__(self, reach_ns: int = _LONGEST_LAG_NS) -> None:
+        self._reach_ns = reach_ns
+        self._moments: deque[_Moment] = deque()
+
+    def add(self, now_ns: int, values: F32Array, capture_ns: int) -> None:
+        """Keep the pose of a beat, later than all before; ``values`` must not change."""
+        self._moments.append(_Moment(now_ns, capture_ns, values))
+        horizon_ns = now_ns - self._reach_ns
+        while len(self._moments) > 1 and self._moments[1].now_ns <= horizon_ns:
+            self._moments.popleft()
+
+    def at(self, t_ns: int) -> tuple[F32Array, int]:
+        """Return the pose at ``t_ns`` and the arrival of its data; the oldest before all."""
+        newer = self._moments[-1]
+        for older in reversed(self._moments):
+            if older.now_ns <= t_ns:
+                break
+            newer = older
+        else:
+            return newer.values, newer.capture_ns
+        if newer.now_ns <= older.now_ns:
+            return older.values, older.capture_ns
+        share = min((t_ns - older.now_ns) / (newer.now_ns - older.now_ns), 1.0)
+        values = older.values + np.float32(share) * (newer.values - older.values)
+        capture_ns = older.capture_ns + round(share * (newer.capture_ns - older.capture_ns))
+        return read_only(values), capture_ns
+
+
+class _Stage:
+    """One maker of frames, and how old the poses are that it is given."""
+
+    def __init__(self, live: Shown, lag_ns: float = 0.0) -> None:
+        self.live = live
+        self.lag_ns = lag_ns
+        self._behind_ns: deque[float] = deque(maxlen=_LAGS_KEPT)
+
+    def render(
+        self, history: PoseHistory, now_ns: int, values: F32Array, t_ns: int
+    ) -> Frame | None:
+        """Return its frame of this beat."""
+        if self.lag_ns > 0.0:
+            values, capture_ns = history.at(now_ns - round(self.lag_ns))
+        else:
+            capture_ns = t_ns
+        frame = self.live.render(values, capture_ns)
+        if frame is not None and not frame.flags & FrameFlag.PLACEHOLDER:
+            self._behind_ns.append(float(t_ns - frame.t_capture_ns))
+        return frame
+
+    def behind_ns(self) -> float:
+        """Return how old what it shows is, as a mean over the last beats."""
+        mean_ns = fmean(self._behind_ns) if self._behind_ns else 0.0
+        return min(max(mean_ns, 0.0), float(_LONGEST_LAG_NS))
+
+    def catch_up(self, passed_ns: int) -> None:
+        """Make good some of the lag."""
+        self.lag_ns = max(self.lag_ns - CATCHING_UP * passed_ns, 0.0)
+
+
+class CrossingLive:
+    """Show frames of one maker, and go over to each better one that is offered.
+
+    All methods but ``offer``, ``set_quality``, ``status`` and ``close`` belong to the display's
+    thread.
+
+    Args:
+        first: what is shown at the beginning; closed with this, as all that is offered.
+        clock: the monotonic clock.
+        telemetry: counts ``render.crossed``.
+    """
+
+    def __init__(self, first: Shown, *, clock: Clock, telemetry: Telemetry) -> None:
+        self._clock = clock
+        self._telemetry = telemetry
+        self._current = _Stage(first)
+        self._next: _Stage | None = None
+        self._lock = threading.Lock()
+        self._offered: Shown | None = None
+        self._closed = False
+        self._began_ns = 0
+        self._beat_ns: int | None = None
+        self._history = PoseHistory()
+        self._aside: ThreadPoolExecutor | None = None
+        self._shown: U8Array | None = None
+        self._spare: U8Array | None = None
+
+    def offer(self, better: Shown) -> None:
+        """Go over to ``better`` from the next beat on, after the one that is being gone over to.
+
+        One that was offered before and not yet shown is closed.
+        """
+        with self._lock:
+            before, self._offered = self._offered, better
+            closed = self._closed
+        if before is not None:
+            before.close()
+        if closed:
+            better.close()
+
+    @property
+    def crossing(self) -> bool:
+        """True while one fades into the other."""
+        return self._next is not None
+
+    @property
+    def fps(self) -> float:
+        """Beats a second that the machine can bear."""
+        stages = (self._current, self._next)
+        return min(stage.live.fps for stage in stages if stage is not None)
+
+    def render(self, values: F32Array, t_ns: int) -> Frame | None:
+        """Return the frame of this beat; see ``LivePoser.render``."""
+        now_ns = self._clock.now_ns()
+        passed_ns = 0 if self._beat_ns is None else now_ns - self._beat_ns
+        self._beat_ns = now_ns
+        self._history.add(now_ns, values, t_ns)
+        if self._next is None:
+            self._begin(now_ns)
+        following = self._next
+        if following is None:
+            self._current.catch_up(passed_ns)
+            return self._current.render(self._history, now_ns, values, t_ns)
+        return self._both(following, now_ns, values, t_ns)
+
+    def note_beats(self, beats: int, missed: int) -> None:
+        """Note ``beats`` deadlines since the last call, of which ``missed`` were missed."""
+        if self._next is None:  # drawing twice tells nothing of either
+            self._current.live.note_beats(beats, missed)
+
+    def set_quality(self, quality: Quality) -> None:
+        """Want another best quality from the next beat on."""
+        self._current.live.set_quality(quality)
+
+    def status(self) -> LiveStatus:
+        """Return how frames are made just now."""
+        return self._current.live.status()
+
+    def close(self) -> None:
+        """Give everything back; may be called twice."""
+        with self._lock:
+            self._closed = True
+            offered, self._offered = self._offered, None
+        if offered is not None:
+            offered.close()
+        if self._aside is not None:
+            self._aside.shutdown()
+            self._aside = None
+        if self._next is not None:
+            self._next.live.close()
+            self._next = None
+        self._current.live.close()
+
+    def _begin(self, now_ns: int) -> None:
+        with self._lock:
+            offered, self._offered = self._offered, None
+        if offered is None:
+            return
+        self._next = _Stage(offered, self._current.behind_ns())
+        self._began_ns = now_ns
+        if self._aside is None:
+            self._aside = ThreadPoolExecutor(1, "leaving")
+
+    def _both(self, following: _Stage, now_ns: int, values: F32Array, t_ns: int) -> Frame | None:
+        """Return the frame of a beat on which one fades into the other."""
+        if self._aside is None:
+            raise RuntimeError("this was closed")
+        # Beside each other, so that a beat is not late for having two frames.
+        leaving = self._aside.submit(self._current.render, self._history, now_ns, values, t_ns)
+        try:
+            new = following.render(self._history, now_ns, values, t_ns)
+        finally:
+            old = leaving.result()
+        if new is None or following.live.status().failing:
+            log.warning("the better frames failed; the ones before go on")
+            self._next = None
+            _close_aside(following.live)
+            return old
+        share = (now_ns - self._began_ns) / FADE_NS
+        if old is None or share >= 1.0:
+            self._finish(following)
+            return new
+        return self._faded(old, new, share * share * (3.0 - 2.0 * share))
+
+    def _finish(self, following: _Stage) -> None:
+        _close_aside(self._current.live)
+        self._current, self._next = following, None
+        self._telemetry.count("render.crossed")
+        log.info("frames come from %s now", following.live.status().runtime)
+
+    def _faded(self, old: Frame, new: Frame, share: float) -> Frame:
+        """Return a frame that is ``share`` of the way from ``old`` to ``new``.
+
+        Of premultiplied colours that is what lies between them.
+        """
+        if self._spare is None or self._shown is None:
+            self._shown, self._spare = np.empty_like(new.rgba), np.empty_like(new.rgba)
+        cv2.addWeighted(old.rgba, 1.0 - share, new.rgba, share, 0.0, dst=self._spare)
+        self._shown, self._spare = self._spare, self._shown
+        flags = (old.flags | new.flags) & ~FrameFlag.REPEAT
+        return Frame(self._shown, new.t_capture_ns, flags)
+
+
+def _close_aside(live: Shown) -> None:
+    """Close ``live`` without the display waiting for it."""
+    threading.Thread(target=live.close, name="closing", daemon=True).start()
