@@ -7,6 +7,7 @@
     ├── PacketError          bytes from the network are not what the protocol says
     ├── PictureError         a picture cannot be read or does not fit the specification
     ├── WeightsError         a weight file is missing, damaged or refused
+    │   └── AlreadyBaking    another process prepares this character
     ├── RuntimeUnavailable   an inference runtime cannot run on this machine
     ├── InferenceError       a network failed or gave numbers that must not be shown
     ├── FrameTransportError  the shared-memory segment cannot be made or read
@@ -58,6 +59,12 @@ class WeightsError(VtbridgeError):
     """A weight file is missing, has the wrong hash or cannot be converted."""
 
     exit_code = 4
+
+
+class AlreadyBaking(WeightsError):
+    """Another living process prepares the character of this package."""
+
+    exit_code = 11
 
 
 class RuntimeUnavailable(VtbridgeError):

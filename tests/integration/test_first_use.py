@@ -17,12 +17,16 @@ import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.integration.test_live_daemon import frames_during, status_of
+from tests.support.daemon import running, sending, wait_until
 from vtbridge.app.background_bake import BackgroundBake, BakeProgress, bake_command
 from vtbridge.app.characters import open_picture
 from vtbridge.clock import NS_PER_S, MonotonicClock
 from vtbridge.datatypes import F32Array, FrameFlag, U8Array, read_only
 from vtbridge.pose_params import POSE_SIZE, ROTATION_SLICE
-from vtbridge.render.baked.store import ROOT_VARIABLE, find_model
+from vtbridge.publish.vtbf import FrameReader, Liveness
+from vtbridge.render.baked.model_file import read_model, write_model
+from vtbridge.render.baked.store import MODEL_FILE, ROOT_VARIABLE, find_model
 from vtbridge.render.live.baked_live import BakedLive
 from vtbridge.render.live.crossing import CATCHING_UP, FADE_NS, CrossingLive
 from vtbridge.render.live.live_poser import LivePoser
@@ -55,7 +59,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(ROOT_VARIABLE, str(root))
         bake = BackgroundBake(
-            bake_command("michi", minutes=0.1, weights=DEFAULT_WEIGHTS), heard.append
+            bake_command("michi", root / "michi", minutes=0.1, weights=DEFAULT_WEIGHTS, threads=0),
+            heard.append,
         )
         bake.start()
         give_up = time.monotonic() + 280
@@ -126,6 +131,46 @@ def test_frames_go_over_without_a_jump_or_a_gap(package: Path) -> None:
         assert step(after[k].rgba, after[k - 1].rgba) <= explained + 0.6, f"frame {k} jumps"
     assert after[-1].capture_ns == after[-1].beat_ns, "the lag was never made good"
     judge.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="it is Linux that tells")
+def test_a_daemon_goes_over_to_its_prepared_character_in_the_same_segment(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What seconds can make is worse than what is shown to users: here it says that it is not.
+    model = read_model(package / MODEL_FILE)
+    shown_as = model.manifest.model_copy(update={"psnr_db": 36.0})
+    mine = tmp_path / "characters" / "mine"
+    mine.mkdir(parents=True)
+    write_model(mine / MODEL_FILE, shown_as, model.tensors)
+    monkeypatch.setenv(ROOT_VARIABLE, str(mine.parent))
+    slow = ("tests.support.faulty_daemon", str(tmp_path / "never"))
+    prepare = "[render]\nprepare = true\n"
+    with (
+        running(tmp_path, "run", fps=_FPS, extra=prepare, program=slow) as daemon,
+        sending(daemon.ports["vmc"], "--protocol", "vmc"),
+        FrameReader.attach(daemon.name) as reader,
+    ):
+        wait_until(lambda: reader.read_newer(0, timeout_s=1) is not None, 60.0, "frames come")
+        begun = reader.status()
+        alive, frames = set(), []
+        give_up = time.monotonic() + 120
+        while status_of(daemon)["live"]["quality"] != "baked" and time.monotonic() < give_up:
+            frames += frames_during(reader, 0.2)
+            alive.add(reader.liveness())
+        frames += frames_during(reader, 1.0)
+        status, now = status_of(daemon), reader.status()
+        maps = Path(f"/proc/{daemon.process.pid}/maps").read_text()
+    assert status["live"]["quality"] == "baked", daemon.log
+    assert status["preparation"]["state"] == "shown"
+    assert status["preparation"]["shown_db"] == 36.0
+    assert status["counters"]["render.crossed"] == 1
+    assert alive == {Liveness.LIVE}
+    assert not any(frame.flags & FrameFlag.PLACEHOLDER for frame in frames)
+    assert begun is not None
+    assert now is not None
+    assert begun.uuid == now.uuid
+    assert "libtorch" not in maps
 
 
 def test_the_daemons_side_of_it_never_loads_pytorch() -> None:

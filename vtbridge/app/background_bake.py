@@ -14,14 +14,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+from vtbridge.errors import AlreadyBaking
 from vtbridge.flow.service import ThreadService
 
 log = logging.getLogger(__name__)
 
 _LONGEST_LINE: Final = 4096
 _END_S: Final = 60.0  # that a bake may take to write what it has learnt
+_LAST_IN_LINE: Final = int(getattr(subprocess, "IDLE_PRIORITY_CLASS", 0))
+"""Windows alone has it; elsewhere the bake itself steps back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,22 @@ class BakeProgress:
     psnr_db: float | None
 
 
-def bake_command(character: str, *, minutes: float, weights: str) -> list[str]:
-    """Return the command that bakes a character and tells how far it is."""
+def bake_command(
+    character: str, package: Path, *, minutes: float, weights: str, threads: int
+) -> list[str]:
+    """Return the command that bakes a character into ``package`` and tells how far it is.
+
+    Args:
+        character: its name or path.
+        package: the folder.
+        minutes: how long, in all runs together.
+        weights: name of the teacher's weights.
+        threads: of the bake; 0 = every core.
+    """
     return [
-        *(sys.executable, "-m", "vtbridge", "character", "bake", character),
-        *("--minutes", f"{minutes:g}", "--weights", weights, "--news", "--json"),
+        *(sys.executable, "-m", "vtbridge", "character", "bake", character, "-o", str(package)),
+        *("--minutes", f"{minutes:g}", "--weights", weights, "--threads", str(threads)),
+        *("--news", "--json"),
     ]
 
 
@@ -59,6 +74,7 @@ class BackgroundBake(ThreadService):
     Attributes:
         progress: the newest news, None before the first.
         trouble: why it ended against its will, for people; empty if it did not.
+        elsewhere: another process bakes this character; its models come without ours.
     """
 
     def __init__(
@@ -70,6 +86,7 @@ class BackgroundBake(ThreadService):
         self._process: subprocess.Popen[bytes] | None = None
         self.progress: BakeProgress | None = None
         self.trouble = ""
+        self.elsewhere = False
 
     def serve(self) -> None:
         """Bake until it is done, fails, or is stopped."""
@@ -80,6 +97,7 @@ class BackgroundBake(ThreadService):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is the daemon's; it tells the bake in its own way
+                creationflags=_LAST_IN_LINE,
             )
         except OSError as error:
             self._failed(f"it could not be started ({error})")
@@ -103,7 +121,9 @@ class BackgroundBake(ThreadService):
             except subprocess.TimeoutExpired:
                 process.kill()
                 code = process.wait()
-        if code and not self.stopping.is_set():
+        if code == AlreadyBaking.exit_code:
+            self.elsewhere = True
+        elif code and not self.stopping.is_set():
             self._failed(last_words.removeprefix("vtbridge: ") or f"exit code {code}")
 
     def interrupt(self) -> None:

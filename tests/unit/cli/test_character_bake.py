@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,16 @@ from typer.testing import CliRunner
 from tests.support.baking import frame_of, manifest_of, picture_of
 from vtbridge.characters import BUILTIN, load_from_folder, write_package
 from vtbridge.cli import character as command
-from vtbridge.cli.character import NewsLines, left, opened_package, quality, require_torch, summary
+from vtbridge.cli.character import (
+    NewsAsJson,
+    NewsLines,
+    end_with_input,
+    left,
+    opened_package,
+    quality,
+    require_torch,
+    summary,
+)
 from vtbridge.cli.commands import app
 from vtbridge.datatypes import F32Array, U8Array
 from vtbridge.errors import PictureError, RuntimeUnavailable, WeightsError
@@ -198,6 +209,40 @@ def test_without_a_terminal_a_line_comes_now_and_then_and_at_each_better_model()
         news(replace(NEWS, baked_s=float(seconds), accuracy=accuracy))
     assert len(lines) == 3
     assert lines[-1] == ("sampling and learning: 2:53 left, 120 turns, 300 faces, 36.4 dB")
+
+
+def test_a_program_is_told_once_a_second_and_of_each_better_model() -> None:
+    lines: list[str] = []
+    news = NewsAsJson(lines.append)
+    for seconds, accuracy in ((0.1, None), (0.4, None), (1.2, None), (1.3, ACCURACY)):
+        news(replace(NEWS, baked_s=seconds, accuracy=accuracy))
+    told = [json.loads(line)["news"] for line in lines]
+    assert [each["baked_s"] for each in told] == [0.1, 1.2, 1.3]
+    assert [each["psnr_db"] for each in told] == [None, None, 36.44]
+
+
+def test_a_program_that_hears_no_more_does_not_end_the_bake() -> None:
+    said = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        raise BrokenPipeError
+
+    news = NewsAsJson(say)
+    for seconds in (1.0, 2.0, 3.0):
+        news(replace(NEWS, baked_s=seconds))
+    assert len(said) == 1
+
+
+def test_the_end_of_its_input_ends_a_bake() -> None:
+    reading, writing = os.pipe()
+    stop = threading.Event()
+    with os.fdopen(reading) as lines:
+        end_with_input(lines, stop)
+        os.write(writing, b"anything\n")
+        assert not stop.is_set()
+        os.close(writing)
+        assert stop.wait(30.0)
 
 
 def test_on_a_terminal_there_is_a_bar_with_phase_time_left_and_quality(

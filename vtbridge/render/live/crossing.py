@@ -32,6 +32,7 @@ CATCHING_UP = 0.5
 
 _LONGEST_LAG_NS = 2 * NS_PER_S
 _LAGS_KEPT = 32
+_SETTLING_NS = 3 * NS_PER_S // 2
 
 
 class Shown(Protocol):
@@ -150,6 +151,9 @@ class CrossingLive:
         self._lock = threading.Lock()
         self._offered: Shown | None = None
         self._closed = False
+        self._held = False
+        self._left_fps = 0.0
+        self._settling_ns = 0
         self._began_ns = 0
         self._beat_ns: int | None = None
         self._history = PoseHistory()
@@ -179,7 +183,9 @@ class CrossingLive:
     def fps(self) -> float:
         """Beats a second that the machine can bear."""
         stages = (self._current, self._next)
-        return min(stage.live.fps for stage in stages if stage is not None)
+        fps = min(stage.live.fps for stage in stages if stage is not None)
+        # The one left may still be at its last pose; full speed comes once it surely is gone.
+        return min(fps, self._left_fps) if self._settling_ns > 0 else fps
 
     def render(self, values: F32Array, t_ns: int) -> Frame | None:
         """Return the frame of this beat; see ``LivePoser.render``."""
@@ -192,6 +198,7 @@ class CrossingLive:
         following = self._next
         if following is None:
             self._current.catch_up(passed_ns)
+            self._settling_ns = max(self._settling_ns - passed_ns, 0)
             return self._current.render(self._history, now_ns, values, t_ns)
         return self._both(following, now_ns, values, t_ns)
 
@@ -201,8 +208,17 @@ class CrossingLive:
             self._current.live.note_beats(beats, missed)
 
     def set_quality(self, quality: Quality) -> None:
-        """Want another best quality from the next beat on."""
-        self._current.live.set_quality(quality)
+        """Want another best quality from the next beat on.
+
+        Any but ``AUTO`` keeps the networks on the screen, if they still are.
+        """
+        self._held = quality is not Quality.AUTO
+        current = self._current.live
+        if self._held and current.status().quality is Quality.BAKED:
+            log.info(
+                "the prepared character is shown already: start with --quality %s instead", quality
+            )
+        current.set_quality(quality)
 
     def status(self) -> LiveStatus:
         """Return how frames are made just now."""
@@ -224,6 +240,8 @@ class CrossingLive:
         self._current.live.close()
 
     def _begin(self, now_ns: int) -> None:
+        if self._held and self._current.live.status().quality is not Quality.BAKED:
+            return
         with self._lock:
             offered, self._offered = self._offered, None
         if offered is None:
@@ -255,6 +273,7 @@ class CrossingLive:
         return self._faded(old, new, share * share * (3.0 - 2.0 * share))
 
     def _finish(self, following: _Stage) -> None:
+        self._left_fps, self._settling_ns = self._current.live.fps, _SETTLING_NS
         _close_aside(self._current.live)
         self._current, self._next = following, None
         self._telemetry.count("render.crossed")

@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vtbridge.atomic_file import write_atomically
-from vtbridge.errors import WeightsError
+from vtbridge.errors import AlreadyBaking, WeightsError
 from vtbridge.flow.file_lock import FileLock, LocksUnsupported
 from vtbridge.render.baked.store import BAKE_FOLDER
 from vtbridge.render.weights.manifest import Sha256
@@ -83,7 +83,8 @@ class Workplace:
 
         Raises:
             OSError: the folder cannot be made.
-            WeightsError: another one works here, or the disk has no locks.
+            AlreadyBaking: another one works here.
+            WeightsError: the disk has no locks.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / _LOCK) as lock:
@@ -95,7 +96,7 @@ class Workplace:
                     "with --output"
                 ) from error
             if not held:
-                raise WeightsError(
+                raise AlreadyBaking(
                     f"another vtbridge ({lock.holder()}) is baking {self.package}: wait until it "
                     "is done, or end it"
                 )

@@ -168,6 +168,19 @@ def test_all_is_closed_with_it_also_what_comes_too_late() -> None:
         assert each.closed.is_set(), each.name
 
 
+def test_who_asks_for_the_networks_keeps_them_until_told_otherwise() -> None:
+    stage = Stage()
+    stage.beats(5)
+    stage.live.set_quality(Quality.EXACT)
+    stage.live.offer(Ramp("baked", stage.clock))
+    stage.beats(FADE_NS // BEAT_NS + 5)
+    assert stage.networks.quality is Quality.EXACT
+    assert stage.live.status().runtime == "networks"
+    stage.live.set_quality(Quality.AUTO)
+    stage.beats(FADE_NS // BEAT_NS + 5)
+    assert stage.live.status().runtime == "baked"
+
+
 def test_the_slower_of_the_two_gives_the_beat_while_they_cross() -> None:
     stage = Stage()
     stage.networks.fps = 25.0
@@ -175,7 +188,10 @@ def test_the_slower_of_the_two_gives_the_beat_while_they_cross() -> None:
     stage.live.offer(Ramp("baked", stage.clock))
     stage.beat()
     assert stage.live.fps == 25.0
-    stage.beats(60)
+    stage.beats(FADE_NS // BEAT_NS + 5)
+    assert not stage.live.crossing
+    assert stage.live.fps == 25.0, "the one left may still be computing"
+    stage.beats(100)
     assert stage.live.fps == 50.0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vtbridge.errors import WeightsError
+from vtbridge.errors import AlreadyBaking
 from vtbridge.training.distill.workplace import Identity, Workplace
 
 ONE = Identity(picture_sha256="1" * 64, weights="some", weights_sha256="2" * 64)
@@ -90,7 +90,7 @@ def test_folders_that_were_deleted_are_made_again(tmp_path: Path) -> None:
 def test_one_at_a_time(tmp_path: Path) -> None:
     with (
         Workplace(tmp_path).claimed(),
-        pytest.raises(WeightsError, match=r"another vtbridge \(pid \d+\) is baking"),
+        pytest.raises(AlreadyBaking, match=r"another vtbridge \(pid \d+\) is baking"),
         Workplace(tmp_path).claimed(),
     ):
         pass
