@@ -16,6 +16,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from tests.integration.test_live_daemon import status_of
 from tests.support.daemon import DaemonProcess, run_vtbridge, running, wait_until
+from tests.support.expressions import QUICK, STILL
 from vtbridge.characters import BUILTIN
 from vtbridge.osc import decode_packet
 from vtbridge.publish.vtbf import FrameReader
@@ -23,24 +24,6 @@ from vtbridge.publish.vtbf import FrameReader
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("weight_store")]
 
 PATIENCE_S = 60.0
-STILL = """
-[idle]
-breathing_depth = 0
-sway = 0
-gaze_shift = 0
-blink_every_min_s = 60
-blink_every_max_s = 60
-[render]
-quality = "fast"
-[expressions]
-file = "expressions.toml"
-"""
-QUICK = """
-[expressions.cat]
-fade_in_s = 0
-fade_out_s = 0
-values = { mouth_aaa = 1, eye_wink = 1 }
-"""
 
 
 def expression_of(daemon: DaemonProcess, name: str) -> dict[str, Any]:

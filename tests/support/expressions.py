@@ -14,6 +14,26 @@ from vtbridge.pose_params import POSE_SIZE, PoseParam
 
 NAMES = condition_names(["jawOpen", "mouthSmileLeft"])
 FPS = 100
+STILL = """
+[idle]
+breathing_depth = 0
+sway = 0
+gaze_shift = 0
+blink_every_min_s = 60
+blink_every_max_s = 60
+[render]
+quality = "fast"
+[expressions]
+file = "expressions.toml"
+"""
+"""Settings of a daemon that moves by expressions alone."""
+QUICK = """
+[expressions.cat]
+fade_in_s = 0
+fade_out_s = 0
+values = { mouth_aaa = 1, eye_wink = 1 }
+"""
+"""An expression that is seen on the next frame."""
 
 
 def library_of(text: str) -> ExpressionLibrary:

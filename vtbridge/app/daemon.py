@@ -21,7 +21,7 @@ from vtbridge.app.first_use import FirstUse, open_first_use
 from vtbridge.app.no_segment import NoSegment
 from vtbridge.app.obs_scene import keep_scene
 from vtbridge.app.obs_ticks import OSC_TICK, obs_ticks
-from vtbridge.app.render_loop import LiveFrames, RenderLoop, Segment, Sink
+from vtbridge.app.render_loop import RenderLoop, Segment, Sink
 from vtbridge.app.signals import catch_signals
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
@@ -41,6 +41,7 @@ from vtbridge.flow.slot import LatestSlot
 from vtbridge.obs.connection import ObsConnection
 from vtbridge.publish.media_tcp import MediaServer
 from vtbridge.publish.vtbf import FrameWriter
+from vtbridge.render.live.live_frames import LiveFrames
 from vtbridge.render.live.live_poser import LivePoser
 from vtbridge.render.live.open import open_live_poser
 from vtbridge.render.settings import Quality

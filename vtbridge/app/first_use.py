@@ -16,7 +16,6 @@ from typing import Final, Protocol
 
 from vtbridge.app.background_bake import BackgroundBake, BakeProgress, bake_command
 from vtbridge.app.characters import package_folder, package_of
-from vtbridge.app.render_loop import LiveFrames
 from vtbridge.clock import Clock
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import Picture
@@ -26,7 +25,8 @@ from vtbridge.render.baked.model_file import read_manifest
 from vtbridge.render.baked.store import MODEL_FILE
 from vtbridge.render.live.baked_live import BakedLive
 from vtbridge.render.live.cpu_budget import cores_here, cpu_budget
-from vtbridge.render.live.crossing import CrossingLive, Shown
+from vtbridge.render.live.crossing import CrossingLive
+from vtbridge.render.live.live_frames import LiveFrames
 from vtbridge.render.live.live_poser import LivePoser
 from vtbridge.render.live.live_status import LiveStatus
 from vtbridge.render.live.open import baked_poser
@@ -107,8 +107,8 @@ class FirstUse(ThreadService):
         networks: Networks,
         *,
         find: Callable[[], Path | None],
-        open_package: Callable[[Path], Shown | None],
-        offer: Callable[[Shown], None],
+        open_package: Callable[[Path], LiveFrames | None],
+        offer: Callable[[LiveFrames], None],
         bake: Callable[[], BackgroundBake] | None,
     ) -> None:
         super().__init__("first use")
@@ -248,7 +248,7 @@ def open_first_use(
             return None
         return package
 
-    def open_package(package: Path) -> Shown | None:
+    def open_package(package: Path) -> LiveFrames | None:
         settings = render.model_copy(update={"quality": Quality.BAKED, "package": str(package)})
         poser = baked_poser(settings, picture, telemetry)
         if poser is None:

@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Protocol
 
 from vtbridge.clock import NS_PER_S, Clock
-from vtbridge.datatypes import F32Array, FaceFrame, Frame, FrameFlag
+from vtbridge.datatypes import FaceFrame, Frame, FrameFlag
 from vtbridge.expressions.engine import ExpressionEngine
 from vtbridge.expressions.idle import IdleMotion
 from vtbridge.flow.pacer import Pacer
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.publish.vtbf import HealthFlag
+from vtbridge.render.live.live_frames import LiveFrames
 from vtbridge.render.live.live_status import LiveStatus
 from vtbridge.render.settings import Quality
 from vtbridge.retarget.retargeter import Retargeter
@@ -36,29 +37,6 @@ class Segment(Protocol):
 
     def set_health(self, flags: HealthFlag) -> None:
         """Tell readers how the daemon is."""
-
-
-class LiveFrames(Protocol):
-    """What the loop needs of the render stage; ``LivePoser`` is one."""
-
-    @property
-    def fps(self) -> float:
-        """Beats a second that the machine can bear."""
-
-    def render(self, values: F32Array, t_ns: int) -> Frame | None:
-        """Return the frame of this beat at once, None if there was none yet."""
-
-    def set_quality(self, quality: Quality) -> None:
-        """Want another best quality; safe from any thread."""
-
-    def note_beats(self, beats: int, missed: int) -> None:
-        """Note how many deadlines were missed."""
-
-    def status(self) -> LiveStatus:
-        """Return how frames are made just now."""
-
-    def close(self) -> None:
-        """Give back what is held."""
 
 
 class RenderLoop(ThreadService):

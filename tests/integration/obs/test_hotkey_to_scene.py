@@ -17,6 +17,7 @@ import pytest
 from tests.conftest import skip_loudly
 from tests.integration.test_live_daemon import status_of
 from tests.support.daemon import running
+from tests.support.expressions import QUICK, STILL
 from tests.support.obs import BACKGROUND, ObsSetup, running_obs, wait_until
 from vtbridge.characters import BUILTIN
 from vtbridge.obs.client import ObsClient
@@ -26,24 +27,6 @@ from vtbridge.publish.vtbf import FrameReader
 pytestmark = pytest.mark.usefixtures("weight_store")
 
 PATIENCE_S = 60.0
-STILL = """
-[idle]
-breathing_depth = 0
-sway = 0
-gaze_shift = 0
-blink_every_min_s = 60
-blink_every_max_s = 60
-[render]
-quality = "fast"
-[expressions]
-file = "expressions.toml"
-"""
-EXPRESSIONS = """
-[expressions.cat]
-fade_in_s = 0
-fade_out_s = 0
-values = { mouth_aaa = 1, eye_wink = 1 }
-"""
 FACE = (slice(64, 192), slice(192, 320))
 PRESSES = 3
 
@@ -54,7 +37,7 @@ def test_real_key_changes_the_face_in_the_scene(
     if shutil.which("xdotool") is None:
         skip_loudly("xdotool is not installed (apt install xdotool)")
     shutil.copyfile(BUILTIN["michi"], tmp_path / "me.png")
-    tmp_path.joinpath("expressions.toml").write_text(EXPRESSIONS, encoding="utf-8")
+    tmp_path.joinpath("expressions.toml").write_text(QUICK, encoding="utf-8")
     arguments = ("run", "--picture", str(tmp_path / "me.png"))
     with (
         running(tmp_path, *arguments, inputs=("vmc",), extra=STILL) as daemon,

@@ -14,7 +14,7 @@ from vtbridge.app import first_use
 from vtbridge.app.background_bake import BackgroundBake, BakeProgress
 from vtbridge.app.first_use import FLUENT_FPS, GOOD_ENOUGH_DB, ROOM, FirstUse, fluent
 from vtbridge.errors import WeightsError
-from vtbridge.render.live.crossing import Shown
+from vtbridge.render.live.live_frames import LiveFrames
 from vtbridge.render.live.live_status import LiveStatus
 from vtbridge.render.settings import Quality
 
@@ -67,6 +67,7 @@ class Bench:
         monkeypatch.setattr(first_use, "_ASK_AGAIN_S", 0.05)
         monkeypatch.setattr(first_use, "read_manifest", self._manifest)
         self.psnr_db: float | None = None
+        self.looks = 0
         self.damaged = False
         self.refused = False
         self.offered: list[float] = []
@@ -75,7 +76,7 @@ class Bench:
         self._work = work
         self.first_use = FirstUse(
             self.networks,
-            find=lambda: None if self.psnr_db is None else Path("package"),
+            find=self._find,
             open_package=self._open,
             offer=lambda shown: self.offered.append(shown),  # type: ignore[arg-type]
             bake=None if work is None else self._bake,
@@ -97,12 +98,16 @@ class Bench:
         self.bakes.append(Bake(self._work))
         return self.bakes[-1]
 
+    def _find(self) -> Path | None:
+        self.looks += 1
+        return None if self.psnr_db is None else Path("package")
+
     def _manifest(self, path: Path) -> object:
         if self.damaged:
             raise WeightsError(f"{path} is damaged")
         return manifest_of(picture_of(), psnr_db=self.psnr_db)
 
-    def _open(self, package: Path) -> Shown | None:
+    def _open(self, package: Path) -> LiveFrames | None:
         return None if self.refused else self.psnr_db  # type: ignore[return-value]
 
 
@@ -133,9 +138,9 @@ def test_each_better_model_of_a_bake_is_offered_once_it_is_good_enough(
 ) -> None:
     def work(bake: Bake) -> None:
         for psnr_db, offered in ((30.0, []), (35.0, [35.0]), (35.2, [35.0]), (38.0, [35.0, 38.0])):
-            bench.psnr_db = psnr_db
+            looks, bench.psnr_db = bench.looks, psnr_db
             bake.told(psnr_db)
-            time.sleep(0.05)
+            bench.wait_for(lambda looks=looks: bench.looks > looks)  # type: ignore[misc]
             bench.wait_for(lambda offered=offered: bench.offered == offered)  # type: ignore[misc]
 
     bench = Bench(monkeypatch, work=work)

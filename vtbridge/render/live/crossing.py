@@ -13,13 +13,13 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Protocol
 
 import cv2
 import numpy as np
 
 from vtbridge.clock import NS_PER_S, Clock
 from vtbridge.datatypes import F32Array, Frame, FrameFlag, U8Array, read_only
+from vtbridge.render.live.live_frames import LiveFrames
 from vtbridge.render.live.live_status import LiveStatus
 from vtbridge.render.settings import Quality
 from vtbridge.telemetry import Telemetry
@@ -33,29 +33,6 @@ CATCHING_UP = 0.5
 _LONGEST_LAG_NS = 2 * NS_PER_S
 _LAGS_KEPT = 32
 _SETTLING_NS = 3 * NS_PER_S // 2
-
-
-class Shown(Protocol):
-    """What makes frames; ``LivePoser`` and ``BakedLive`` do."""
-
-    @property
-    def fps(self) -> float:
-        """Beats a second that the machine can bear."""
-
-    def render(self, values: F32Array, t_ns: int) -> Frame | None:
-        """Return the frame of this beat, valid until the next call."""
-
-    def set_quality(self, quality: Quality) -> None:
-        """Want another best quality."""
-
-    def note_beats(self, beats: int, missed: int) -> None:
-        """Note how many deadlines were missed."""
-
-    def status(self) -> LiveStatus:
-        """Return how frames are made just now."""
-
-    def close(self) -> None:
-        """Give back what is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +80,7 @@ class PoseHistory:
 class _Stage:
     """One maker of frames, and how old the poses are that it is given."""
 
-    def __init__(self, live: Shown, lag_ns: float = 0.0) -> None:
+    def __init__(self, live: LiveFrames, lag_ns: float = 0.0) -> None:
         self.live = live
         self.lag_ns = lag_ns
         self._behind_ns: deque[float] = deque(maxlen=_LAGS_KEPT)
@@ -143,13 +120,13 @@ class CrossingLive:
         telemetry: counts ``render.crossed``.
     """
 
-    def __init__(self, first: Shown, *, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(self, first: LiveFrames, *, clock: Clock, telemetry: Telemetry) -> None:
         self._clock = clock
         self._telemetry = telemetry
         self._current = _Stage(first)
         self._next: _Stage | None = None
         self._lock = threading.Lock()
-        self._offered: Shown | None = None
+        self._offered: LiveFrames | None = None
         self._closed = False
         self._held = False
         self._left_fps = 0.0
@@ -161,7 +138,7 @@ class CrossingLive:
         self._shown: U8Array | None = None
         self._spare: U8Array | None = None
 
-    def offer(self, better: Shown) -> None:
+    def offer(self, better: LiveFrames) -> None:
         """Go over to ``better`` from the next beat on, after the one that is being gone over to.
 
         One that was offered before and not yet shown is closed.
@@ -292,6 +269,6 @@ class CrossingLive:
         return Frame(self._shown, new.t_capture_ns, flags)
 
 
-def _close_aside(live: Shown) -> None:
+def _close_aside(live: LiveFrames) -> None:
     """Close ``live`` without the display waiting for it."""
     threading.Thread(target=live.close, name="closing", daemon=True).start()
