@@ -19,9 +19,9 @@ BEAT_NS = NS_PER_S // 50
 
 
 class Ramp:
-    """Grey frames as bright as the pose's first value of ``delay_ns`` ago."""
+    """Grey frames as bright as the pose's first value of ``delay_ns`` ago, and ``brighter``."""
 
-    def __init__(self, name: str, clock: ManualClock, delay_ns: int = 0) -> None:
+    def __init__(self, name: str, clock: ManualClock, delay_ns: int = 0, brighter: int = 0) -> None:
         self.name = name
         self.failing = False
         self.closed = threading.Event()
@@ -30,13 +30,14 @@ class Ramp:
         self.quality = Quality.AUTO
         self._clock = clock
         self._delay_ns = delay_ns
+        self._brighter = brighter
         self._history = PoseHistory()
 
     def render(self, values: F32Array, t_ns: int) -> Frame | None:
         now_ns = self._clock.now_ns()
         self._history.add(now_ns, values, t_ns)
         shown, capture_ns = self._history.at(now_ns - self._delay_ns)
-        rgba = np.full((4, 4, 4), round(float(shown[0])), np.uint8)
+        rgba = np.full((4, 4, 4), round(float(shown[0])) + self._brighter, np.uint8)
         return Frame(rgba, capture_ns, FrameFlag.NONE)
 
     def set_quality(self, quality: Quality) -> None:
@@ -95,6 +96,18 @@ def test_both_show_the_same_moment_while_one_fades_into_the_other() -> None:
     stage.live.offer(Ramp("baked", stage.clock))
     behind = [stage.level - stage.beat() + 1.0 for _ in range(FADE_NS // BEAT_NS)]
     assert behind == pytest.approx([10.0] * len(behind), abs=1.0)
+
+
+def test_one_that_looks_otherwise_comes_in_by_a_fade() -> None:
+    stage = Stage(delay_ns=0)
+    stage.beats(5)
+    stage.live.offer(Ramp("baked", stage.clock, brighter=100))
+    beats = FADE_NS // BEAT_NS
+    excess = [stage.beat() - stage.level for _ in range(beats + 1)]
+    assert excess[0] == 0.0
+    assert excess[beats // 2] == pytest.approx(50, abs=8)
+    assert excess[-1] == 100.0
+    assert max(np.diff(excess)) <= 1.5 * 100 / beats + 1.0
 
 
 def test_a_lag_is_made_good_and_not_beyond() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -212,6 +213,16 @@ def test_worker_rests_as_its_budget_and_its_wish_say() -> None:
     assert bench.worker.rest_ns() == 60 * MS, "100 ms from begin to begin"
     clock.advance(1)
     assert bench.worker.rest_ns() == 0
+
+
+def test_worker_leaves_the_room_that_is_wished_for_beyond_its_budget() -> None:
+    clock = ManualClock()
+    bench = Bench(ScriptedPoser(clock=clock, cost_s=lambda _: 0.04), clock=clock)
+    bench.worker.open()
+    bench.step(0.1)
+    assert bench.worker.rest_ns() == 0
+    bench.worker.wish = replace(bench.worker.wish, duty=0.25)
+    assert bench.worker.rest_ns() == pytest.approx(120 * MS, abs=1)
 
 
 def test_worker_that_was_given_up_hands_nothing_over() -> None:

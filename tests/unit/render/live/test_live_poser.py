@@ -327,6 +327,19 @@ def test_another_quality_can_be_wanted_while_it_runs() -> None:
     assert on.live.status().quality is Quality.FAST
 
 
+def test_room_asked_for_is_left_whatever_the_quality() -> None:
+    on = stage(ScriptedPoser())
+    on.live.leave_room(0.5)
+    show(on, 2)
+    assert on.worker.wish.duty == 0.5
+    on.live.set_quality(Quality.FAST)
+    show(on, 2, start=0.1)
+    assert on.worker.wish.duty == 0.5
+    on.live.leave_room(1.0)
+    show(on, 2, start=0.2)
+    assert on.worker.wish.duty == 1.0
+
+
 def test_halved_rate_is_what_the_display_is_told() -> None:
     on = stage(ScriptedPoser(), quality=Quality.FAST)
     on.fps = 25
