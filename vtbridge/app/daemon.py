@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from functools import partial
 
 from vtbridge.app.calibration_file import load_calibration, save_calibration
@@ -23,6 +22,7 @@ from vtbridge.app.obs_scene import keep_scene
 from vtbridge.app.obs_ticks import OSC_TICK, obs_ticks
 from vtbridge.app.render_loop import RenderLoop, Segment, Sink
 from vtbridge.app.signals import catch_signals
+from vtbridge.app.status import DaemonStatus, RunSummary, summary_of
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
 from vtbridge.control.address import (
@@ -38,7 +38,6 @@ from vtbridge.errors import PortInUse, SegmentsUnsupported, VtbridgeError
 from vtbridge.expressions.idle import IdleMotion
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
-from vtbridge.obs.connection import ObsConnection
 from vtbridge.publish.media_tcp import MediaServer
 from vtbridge.publish.vtbf import FrameWriter
 from vtbridge.render.live.live_frames import LiveFrames
@@ -48,7 +47,6 @@ from vtbridge.render.settings import Quality
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.receivers.inputs import Inputs
-from vtbridge.tracking.source_status import plain_face, plain_status
 
 log = logging.getLogger(__name__)
 
@@ -57,27 +55,6 @@ _FACES_KEPT = 64
 """About a second of a phone's faces, should one frame take that long."""
 
 OpenSources = Callable[[LatestSlot[FaceFrame], Telemetry, Clock], Inputs]
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """What a finished run came to; ``dropped`` are deadlines without a new frame, of ``beats``."""
-
-    frames: int
-    seconds: float
-    beats: int
-    dropped: int
-    runtime: str
-    quality: str
-    fresh_fps: float
-    added_delay_ms: float
-    counters: dict[str, int]
-    latency_ms: dict[str, dict[str, float]]
-
-    @property
-    def fps(self) -> float:
-        """Frames a second over the whole run."""
-        return self.frames / self.seconds if self.seconds > 0 else 0.0
 
 
 class Daemon:
@@ -121,10 +98,7 @@ class Daemon:
         self._faces: LatestSlot[FaceFrame] = LatestSlot(history=_FACES_KEPT)
         self._retargeter = Retargeter(config.retarget, telemetry=self._telemetry)
         self._render: RenderLoop | None = None
-        self._inputs = Inputs()
-        self._obs: ObsConnection | None = None
         self._expressions: Expressions | None = None
-        self._lost: set[str] = set()
         self._calibration_asked = False
         self._stop = asyncio.Event()
 
@@ -151,7 +125,8 @@ class Daemon:
             self._render = render = await asyncio.to_thread(self._make_render, writer, sinks)
             stack.callback(render.close)
             commands = {"calibrate": self.calibrate, **_quality_commands(render)}
-            server = await self._open_page(stack, render, self._page_commands(commands))
+            status = self._open_status(render)
+            server = await self._open_page(stack, status, self._page_commands(commands))
             sinks.append(server.offer)
             if config.control.osc_enabled:
                 await self._open_osc(stack, commands)
@@ -160,10 +135,10 @@ class Daemon:
                 sinks.append(media.offer)
                 services.append(media)
             if config.obs.enabled:
-                self._obs = keep_scene(config, self._telemetry)
-                services.append(self._obs)
-            self._inputs = await self._open_inputs()
-            services += self._inputs.services
+                status.obs = keep_scene(config, self._telemetry)
+                services.append(status.obs)
+            status.inputs = await self._open_inputs()
+            services += status.inputs.services
             if self._expressions is not None:
                 services += self._expressions.services
             if self._first_use is not None:
@@ -187,8 +162,8 @@ class Daemon:
             start_ns = clock.now_ns()
             if on_ready is not None:
                 on_ready(server.url)
-            await self._watch(services, render, seconds)
-            return self._summary(render, (clock.now_ns() - start_ns) / NS_PER_S)
+            await self._watch(services, render, status, seconds)
+            return summary_of(render, self._telemetry, (clock.now_ns() - start_ns) / NS_PER_S)
 
     async def _open_inputs(self) -> Inputs:
         """Open them in a thread, for a port that is taken makes them wait.
@@ -232,19 +207,27 @@ class Daemon:
             telemetry=self._telemetry,
         )
 
+    def _open_status(self, render: RenderLoop) -> DaemonStatus:
+        return DaemonStatus(
+            self._config,
+            self._picture,
+            self._clock,
+            self._telemetry,
+            self._faces,
+            render,
+            expressions=self._expressions,
+            first_use=self._first_use,
+        )
+
     async def _open_page(
-        self, stack: contextlib.AsyncExitStack, render: RenderLoop, commands: Commands
+        self, stack: contextlib.AsyncExitStack, status: DaemonStatus, commands: Commands
     ) -> ControlServer:
         """Return the page's server; a taken port makes it take a free one."""
         token = new_token()
 
         def serve(port: int) -> ControlServer:
             return ControlServer(
-                port,
-                token,
-                lambda: self._status(render),
-                commands,
-                views={"trackers": self._trackers},
+                port, token, status.daemon, commands, views={"trackers": status.trackers}
             )
 
         server = serve(self._config.control.http_port)
@@ -294,7 +277,11 @@ class Daemon:
             stack.callback(expressions.tell_osc(osc.tell, asyncio.get_running_loop()))
 
     async def _watch(
-        self, services: list[ThreadService], render: RenderLoop, seconds: float | None
+        self,
+        services: list[ThreadService],
+        render: RenderLoop,
+        status: DaemonStatus,
+        seconds: float | None,
     ) -> None:
         """Wait for the end, telling the user when the face comes and goes.
 
@@ -306,28 +293,29 @@ class Daemon:
         while not self._stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _WATCH_PERIOD_S)
-            self._notice_failures(services, render)
+            self._notice_failures(services, status)
             self._keep_new_calibration()
             if render.tracked != tracked:
                 tracked = render.tracked
-                source = self._source()
+                source = status.source()
                 log.info("face seen by %s" if tracked else "face lost (%s), idling", source)
             if deadline_ns is not None and self._clock.now_ns() >= deadline_ns:
                 return
 
-    def _notice_failures(self, services: list[ThreadService], render: RenderLoop) -> None:
+    def _notice_failures(self, services: list[ThreadService], status: DaemonStatus) -> None:
         """Go on without a service that died, but say so; without the render loop stop.
 
         Raises:
             VtbridgeError: the render loop died.
         """
-        if isinstance(render.failure, VtbridgeError):
-            raise render.failure
-        if render.failure is not None:
-            raise VtbridgeError(f"rendering stopped: {render.failure}") from render.failure
+        failure = status.render.failure
+        if isinstance(failure, VtbridgeError):
+            raise failure
+        if failure is not None:
+            raise VtbridgeError(f"rendering stopped: {failure}") from failure
         for service in services:
-            if service.failure is not None and service.name not in self._lost:
-                self._lost.add(service.name)
+            if service.failure is not None and service.name not in status.lost:
+                status.lost.add(service.name)
                 log.warning("%s stopped (%s); the avatar goes on", service.name, service.failure)
 
     def _keep_new_calibration(self) -> None:
@@ -379,80 +367,6 @@ class Daemon:
         except PortInUse as error:
             log.warning("no frames over TCP: %s", error)
             return None
-
-    def _source(self) -> str:
-        newest = self._faces.peek()
-        return newest.value.source if newest is not None else "no tracker yet"
-
-    def _status(self, render: RenderLoop) -> dict[str, object]:
-        live = render.status()
-        return {
-            "name": self._config.publish.name,
-            "picture": self._picture.name,
-            "credit": self._picture.credit,
-            "runtime": live.runtime,
-            "fps": round(render.fps(), 2),
-            "fps_wanted": self._config.avatar.fps,
-            "frames": render.frames,
-            "beats": render.beats,
-            "dropped": render.missed,
-            "locked": render.locked,
-            "live": asdict(live),
-            "preparation": (
-                None if self._first_use is None else asdict(self._first_use.preparation())
-            ),
-            "tracked": render.tracked,
-            "tracker": self._source() if render.tracked else "waiting for a face",
-            "sources": self._sources(),
-            "obs": self._obs_state(),
-            **({} if self._expressions is None else self._expressions.status()),
-            "stopped": sorted(self._lost),
-            "latency_ms": _latency_ms(self._telemetry),
-            "counters": self._telemetry.counters(),
-        }
-
-    def _sources(self, *, with_face: bool = False) -> list[dict[str, object]]:
-        now_ns = self._clock.now_ns()
-        return [
-            plain_status(status, now_ns, with_face=with_face) for status in self._inputs.status()
-        ]
-
-    def _trackers(self) -> dict[str, object]:
-        """Return what `vtbridge trackers` shows: every source with its face, and the one shown."""
-        newest = self._faces.peek()
-        return {
-            "name": self._config.publish.name,
-            "sources": self._sources(with_face=True),
-            "movers": self._inputs.movers(),
-            "face": None if newest is None else plain_face(newest.value, self._clock.now_ns()),
-        }
-
-    def _obs_state(self) -> str:
-        if self._obs is None:
-            return "not connected by vtbridge"
-        return self._obs.trouble or self._obs.state.value
-
-    def _summary(self, render: RenderLoop, seconds: float) -> RunSummary:
-        live = render.status()
-        return RunSummary(
-            frames=render.frames,
-            seconds=seconds,
-            beats=render.beats,
-            dropped=render.missed,
-            runtime=live.runtime,
-            quality=live.quality,
-            fresh_fps=live.fresh_fps,
-            added_delay_ms=live.added_delay_ms,
-            counters=self._telemetry.counters(),
-            latency_ms=_latency_ms(self._telemetry),
-        )
-
-
-def _latency_ms(telemetry: Telemetry) -> dict[str, dict[str, float]]:
-    return {
-        stage: {"p50": round(summary.p50_ms, 3), "p99": round(summary.p99_ms, 3)}
-        for stage, summary in sorted(telemetry.latencies().items())
-    }
 
 
 def _quality_commands(render: RenderLoop) -> dict[str, Callable[[], None]]:

@@ -9,7 +9,7 @@ import typer
 from vtbridge.cli.run import ConfigOption, FpsOption, NameOption, PictureOption, QualityOption
 
 if TYPE_CHECKING:
-    from vtbridge.app.daemon import RunSummary
+    from vtbridge.app.status import RunSummary
 
 
 def demo(

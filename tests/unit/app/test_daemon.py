@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from vtbridge.app import daemon as daemon_module
-from vtbridge.app.daemon import Daemon, RunSummary
+from vtbridge.app.daemon import Daemon
+from vtbridge.app.status import RunSummary
 from vtbridge.clock import Clock
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import F32Array, FaceFrame, Frame, Picture, read_only
