@@ -40,6 +40,7 @@ from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.publish.media_tcp import MediaServer
 from vtbridge.publish.vtbf import FrameWriter
+from vtbridge.render.live.baked_live import BakedLive
 from vtbridge.render.live.live_frames import LiveFrames
 from vtbridge.render.live.live_poser import LivePoser
 from vtbridge.render.live.open import open_live_poser
@@ -190,7 +191,7 @@ class Daemon:
         live: LiveFrames = open_live_poser(
             config.render, self._picture, fps=fps, clock=self._clock, telemetry=self._telemetry
         )
-        if self._wants_first_use and isinstance(live, LivePoser):
+        if self._wants_first_use and isinstance(live, LivePoser | BakedLive):
             live, self._first_use = open_first_use(
                 config, self._picture, live, clock=self._clock, telemetry=self._telemetry
             )

@@ -3,6 +3,7 @@
 A picture that was never prepared is shown by the networks at once. Where they are fluent, as
 on a graphics card, that is all. Where they are not, the character is prepared in the background
 and takes over as soon as it is good enough.
+From then on it goes on learning, from the turns that are really shown.
 """
 
 from __future__ import annotations
@@ -14,14 +15,24 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Protocol
 
+import numpy as np
+
 from vtbridge.app.background_bake import BackgroundBake, BakeProgress, bake_command
+from vtbridge.app.background_learning import (
+    BackgroundLearning,
+    Courtesy,
+    LearnProgress,
+    feed,
+    learn_command,
+)
 from vtbridge.app.characters import package_folder, package_of
 from vtbridge.clock import Clock
 from vtbridge.config.schema import Config
-from vtbridge.datatypes import Picture
+from vtbridge.datatypes import F32Array, Picture
 from vtbridge.errors import PictureError, WeightsError
 from vtbridge.flow.service import ThreadService
-from vtbridge.render.baked.model_file import read_manifest
+from vtbridge.pose_params import POSE_SIZE
+from vtbridge.render.baked.model_file import BakedManifest, read_manifest
 from vtbridge.render.baked.store import MODEL_FILE
 from vtbridge.render.live.baked_live import BakedLive
 from vtbridge.render.live.cpu_budget import cores_here, cpu_budget
@@ -79,37 +90,47 @@ class Preparation:
 
     Attributes:
         state: "waiting", "not needed", "baking", "elsewhere" (another process bakes it),
-            "shown" or "failed".
+            "shown", "learning" (and shown) or "failed".
         progress: of the bake, None while there is none.
         shown_db: likeness of the model that is shown, None while the networks are.
         trouble: why it failed; empty if it did not.
+        learning: how far learning is, None while there is none.
+        learning_waits: it stands still because frames came late.
     """
 
     state: str
     progress: BakeProgress | None = None
     shown_db: float | None = None
     trouble: str = ""
+    learning: LearnProgress | None = None
+    learning_waits: bool = False
 
 
 class FirstUse(ThreadService):
     """Watch the networks, have the character prepared, and offer each better model.
 
     Args:
-        networks: what is shown first.
+        networks: what is shown first; None if a prepared character is.
         find: returns the package with the best model of the picture, None if there is none.
         open_package: opens what shows a package's model; None if it must not be shown.
         offer: goes over to what was opened.
         bake: makes the bake; None if characters cannot be prepared here.
+        learn: makes what learns for a package; None if nothing shall be learnt.
+        newest: returns the pose that is shown now, None before the first.
+        courtesy: says when learning has to wait.
     """
 
     def __init__(
         self,
-        networks: Networks,
+        networks: Networks | None,
         *,
         find: Callable[[], Path | None],
         open_package: Callable[[Path], LiveFrames | None],
         offer: Callable[[LiveFrames], None],
         bake: Callable[[], BackgroundBake] | None,
+        learn: Callable[[Path], BackgroundLearning] | None = None,
+        newest: Callable[[], F32Array | None] = lambda: None,
+        courtesy: Courtesy | None = None,
     ) -> None:
         super().__init__("first use")
         self._networks = networks
@@ -117,6 +138,11 @@ class FirstUse(ThreadService):
         self._open_package = open_package
         self._offer = offer
         self._make_bake = bake
+        self._make_learning = learn
+        self._newest = newest
+        self._courtesy = courtesy
+        self._learning: BackgroundLearning | None = None
+        self._shown_sha256 = ""
         self._bake: BackgroundBake | None = None
         self._state = "waiting"
         self._shown_db: float | None = None
@@ -126,13 +152,30 @@ class FirstUse(ThreadService):
         """Return how far it is; safe from any thread."""
         bake = self._bake
         progress = None if bake is None else bake.progress
-        return Preparation(self._state, progress, self._shown_db, self._trouble)
+        learning = self._learning
+        return Preparation(
+            self._state,
+            progress,
+            self._shown_db,
+            self._trouble,
+            learning=None if learning is None else learning.progress,
+            learning_waits=learning is not None and learning.paused,
+        )
 
     def serve(self) -> None:
-        """See that the best there is gets shown."""
+        """See that the best there is gets shown, and gets better."""
+        if self._networks is None:
+            self._note_shown()
+        else:
+            self._first_use(self._networks)
+        if self._shown_db is not None and not self.stopping.is_set():
+            self._learn()
+
+    def _first_use(self, networks: Networks) -> None:
+        """Show the best there is; have it baked if there is none."""
         if self.stopping.wait(_JUDGED_AFTER_S):
             return
-        if fluent(self._networks.status()):
+        if fluent(networks.status()):
             self._state = "not needed"
             return
         self._show_best()
@@ -141,7 +184,7 @@ class FirstUse(ThreadService):
         if self._make_bake is None:
             self._fail("preparing a character needs PyTorch: pip install torch")
             return
-        self._networks.leave_room(ROOM)
+        networks.leave_room(ROOM)
         log.info("preparing the character in the background; the networks are shown meanwhile")
         try:
             while not self.stopping.is_set():
@@ -157,7 +200,44 @@ class FirstUse(ThreadService):
                 self._state = "elsewhere"
                 self._look_elsewhere()
         finally:
-            self._networks.leave_room(1.0)
+            networks.leave_room(1.0)
+
+    def _learn(self) -> None:
+        """Have the character learn from what is shown."""
+        package = self._package()
+        if self._make_learning is None or self._courtesy is None or package is None:
+            return
+        self._learning = learning = self._make_learning(package)
+        self._state = "learning"
+        learning.start()
+        try:
+            feed(
+                learning,
+                newest=self._newest,
+                courtesy=self._courtesy,
+                written=self._show_newer,
+                stopping=self.stopping,
+            )
+        finally:
+            learning.stop(timeout_s=0.0)
+            self._state = "shown"
+
+    def _show_newer(self) -> None:
+        """Offer the model that was just written: who wrote it has judged it."""
+        package = self._package()
+        if package is None:
+            return
+        manifest = self._manifest(package)
+        if manifest is not None and manifest.sha256 != self._shown_sha256:
+            self._show(package, manifest)
+
+    def _note_shown(self) -> None:
+        """Know what has been shown from the start."""
+        package = self._package()
+        manifest = None if package is None else self._manifest(package)
+        if manifest is not None:
+            self._state, self._shown_db = "shown", manifest.psnr_db
+            self._shown_sha256 = manifest.sha256
 
     def _look_elsewhere(self) -> None:
         """Show what another process bakes, until it is time to see whether it still does."""
@@ -185,25 +265,37 @@ class FirstUse(ThreadService):
 
     def _show_best(self) -> None:
         """Offer the best model of the picture if it is better than what is shown."""
-        try:
-            package = self._find()
-            if package is None:
-                return
-            psnr_db = read_manifest(package / MODEL_FILE).psnr_db
-        except (WeightsError, PictureError) as error:
-            log.warning("%s", error)
+        package = self._package()
+        manifest = None if package is None else self._manifest(package)
+        if package is None or manifest is None:
             return
         least_db = GOOD_ENOUGH_DB if self._shown_db is None else self._shown_db + _BETTER_DB
-        if psnr_db < least_db:
-            return
+        if manifest.psnr_db >= least_db:
+            self._show(package, manifest)
+
+    def _show(self, package: Path, manifest: BakedManifest) -> None:
         better = self._open_package(package)
         if better is None:
             return
         self._offer(better)
-        self._shown_db = psnr_db
-        if self._bake is None:
+        self._shown_db, self._shown_sha256 = manifest.psnr_db, manifest.sha256
+        if self._bake is None and self._learning is None:
             self._state = "shown"
-        log.info("the prepared character is shown now, %.1f dB", psnr_db)
+        log.info("the prepared character is shown now, %.1f dB", manifest.psnr_db)
+
+    def _package(self) -> Path | None:
+        try:
+            return self._find()
+        except (WeightsError, PictureError) as error:
+            log.warning("%s", error)
+            return None
+
+    def _manifest(self, package: Path) -> BakedManifest | None:
+        try:
+            return read_manifest(package / MODEL_FILE)
+        except WeightsError as error:
+            log.warning("%s", error)
+            return None
 
     def _fail(self, reason: str) -> None:
         self._trouble = reason
@@ -226,24 +318,33 @@ def fluent(status: LiveStatus) -> bool:
 
 
 def open_first_use(
-    config: Config, picture: Picture, networks: LivePoser, *, clock: Clock, telemetry: Telemetry
+    config: Config,
+    picture: Picture,
+    first: LivePoser | BakedLive,
+    *,
+    clock: Clock,
+    telemetry: Telemetry,
 ) -> tuple[LiveFrames, FirstUse | None]:
     """Return what is shown, and what sees to it that it gets better; None if nothing shall.
 
     Args:
         config: all settings.
         picture: the character.
-        networks: what is shown first.
+        first: what is shown first.
         clock: the monotonic clock.
-        telemetry: gets times and counters.
+        telemetry: gets times and counters; its counts of beats say when learning has to wait.
     """
     render = config.render
-    if not (render.prepare and render.quality is Quality.AUTO and _can_be_prepared(render.weights)):
-        return networks, None
-    live = CrossingLive(networks, clock=clock, telemetry=telemetry)
+    prepared = isinstance(first, BakedLive)
+    wanted = render.learn if prepared else render.quality is Quality.AUTO
+    if not (render.prepare and wanted and _can_be_prepared(render.weights)):
+        return first, None
+    live = CrossingLive(first, clock=clock, telemetry=telemetry)
+    torch_is_here = find_spec("torch") is not None
 
     def find() -> Path | None:
-        package = package_of(config.avatar.picture)
+        named = Path(render.package) if render.package else None
+        package = named if prepared and named else package_of(config.avatar.picture)
         if package is None or read_manifest(package / MODEL_FILE).weights != render.weights:
             return None
         return package
@@ -253,6 +354,8 @@ def open_first_use(
         poser = baked_poser(settings, picture, telemetry)
         if poser is None:
             return None
+        # Its pages and caches are filled here, not on the beat that shows it first.
+        poser.render(np.zeros(POSE_SIZE, np.float32))
         return BakedLive(poser, picture, fps=config.avatar.fps, clock=clock, telemetry=telemetry)
 
     def bake() -> BackgroundBake:
@@ -268,13 +371,20 @@ def open_first_use(
         return BackgroundBake(command)
 
     first_use = FirstUse(
-        networks,
+        None if isinstance(first, BakedLive) else first,
         find=find,
         open_package=open_package,
         offer=live.offer,
-        bake=bake if find_spec("torch") is not None else None,
+        bake=bake if torch_is_here else None,
+        learn=_learning if render.learn and torch_is_here and cores_here() > 1 else None,
+        newest=lambda: live.newest_pose,
+        courtesy=Courtesy(telemetry, clock),
     )
     return live, first_use
+
+
+def _learning(package: Path) -> BackgroundLearning:
+    return BackgroundLearning(learn_command(package))
 
 
 def _can_be_prepared(weights: str) -> bool:

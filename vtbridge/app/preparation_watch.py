@@ -55,4 +55,15 @@ def preparation_text(preparation: dict[str, Any] | None) -> str:
         return "preparing: by another vtbridge"
     if preparation["state"] == "failed":
         return f"not prepared: {preparation['trouble']}"
-    return "" if shown_db is None else f"prepared, {shown_db:.1f} dB"
+    if shown_db is None:
+        return ""
+    return f"prepared, {shown_db:.1f} dB{_learning_text(preparation)}"
+
+
+def _learning_text(preparation: dict[str, Any]) -> str:
+    learning = preparation["learning"]
+    if preparation["state"] != "learning" or learning is None:
+        return ""
+    if preparation["learning_waits"]:
+        return ", learning waits: frames come late"
+    return f", learning: {learning['turns']} turns known"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from vtbridge.cli.character_learn import learn
 from vtbridge.cli.pose import WeightsOption
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from vtbridge.training.distill.job import BakeNews, BakeResult, Told
 
 app = typer.Typer(help="Prepare characters and look after them.", no_args_is_help=True)
+app.command(hidden=True)(learn)
 
 NICE = 10
 """How far behind other programs a bake stands in line for the processor."""

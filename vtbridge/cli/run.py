@@ -57,6 +57,14 @@ def run(
             show_default="as config.toml says",
         ),
     ] = None,
+    learn: Annotated[
+        bool | None,
+        typer.Option(
+            "--learn/--no-learn",
+            help="Let the prepared character learn from the turns you make.",
+            show_default="as config.toml says",
+        ),
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Stop by itself after this long.")
     ] = None,
@@ -99,6 +107,7 @@ def run(
         person=person,
         quality=quality,
         prepare=prepare,
+        learn=learn,
     )
     daemon = tracked_daemon(settings, record_to=record)
 
@@ -120,6 +129,7 @@ def with_options(
     person: str | None = None,
     quality: Quality | None = None,
     prepare: bool | None = None,
+    learn: bool | None = None,
 ) -> Config:
     """Return ``config`` with the options that were given on the command line.
 
@@ -141,6 +151,8 @@ def with_options(
         tables["render"]["quality"] = quality
     if prepare is not None:
         tables["render"]["prepare"] = prepare
+    if learn is not None:
+        tables["render"]["learn"] = learn
     if name is not None:
         tables["publish"]["name"] = name
     if person is not None:

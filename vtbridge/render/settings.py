@@ -82,6 +82,11 @@ class RenderSettings(StageSettings):
     """With quality `auto`, where the machine cannot show the networks fluently: show the prepared
     character, and if there is none, prepare it in the background while the networks are shown."""
 
+    learn: bool = True
+    """With `prepare`, while the prepared character is shown: go on learning from the turns that you
+    really make, on a core that nothing else wants. It gets better within minutes, keeps what it
+    learnt, ends by itself, and waits while frames come late."""
+
     package: str = Field("", max_length=4096)
     """Folder of the prepared character that `baked` shows; empty finds the one of the picture."""
 

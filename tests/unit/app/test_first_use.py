@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.baking import manifest_of, picture_of
 from vtbridge.app import first_use
 from vtbridge.app.background_bake import BackgroundBake, BakeProgress
+from vtbridge.app.background_learning import BackgroundLearning, LearnProgress
 from vtbridge.app.first_use import FLUENT_FPS, GOOD_ENOUGH_DB, ROOM, FirstUse, fluent
 from vtbridge.errors import WeightsError
 from vtbridge.render.live.live_frames import LiveFrames
@@ -105,7 +107,8 @@ class Bench:
     def _manifest(self, path: Path) -> object:
         if self.damaged:
             raise WeightsError(f"{path} is damaged")
-        return manifest_of(picture_of(), psnr_db=self.psnr_db)
+        sha256 = f"{round(1000 * (self.psnr_db or 0.0)):064x}"
+        return manifest_of(picture_of(), psnr_db=self.psnr_db, sha256=sha256)
 
     def _open(self, package: Path) -> LiveFrames | None:
         return None if self.refused else self.psnr_db  # type: ignore[return-value]
@@ -245,3 +248,96 @@ def test_stopped_it_ends_its_bake(monkeypatch: pytest.MonkeyPatch) -> None:
     assert bench.first_use.stop(timeout_s=_END_S)
     bench.wait_for(lambda: not bench.bakes[0].alive)
     assert bench.bakes[0].stopping.is_set()
+
+
+class Learning(BackgroundLearning):
+    """Learning that does what a test says."""
+
+    def __init__(self, work: Callable[[Learning], None]) -> None:
+        super().__init__(["nothing"])
+        self._work = work
+
+    def serve(self) -> None:
+        self._work(self)
+
+
+class Allowed:
+    """Courtesy that never has learning wait."""
+
+    def allows(self) -> bool:
+        return True
+
+
+def learning_bench(
+    monkeypatch: pytest.MonkeyPatch,
+    work: Callable[[Bench, Learning], None],
+    *,
+    prepared: bool,
+) -> tuple[Bench, list[Learning]]:
+    """Return a bench whose character learns, and who learns once it does."""
+    monkeypatch.setattr("vtbridge.app.background_learning._FEED_EVERY_S", 0.002)
+    bench = Bench(monkeypatch, work=lambda bake: None)
+    begun: list[Learning] = []
+
+    def learn(package: Path) -> Learning:
+        assert package == Path("package")
+        begun.append(Learning(lambda learning: work(bench, learning)))
+        return begun[-1]
+
+    bench.first_use = FirstUse(
+        None if prepared else bench.networks,
+        find=bench._find,
+        open_package=bench._open,
+        offer=lambda shown: bench.offered.append(shown),  # type: ignore[arg-type]
+        bake=bench._bake,
+        learn=learn,
+        newest=lambda: np.zeros(45, np.float32),
+        courtesy=Allowed(),  # type: ignore[arg-type]
+    )
+    return bench, begun
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+def test_a_prepared_character_learns_and_each_new_model_is_shown(
+    monkeypatch: pytest.MonkeyPatch, prepared: bool
+) -> None:
+    def work(bench: Bench, learning: Learning) -> None:
+        # Judged by other poses than the one before, it may well have fewer dB.
+        for number, psnr_db in ((1, 38.0), (2, 39.0)):
+            bench.psnr_db = psnr_db
+            learning.progress = LearnProgress("learning", 300, number, psnr_db)
+            bench.wait_for(lambda psnr_db=psnr_db: psnr_db in bench.offered)  # type: ignore[misc]
+        assert bench.first_use.preparation().state == "learning"
+
+    bench, begun = learning_bench(monkeypatch, work, prepared=prepared)
+    bench.psnr_db = 43.0
+    bench.run()
+    assert bench.offered == ([38.0, 39.0] if prepared else [43.0, 38.0, 39.0])
+    assert begun[0].failure is None
+    preparation = bench.first_use.preparation()
+    assert (preparation.state, preparation.shown_db) == ("shown", 39.0)
+    assert bench.bakes == []
+
+
+def test_where_the_networks_are_fluent_nothing_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, begun = learning_bench(monkeypatch, lambda bench, learning: None, prepared=False)
+    bench.networks.fresh_fps = FLUENT_FPS
+    bench.psnr_db = 43.0
+    bench.run()
+    assert begun == []
+
+
+def test_stopped_it_ends_learning(monkeypatch: pytest.MonkeyPatch) -> None:
+    begins = threading.Event()
+
+    def work(bench: Bench, learning: Learning) -> None:
+        begins.set()
+        learning.stopping.wait(_END_S)
+
+    bench, begun = learning_bench(monkeypatch, work, prepared=True)
+    bench.psnr_db = 43.0
+    bench.first_use.start()
+    assert begins.wait(_END_S)
+    assert bench.first_use.stop(timeout_s=_END_S)
+    bench.wait_for(lambda: not begun[0].alive)
+    assert begun[0].stopping.is_set()

@@ -10,6 +10,7 @@ import pytest
 
 from vtbridge.app import preparation_watch
 from vtbridge.app.background_bake import BakeProgress
+from vtbridge.app.background_learning import LearnProgress
 from vtbridge.app.first_use import Preparation
 from vtbridge.app.preparation_watch import PreparationWatch, preparation_text
 from vtbridge.control.address import ControlAddress
@@ -34,6 +35,19 @@ _END_S = 10.0
         ),
         (Preparation("shown", shown_db=38.0), "prepared, 38.0 dB"),
         (Preparation("failed", trouble="no room"), "not prepared: no room"),
+        (
+            Preparation("learning", shown_db=38.0, learning=LearnProgress("judging", 250, 0, None)),
+            "prepared, 38.0 dB, learning: 250 turns known",
+        ),
+        (
+            Preparation(
+                "learning",
+                shown_db=38.0,
+                learning=LearnProgress("judging", 250, 0, None),
+                learning_waits=True,
+            ),
+            "prepared, 38.0 dB, learning waits: frames come late",
+        ),
     ],
 )
 def test_each_state_has_its_phrase(preparation: Preparation, expected: str) -> None:

@@ -60,6 +60,14 @@ class PoseHistory:
         while len(self._moments) > 1 and self._moments[1].now_ns <= horizon_ns:
             self._moments.popleft()
 
+    @property
+    def newest(self) -> F32Array | None:
+        """The pose of the last beat, None before the first; safe from any thread."""
+        try:
+            return self._moments[-1].values
+        except IndexError:
+            return None
+
     def at(self, t_ns: int) -> tuple[F32Array, int]:
         """Return the pose at ``t_ns`` and the arrival of its data; the oldest before all."""
         newer = self._moments[-1]
@@ -150,6 +158,11 @@ class CrossingLive:
             before.close()
         if closed:
             better.close()
+
+    @property
+    def newest_pose(self) -> F32Array | None:
+        """The pose of the last beat, None before the first; safe from any thread."""
+        return self._history.newest
 
     @property
     def crossing(self) -> bool:

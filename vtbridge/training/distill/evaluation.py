@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -14,6 +14,7 @@ import numpy as np
 
 from vtbridge.atomic_file import write_atomically
 from vtbridge.datatypes import PICTURE_SIZE, F32Array, U8Array
+from vtbridge.pose_params import POSE_SIZE
 from vtbridge.render.benchmark.similarity import likeness
 
 _FRAME = (PICTURE_SIZE, PICTURE_SIZE, 4)
@@ -44,6 +45,17 @@ class Accuracy:
         return all(map(math.isfinite, (self.psnr_db, self.worst_psnr_db, self.ssim)))
 
 
+def together(accuracies: Sequence[Accuracy]) -> Accuracy:
+    """Return how good a model is on several sets of poses as on one."""
+    poses = sum(each.poses for each in accuracies)
+    return Accuracy(
+        psnr_db=sum(each.psnr_db * each.poses for each in accuracies) / poses,
+        worst_psnr_db=min(each.worst_psnr_db for each in accuracies),
+        ssim=sum(each.ssim * each.poses for each in accuracies) / poses,
+        poses=poses,
+    )
+
+
 class HeldOut:
     """Poses to be judged by, and the teacher's frames of them, kept on disk.
 
@@ -55,10 +67,23 @@ class HeldOut:
     def __init__(self, path: Path, poses: F32Array) -> None:
         self._path = path
         self._poses = poses
-        self._frames: list[U8Array] = self._read()
+        kept = _kept(path)
+        same = kept is not None and np.array_equal(kept[0], poses)
+        self._frames: list[U8Array] = kept[1] if kept is not None and same else []
+
+    @classmethod
+    def kept_in(cls, path: Path) -> HeldOut | None:
+        """Return those that ``path`` holds, complete; None if it is not there or damaged."""
+        kept = _kept(path)
+        return None if kept is None else cls(path, kept[0])
 
     def __len__(self) -> int:
         return len(self._poses)
+
+    @property
+    def poses(self) -> F32Array:
+        """The poses, [n, 45]."""
+        return self._poses
 
     @property
     def known(self) -> int:
@@ -79,9 +104,22 @@ class HeldOut:
         """
         self._frames.append(teacher(self._poses[self.known]))
         if self.complete:
-            content = io.BytesIO()
-            np.savez_compressed(content, poses=self._poses, frames=np.stack(self._frames))
-            write_atomically(self._path, content.getvalue())
+            self.write(self._path)
+
+    def add(self, pose: F32Array, frame: U8Array) -> None:
+        """Judge by one more pose, whose frame the teacher has drawn."""
+        self._poses = np.concatenate([self._poses, pose[None]])
+        self._frames.append(frame)
+
+    def write(self, path: Path) -> None:
+        """Keep all of them in ``path``.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        content = io.BytesIO()
+        np.savez_compressed(content, poses=self._poses, frames=np.stack(self._frames))
+        write_atomically(path, content.getvalue())
 
     def judge(self, render: Render) -> Accuracy:
         """Return how alike the frames of ``render`` are to the teacher's.
@@ -100,12 +138,21 @@ class HeldOut:
             poses=len(alike),
         )
 
-    def _read(self) -> list[U8Array]:
-        try:
-            # Opened here, because numpy leaves a file open that is no archive.
-            with self._path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                poses, frames = kept["poses"], kept["frames"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return []
-        whole = frames.shape == (len(self), *_FRAME) and frames.dtype == np.uint8
-        return list(frames) if whole and np.array_equal(poses, self._poses) else []
+
+def _kept(path: Path) -> tuple[F32Array, list[U8Array]] | None:
+    """Return poses and frames of a file, None if it is not there or damaged."""
+    try:
+        # Opened here, because numpy leaves a file open that is no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            poses, frames = kept["poses"], kept["frames"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    count = len(poses) if poses.ndim == 2 else 0
+    whole = (
+        count > 0
+        and poses.shape == (count, POSE_SIZE)
+        and poses.dtype == np.float32
+        and frames.shape == (count, *_FRAME)
+        and frames.dtype == np.uint8
+    )
+    return (poses, list(frames)) if whole else None

@@ -312,13 +312,7 @@ def default_tools(weights: str, *, threads: int) -> Tools:
     """
     import torch
 
-    from vtbridge.render.baked.body import BakedBody
-    from vtbridge.render.baked.face import BakedFace
-    from vtbridge.render.baked.model_file import part_of
-    from vtbridge.render.baked.poser import BakedPoser
-    from vtbridge.render.compositor import Compositor
     from vtbridge.render.weights.store import WeightStore
-    from vtbridge.telemetry import Telemetry
     from vtbridge.training.distill.body import BodyTrainer
     from vtbridge.training.distill.face import FaceTrainer
     from vtbridge.training.distill.teacher import (
@@ -333,12 +327,6 @@ def default_tools(weights: str, *, threads: int) -> Tools:
     for_face = max(threads - for_body, 1)
     torch.set_num_threads(for_face)
 
-    def open_render(tensors: Tensors, about: BakedManifest, picture: Picture) -> Render:
-        body, face = BakedBody(part_of(tensors, "body")), BakedFace(part_of(tensors, "face"))
-        poser = BakedPoser(body, face, about, Telemetry(), Compositor())
-        poser.set_picture(picture)
-        return poser.render
-
     return Tools(
         open_teacher=lambda picture: open_teacher(weights, picture, store, threads=for_body),
         open_face_teacher=lambda picture: open_face_teacher(
@@ -346,8 +334,23 @@ def default_tools(weights: str, *, threads: int) -> Tools:
         ),
         body_learner=BodyTrainer,
         face_learner=FaceTrainer,
-        open_render=open_render,
+        open_render=rendering,
     )
+
+
+def rendering(tensors: Tensors, about: BakedManifest, picture: Picture) -> Render:
+    """Return what draws the frames of a model, of its tensors."""
+    from vtbridge.render.baked.body import BakedBody
+    from vtbridge.render.baked.face import BakedFace
+    from vtbridge.render.baked.model_file import part_of
+    from vtbridge.render.baked.poser import BakedPoser
+    from vtbridge.render.compositor import Compositor
+    from vtbridge.telemetry import Telemetry
+
+    body, face = BakedBody(part_of(tensors, "body")), BakedFace(part_of(tensors, "face"))
+    poser = BakedPoser(body, face, about, Telemetry(), Compositor())
+    poser.set_picture(picture)
+    return poser.render
 
 
 @contextmanager

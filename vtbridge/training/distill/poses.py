@@ -21,6 +21,7 @@ from vtbridge.datatypes import F32Array, clamp_pose
 from vtbridge.errors import ConfigError
 from vtbridge.pose_params import GROUP_RANGES, POSE_SIZE, ROTATION_SLICE, PoseGroup, PoseParam
 from vtbridge.pose_schema import THA3
+from vtbridge.training.distill.spread import Spread
 
 FACE_POSE_SIZE: Final = ROTATION_SLICE.start
 """Pose parameters that move the face: the first of a pose."""
@@ -30,12 +31,9 @@ ROTATION_SIZE: Final = POSE_SIZE - FACE_POSE_SIZE
 _RESERVED: Final = 0.2  # of each recording's end, of which the judge's poses are taken
 _SHORTEST: Final = 10  # poses of a recording from which something can be reserved
 _MOST_RECORDED: Final = 50_000
-_HELD_OUT_RADIUS: Final = 0.01
-_SAME: Final = 1e-4
 _WORTH_ASKING: Final = 0.03  # nearer to what is known, a recorded pose tells nothing new
 _BEYOND: Final = 1.1  # so that quasi-random rotations also lie on the edges of the ranges
 _SEED: Final = 5
-_ROOM: Final = 256
 _BREATHING_WEIGHT: Final = 0.5  # it moves less than the others by far
 
 
@@ -76,6 +74,13 @@ def divided(recordings: Sequence[F32Array], held_out: int) -> Recorded:
     return Recorded(known[:: -(-len(known) // _MOST_RECORDED)], pool[chosen])
 
 
+def rotation_weights() -> F32Array:
+    """Return how much each of the six rotations counts where distances are measured."""
+    weights = np.ones(ROTATION_SIZE, np.float32)
+    weights[PoseParam.BREATHING - FACE_POSE_SIZE] = _BREATHING_WEIGHT
+    return weights
+
+
 class RotationPlan:
     """Rotations of head and body to ask for, one after the other.
 
@@ -88,13 +93,11 @@ class RotationPlan:
     """
 
     def __init__(self, recorded: Recorded, known: F32Array) -> None:
-        weights = np.ones(ROTATION_SIZE, np.float32)
-        weights[PoseParam.BREATHING - FACE_POSE_SIZE] = _BREATHING_WEIGHT
-        self._spread = _Spread(
+        self._spread = Spread(
             recorded.training[:, ROTATION_SLICE],
             recorded.held_out[:, ROTATION_SLICE],
             known,
-            weights,
+            rotation_weights(),
         )
         self._following = _following_rotations()
         self._free = _free_rotations()
@@ -126,7 +129,7 @@ class FacePlan:
     """
 
     def __init__(self, recorded: Recorded, known: F32Array) -> None:
-        self._spread = _Spread(
+        self._spread = Spread(
             recorded.training[:, :FACE_POSE_SIZE],
             recorded.held_out[:, :FACE_POSE_SIZE],
             known,
@@ -197,60 +200,6 @@ def composed_face(number: int) -> F32Array:
         gaze = GROUP_RANGES[PoseGroup.GAZE]
         values[gaze.start : gaze.stop] = rng.uniform(-1.0, 1.0, len(gaze))
     return clamp_pose(THA3.share_lids(values).astype(np.float32))[:FACE_POSE_SIZE]
-
-
-class _Spread:
-    """Points that are known, and recorded ones by how far from those they are."""
-
-    def __init__(
-        self, recorded: F32Array, held_out: F32Array, known: F32Array, weights: F32Array
-    ) -> None:
-        self._held_out = held_out
-        self._weights = weights
-        self._known = np.empty((max(2 * len(known), _ROOM), len(weights)), np.float32)
-        self._count = 0
-        near = np.zeros(len(recorded), bool)
-        for point in held_out:
-            near |= np.abs(recorded - point).max(axis=1) < _HELD_OUT_RADIUS
-        self._recorded = recorded[~near]
-        self._distance = np.full(len(self._recorded), np.inf, np.float32)
-        for point in known:
-            self._note(point)
-
-    def take(self, point: F32Array) -> bool:
-        """Make ``point`` known; return False if it was, or if it is too near a held-out one."""
-        if self._near(point, self._held_out, _HELD_OUT_RADIUS):
-            return False
-        if self._near(point, self._known[: self._count], _SAME):
-            return False
-        self._note(point)
-        return True
-
-    def farthest(self, least: float) -> F32Array | None:
-        """Make the recorded point farthest from all known ones known, and return it.
-
-        None if it is nearer than ``least``.
-        """
-        if not len(self._recorded):
-            return None
-        place = int(self._distance.argmax())
-        if self._distance[place] < least:
-            return None
-        point: F32Array = self._recorded[place].copy()
-        self._note(point)
-        return point
-
-    def _note(self, point: F32Array) -> None:
-        if self._count == len(self._known):
-            self._known = np.concatenate([self._known, np.empty_like(self._known)])
-        self._known[self._count] = point
-        self._count += 1
-        offsets = (self._recorded - point) * self._weights
-        distance = np.sqrt(np.einsum("ij,ij->i", offsets, offsets))
-        np.minimum(self._distance, distance, out=self._distance)
-
-    def _near(self, point: F32Array, others: F32Array, radius: float) -> bool:
-        return len(others) > 0 and bool((np.abs(others - point).max(axis=1) < radius).any())
 
 
 def _following_rotations() -> Iterator[F32Array]:
