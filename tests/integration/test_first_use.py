@@ -20,6 +20,7 @@ from tests.conftest import REPOSITORY
 from tests.integration.test_live_daemon import frames_during, status_of
 from tests.support.daemon import running, sending, wait_until
 from vtbridge.app.background_bake import BackgroundBake, BakeProgress, bake_command
+from vtbridge.app.background_learning import BackgroundLearning, learn_command
 from vtbridge.app.characters import open_picture
 from vtbridge.clock import NS_PER_S, MonotonicClock
 from vtbridge.datatypes import F32Array, FrameFlag, U8Array, read_only
@@ -34,6 +35,7 @@ from vtbridge.render.live.open import baked_poser, open_live_poser
 from vtbridge.render.settings import Quality, RenderSettings, RuntimeName
 from vtbridge.render.weights import DEFAULT_WEIGHTS
 from vtbridge.telemetry import Telemetry
+from vtbridge.training.distill.body import BodyTrainer
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("weight_store")]
 
@@ -171,6 +173,25 @@ def test_a_daemon_goes_over_to_its_prepared_character_in_the_same_segment(
     assert now is not None
     assert begun.uuid == now.uuid
     assert "libtorch" not in maps
+
+
+def test_what_is_shown_is_learnt_by_a_process_that_ends_with_the_avatar(package: Path) -> None:
+    learning = BackgroundLearning(learn_command(package))
+    learning.start()
+    give_up = time.monotonic() + 200
+    turns: set[int] = set()
+    moment_ns = 0
+    while len(turns) < 3 and learning.alive and time.monotonic() < give_up:
+        moment_ns += NS_PER_S // 5
+        learning.show(pose_at(moment_ns))
+        if learning.progress is not None:
+            turns.add(learning.progress.turns)
+        time.sleep(0.02)
+    assert learning.stop(timeout_s=60.0)
+    assert learning.trouble == ""
+    assert len(turns) >= 3
+    kept = BodyTrainer(package / "bake" / "body", open_picture("michi")).rotations
+    assert len(kept) >= max(turns)
 
 
 def test_the_daemons_side_of_it_never_loads_pytorch() -> None:
