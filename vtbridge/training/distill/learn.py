@@ -301,7 +301,8 @@ def learn(
     Raises:
         AlreadyBaking: another process works on the package.
         InferenceError: the teacher failed.
-        WeightsError: the package is not prepared with these weights, or not of this picture.
+        WeightsError: the package is not prepared with these weights, or not of this picture, or
+            without what it was made of, as one that was given away.
         OSError: the package cannot be written.
     """
     model = read_model(package / MODEL_FILE)
@@ -318,7 +319,14 @@ def learn(
                 picture_sha256=picture.digest, weights=about.weights, weights_sha256=weights_sha256
             )
         )
-        learning = Learning(place, model.tensors, about, tools(place), visits, stop)
+        used = tools(place)
+        known = len(used.learner.rotations)
+        if known < about.body_samples:
+            raise WeightsError(
+                f"{package} was baked of {about.body_samples} turns and {known} of them are here, "
+                "too few to go on from: run `vtbridge character bake` on it to learn them anew"
+            )
+        learning = Learning(place, model.tensors, about, used, visits, stop)
         told(learning.news)
         while not stop.is_set():
             busy = learning.step()

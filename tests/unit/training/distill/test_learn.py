@@ -258,6 +258,27 @@ def test_learning_ends_when_it_is_stopped_and_tells_how_far_it_is(tmp_path: Path
     assert len(told) == 6
 
 
+def test_a_package_that_was_given_away_without_its_samples_keeps_its_model(
+    classroom: Classroom,
+) -> None:
+    before = classroom.manifest()
+    classroom.learner.close()
+    samples = classroom.package / "bake" / "body"
+    (samples / "poses").write_bytes(b"")
+    classroom.learner = StandInLearner(samples, classroom.clock, ROTATION_SIZE, "body")
+    with pytest.raises(WeightsError, match=r"20 turns and 0 of them.*character bake"):
+        learn(
+            classroom.package,
+            classroom.picture,
+            classroom.visits,
+            weights_sha256="ab" * 32,
+            tools=lambda place: classroom.tools,
+            told=lambda news: None,
+            stop=classroom.stop,
+        )
+    assert classroom.manifest() == before
+
+
 @pytest.mark.parametrize("changed", ["picture", "weights"])
 def test_a_package_of_another_picture_or_other_weights_is_refused(
     tmp_path: Path, changed: str
