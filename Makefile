@@ -26,7 +26,7 @@ demo: $(VENV)/.installed
 ## make test    lint, types and every test, with a real OBS where it can be installed
 test: $(VENV)/.installed-dev .cache/.system-checked
 	$(MAKE) --no-print-directory --jobs 2 lint weights
-	$(BIN)/python -m pytest -n auto --dist loadfile $(TEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 weights: $(VENV)/.installed-dev
 	$(BIN)/vtbridge weights pull
@@ -75,29 +75,33 @@ $(VENV)/.installed: requirements.lock pyproject.toml setup.py $(C_SOURCES) | $(V
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+# Installed without what they ask for; the file says why.
+PLUGIN_LIBRARIES := tests/data/vts/requirements.txt
+
+$(VENV)/.installed-dev: requirements-dev.lock $(PLUGIN_LIBRARIES) $(VENV)/.installed
 	$(BIN)/pip install --quiet -r requirements-dev.lock
+	$(BIN)/pip install --quiet --no-deps -r $(PLUGIN_LIBRARIES)
 	@touch $@
 
 # The integration tests run a real OBS and a real browser, synthetic voices and other
 # people's senders. On Debian and Ubuntu, as root, they are installed; elsewhere the tests
 # that need them say that they were skipped.
 TEST_PACKAGES := obs-studio obs-plugins libobs-dev cmake xvfb xauth libgl1-mesa-dri libegl-mesa0 \
-  libglx-mesa0 xdotool espeak-ng libportaudio2 liblo-tools
+  libglx-mesa0 xdotool espeak-ng libportaudio2 liblo-tools jackd2
 APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .cache/.system-checked: Makefile
 	@mkdir -p .cache
 	@if command -v obs >/dev/null && command -v Xvfb >/dev/null && command -v chromium >/dev/null && \
 	    command -v espeak-ng >/dev/null && command -v oscsend >/dev/null && \
-	    command -v cmake >/dev/null && command -v xdotool >/dev/null && \
+	    command -v cmake >/dev/null && command -v jackd >/dev/null && command -v xdotool >/dev/null && \
 	    test -e /usr/include/obs/obs-module.h; then \
 	  touch $@; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  apt-get update -qq && $(APT_INSTALL) $(TEST_PACKAGES) && touch $@; \
 	  $(APT_INSTALL) chromium || echo "No package called chromium here: its tests will be skipped."; \
 	else \
-	  echo "OBS, its headers, CMake, Xvfb, xdotool, Chromium, espeak-ng or oscsend is missing:"; \
+	  echo "OBS, its headers, CMake, Xvfb, xdotool, Chromium, espeak-ng, oscsend or jackd is missing:"; \
 	  echo "the tests that need them will be skipped."; \
 	  echo "On Debian or Ubuntu: sudo apt-get install $(TEST_PACKAGES) chromium"; \
 	fi

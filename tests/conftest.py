@@ -2,30 +2,69 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from pathlib import Path
 
-import pytest
+# Tests run on every core at once. The threads of PyTorch and of numpy's BLAS would burn the others'
+# cores while they wait for each other, here and in what the tests start: five times the processor's
+# time for the same. Each library looks once, when it is imported.
+NUMPY_CAME_FIRST = "numpy" in sys.modules
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from vtbridge.render.weights import DEFAULT_WEIGHTS, WeightStore
+import pytest  # noqa: E402
+
+from vtbridge.render.weights import DEFAULT_WEIGHTS, WeightStore  # noqa: E402
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 CATEGORIES = ("unit", "property", "golden", "integration", "bench")
+SLOWEST = (
+    "golden/test_native_parity.py",
+    "integration/test_bench_command.py",
+    "integration/test_bake.py",
+    "golden/test_poser_parity.py",
+    "integration/obs/test_avatar_source.py",
+    "integration/test_animate_command.py",
+    "integration/test_runtime_selection.py",
+    "integration/test_run_command.py",
+    "integration/test_expressions.py",
+    "integration/senders/test_third_party_senders.py",
+    "integration/weights/test_weights_hostile.py",
+    "golden/test_tha3_networks.py",
+    "integration/test_package.py",
+)
+"""Files of more than 30 s, which begin first: one that begins last keeps one core waiting.
 
-# Tests run on every core at once. PyTorch's threads would burn the others' cores while they wait
-# for each other, here and in what the tests start: two cores took twice as long for the same.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+The first lets the reference pose, for which others of golden/ would only wait.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the category of its folder; a test elsewhere is a mistake."""
+    """Give each test the category of its folder; a test elsewhere is a mistake. Slow ones first."""
+    if NUMPY_CAME_FIRST:
+        raise pytest.UsageError("a pytest plugin imports numpy: turn it off with -p no:NAME")
+    tests = REPOSITORY / "tests"
+    places = {tests / name: place for place, name in enumerate(SLOWEST)}
+    if gone := [path for path in places if not path.is_file()]:
+        raise pytest.UsageError(f"tests/conftest.py names as slow what is not there: {gone}")
+    items.sort(key=lambda item: places.get(item.path, len(places)))
     for item in items:
-        category = item.path.relative_to(REPOSITORY / "tests").parts[0]
+        category = item.path.relative_to(tests).parts[0]
         if category not in CATEGORIES:
             raise pytest.UsageError(f"{item.path} lies in none of {', '.join(CATEGORIES)}")
         item.add_marker(category)
+
+
+def pytest_collection_finish() -> None:
+    """Let no garbage collection walk thousands of collected tests again and again.
+
+    One takes a third of a second with all of them in memory, and some tests ask for dozens.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def skip_loudly(reason: str) -> None:

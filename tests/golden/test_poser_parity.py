@@ -66,7 +66,7 @@ def test_float_output_is_that_of_the_reference(
 def test_pictures_are_what_the_reference_saves_within_a_level(
     reference_run: ReferenceRun, tmp_path: Path
 ) -> None:
-    run_pose(reference_run, PICTURES, tmp_path, "--runtime", "openvino")
+    run_pose(reference_run, PICTURES, tmp_path, "--runtime", "native")
     for ours, theirs in picture_pairs(reference_run, tmp_path):
         assert levels_off(ours, theirs) <= EXACT_LEVELS
 

@@ -20,7 +20,6 @@ from tests.conftest import REPOSITORY, skip_loudly
 from tests.support import videos
 from tests.support.animation import decoded, picture_times
 from vtbridge.app.animate.faces import Span
-from vtbridge.app.animate.formats import FormatName
 from vtbridge.app.animate.job import animate
 from vtbridge.app.animate.request import Request
 from vtbridge.app.characters import open_picture
@@ -34,6 +33,7 @@ from vtbridge.render.poser import Poser
 from vtbridge.render.settings import RenderSettings
 from vtbridge.render.tha3 import open_poser
 from vtbridge.telemetry import Telemetry
+from vtbridge.video.formats import FormatName
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("weight_store", "face_model")]
 

@@ -19,8 +19,8 @@ from tests.support.animation import (
     write_clip,
 )
 from vtbridge.app.animate.faces import Span
-from vtbridge.app.animate.formats import FormatName
 from vtbridge.app.animate.request import Request
+from vtbridge.video.formats import FormatName
 
 pytestmark = pytest.mark.usefixtures("short_pieces")
 

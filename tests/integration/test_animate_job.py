@@ -24,13 +24,13 @@ from tests.support.small_videos import turn_clockwise
 from vtbridge.app.animate import job
 from vtbridge.app.animate.canvas import Canvas
 from vtbridge.app.animate.faces import Span
-from vtbridge.app.animate.formats import FORMATS, FormatName
 from vtbridge.app.animate.job import Stage, animate
 from vtbridge.app.animate.request import Request
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import U8Array
 from vtbridge.errors import VtbridgeError
 from vtbridge.render.pose_file import read_poses
+from vtbridge.video.formats import FORMATS, FormatName
 
 pytestmark = pytest.mark.usefixtures("short_pieces")
 

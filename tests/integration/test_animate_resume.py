@@ -12,12 +12,12 @@ import pytest
 
 from tests.support.animate_job import LONG, PICTURE, PIECE, SIZE, breaking_off, run_job, talking
 from tests.support.animation import DiscPoser, GreyTracker, decoded, picture_times, write_clip
-from vtbridge.app.animate.formats import FormatName
 from vtbridge.app.animate.job import Stage, animate
 from vtbridge.app.animate.request import Request
 from vtbridge.app.animate.work_folder import work_path
 from vtbridge.config.schema import Config
 from vtbridge.errors import ConfigError, VtbridgeError
+from vtbridge.video.formats import FormatName
 
 pytestmark = pytest.mark.usefixtures("short_pieces")
 

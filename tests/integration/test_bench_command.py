@@ -17,9 +17,13 @@ from typer.testing import CliRunner
 
 from tests.conftest import REPOSITORY
 from vtbridge.cli.commands import app
+from vtbridge.render.weights import WeightStore
 from vtbridge.tracking.protocols.table import PROTOCOLS
 
 TIMEOUT_S = 600
+KEPT = REPOSITORY / ".cache" / "bench"
+"""What the benchmark keeps from run to run, not among the user's own."""
+LIVE_SAMPLES = 6
 TOP = {
     "machine",
     "versions",
@@ -49,8 +53,7 @@ def run_bench(
         cwd=REPOSITORY,
         env={
             **os.environ,
-            # Kept from run to run, but not among the user's own.
-            "XDG_CACHE_HOME": str(REPOSITORY / ".cache" / "bench"),
+            "XDG_CACHE_HOME": str(KEPT),
             **env,
         },
     )
@@ -60,13 +63,13 @@ def run_bench(
 @pytest.mark.timeout(TIMEOUT_S + 20)
 def test_levels_and_runtimes_are_compared_with_the_plain_networks(tmp_path: Path) -> None:
     plot, history = tmp_path / "bench.png", tmp_path / "history.jsonl"
-    options = ("--runtime", "native", "--frames", "3", "--no-tracking", "--json")
+    options = ("--runtime", "native", "--frames", "2", "--no-tracking", "--json")
     done = run_bench(*options, "--plot", str(plot), "--history", str(history))
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert set(report) == TOP
     assert report["tracking"] is None
-    assert report["frames"] == 3
+    assert report["frames"] == 2
     assert report["baseline"] == "plain onnxruntime"
     assert list(report["quality"]) == ["exact", "balanced", "fast"]
     assert list(report["runtimes"]) == ["native f32"]
@@ -90,44 +93,51 @@ def test_levels_and_runtimes_are_compared_with_the_plain_networks(tmp_path: Path
     assert json.loads(line)["ratios"]["quality.exact.ratio_to_onnxruntime"] > 0
 
 
-@pytest.mark.usefixtures("weight_store")
+@pytest.fixture(scope="module")
+def one_level(
+    weight_store: WeightStore, reference_wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """Return what is told of one level beside the reference, and live; ``page`` is its plot."""
+    assert weight_store.root.is_dir()
+    page = tmp_path_factory.mktemp("bench") / "bench.html"
+    options = ("--quality", "fast", "--runtime", "native", "--frames", "1", "--live", "1")
+    others = ("--no-tracking", "--reference", str(reference_wheel), "--plot", str(page))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(KEPT))
+        # Each takes an exact frame.
+        patch.setattr("vtbridge.render.benchmark.live.SAMPLES", LIVE_SAMPLES)
+        done = CliRunner().invoke(app, ["bench", *options, *others, "--json"])
+    assert done.exit_code == 0, done.output
+    return {"page": page.read_text(), **json.loads(done.stdout)}
+
+
 @pytest.mark.timeout(TIMEOUT_S + 20)
-def test_one_level_can_be_watched_live(tmp_path: Path) -> None:
-    page = tmp_path / "bench.html"
-    options = ("--quality", "fast", "--runtime", "native", "--frames", "1", "--live", "2")
-    done = run_bench(*options, "--no-tracking", "--plot", str(page), "--json")
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert list(report["quality"]) == ["fast"]
-    assert report["runtimes"] == {}
-    live = report["live"]
+def test_one_level_can_be_watched_live(one_level: dict[str, Any]) -> None:
+    assert list(one_level["quality"]) == ["fast"]
+    assert one_level["runtimes"] == {}
+    live = one_level["live"]
     assert live["ran"], live
     assert live["quality"] == "fast"
     assert 0 < live["fresh_fps"] <= live["fps"] + 1
     assert 0 <= live["missed"] <= live["beats"]
-    assert live["samples"] > 0
+    assert 0 < live["samples"] <= LIVE_SAMPLES
     assert live["box_psnr_db"] > 25
-    assert "<svg" in page.read_text()
+    assert "<svg" in one_level["page"]
 
 
-@pytest.mark.usefixtures("weight_store")
 @pytest.mark.timeout(TIMEOUT_S + 20)
 def test_the_reference_runs_out_of_the_wheel_and_is_compared_with(
-    reference_wheel: Path,
+    one_level: dict[str, Any],
 ) -> None:
-    options = ("--quality", "exact", "--runtime", "native", "--frames", "1")
-    done = run_bench(*options, "--no-tracking", "--reference", str(reference_wheel), "--json")
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert report["baseline"] == "reference"
-    reference, plain = (report["others"][name] for name in ("reference", "plain onnxruntime"))
+    assert one_level["baseline"] == "reference"
+    reference, plain = (one_level["others"][name] for name in ("reference", "plain onnxruntime"))
     assert reference["ran"], reference
     assert reference["ratio_to_reference"] == 1
     assert reference["stages_ms"].keys() >= {"brows", "face", "rotate", "edit", "convert"}
-    # Three ways to compute the same networks.
+    # Two ways to compute the same networks; exact is held against the second one above.
     assert plain["box_psnr_db"] > 60
-    assert report["quality"]["exact"]["box_psnr_db"] > 50
-    assert report["quality"]["exact"]["ratio_to_reference"] > 0
+    assert one_level["quality"]["fast"]["box_psnr_db"] > 30
+    assert one_level["quality"]["fast"]["ratio_to_reference"] > 0
 
 
 def check_tracking(tracking: dict[str, Any], frames: int) -> None:

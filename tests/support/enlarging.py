@@ -112,8 +112,8 @@ def kernel(t: F64Array, a: float) -> list[F64Array]:
 
     def weight(d: F64Array) -> F64Array:
         d = np.abs(d)
-        near = (a + 2) * d**3 - (a + 3) * d**2 + 1
-        far = a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a
+        near = ((a + 2) * d - (a + 3)) * d * d + 1
+        far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
         return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
 
     return [weight(t - offset) for offset in (-1, 0, 1, 2)]
@@ -145,9 +145,12 @@ def cubic_sampled(image: F32Array, x: F64Array, y: F64Array, a: float) -> F64Arr
     last = len(image) - 1
     x, y = np.clip(x, 0, last), np.clip(y, 0, last)
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    pixels = image.reshape(-1, image.shape[2])
+    columns = [np.clip(left + tap - 1, 0, last) for tap in range(4)]
+    across = kernel(x - left, a)
     total = np.zeros((*x.shape, image.shape[2]))
     for row, down in enumerate(kernel(y - top, a)):
-        for column, across in enumerate(kernel(x - left, a)):
-            taken = image[np.clip(top + row - 1, 0, last), np.clip(left + column - 1, 0, last)]
-            total += (down * across)[..., None] * taken
+        start = np.clip(top + row - 1, 0, last) * len(image)
+        for column, share in zip(columns, across, strict=True):
+            total += (down * share)[..., None] * pixels.take(start + column, axis=0)
     return total

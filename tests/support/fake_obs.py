@@ -15,6 +15,7 @@ from typing import Any, Self
 from aiohttp import WSCloseCode, WSMsgType, web
 
 AUTHENTICATION_FAILED = 4009
+SESSION_INVALIDATED = 4011
 SALT, CHALLENGE = "salt", "challenge"
 
 
@@ -49,16 +50,22 @@ class FakeObs:
         handlers: request name to what makes the response data.
         delays: request name to seconds before its answer; used up by the first request.
         noise: text sent before each answer, such as an event.
+        mute: take requests and answer none, as at the far end of a dead line.
+        kicks_at: request that is answered by the end of the session.
         requests: names received, in order.
         connections: websocket connections so far.
+        subscriptions: the kinds of events that the newest connection asked for, at each asking.
     """
 
     password: str | None = None
     handlers: dict[str, Handler] = field(default_factory=dict)
     delays: dict[str, float] = field(default_factory=dict)
     noise: str = ""
+    mute: bool = False
+    kicks_at: str = ""
     requests: list[str] = field(default_factory=list)
     connections: int = 0
+    subscriptions: list[int] = field(default_factory=list)
     port: int = 0
 
     def __post_init__(self) -> None:
@@ -66,7 +73,7 @@ class FakeObs:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fake-obs")
         self._runner: web.AppRunner | None = None
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._sockets: dict[web.WebSocketResponse, int] = {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -92,6 +99,34 @@ class FakeObs:
         """Stop listening and break all connections, as a quitting OBS does."""
         asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(10)
 
+    def emit(self, name: str, kind: int = 0, times: int = 1, **data: object) -> None:
+        """Tell every connection that asked for ``kind`` (all, if it is 0) of an event."""
+        asyncio.run_coroutine_threadsafe(self._emit(name, kind, times, data), self._loop).result(10)
+
+    def drop(self) -> None:
+        """Break all connections and go on listening."""
+        asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result(10)
+
+    def kick(self) -> None:
+        """End every session as OBS's user does by a click."""
+        asyncio.run_coroutine_threadsafe(self._kick(), self._loop).result(10)
+
+    async def _emit(self, name: str, kind: int, times: int, data: Mapping[str, object]) -> None:
+        event = {"op": 5, "d": {"eventType": name, "eventIntent": kind, "eventData": data}}
+        for socket, wanted in list(self._sockets.items()):
+            for _ in range(times if kind == 0 or wanted & kind else 0):
+                await socket.send_json(event)
+
+    async def _drop(self) -> None:
+        for socket in list(self._sockets):
+            transport = socket._req.transport if socket._req is not None else None
+            if transport is not None:
+                transport.abort()
+
+    async def _kick(self) -> None:
+        for socket in list(self._sockets):
+            await socket.close(code=SESSION_INVALIDATED, message=b"Your session has been kicked.")
+
     async def _open(self) -> None:
         application = web.Application()
         application.router.add_get("/", self._serve)
@@ -112,13 +147,12 @@ class FakeObs:
         socket = web.WebSocketResponse(autoclose=False, timeout=0.1)
         await socket.prepare(request)
         self.connections += 1
-        self._sockets.add(socket)
         try:
             await self._converse(socket)
         except (ConnectionError, Drop):
             pass
         finally:
-            self._sockets.discard(socket)
+            self._sockets.pop(socket, None)
             if request.transport is not None:
                 request.transport.abort()
         return socket
@@ -134,15 +168,28 @@ class FakeObs:
         ):
             await socket.close(code=AUTHENTICATION_FAILED, message=b"Authentication failed.")
             return
-        await socket.send_json({"op": 2, "d": {"negotiatedRpcVersion": 1}})
+        await self._identified(socket, identify["d"])
         async for message in socket:
-            if message.type is WSMsgType.TEXT:
-                await self._answer(socket, json.loads(message.data)["d"])
+            if message.type is not WSMsgType.TEXT or self.mute:
+                continue
+            content = json.loads(message.data)
+            if content["op"] == 3:
+                await self._identified(socket, content["d"])
+            else:
+                await self._answer(socket, content["d"])
+
+    async def _identified(self, socket: web.WebSocketResponse, asked: dict[str, Any]) -> None:
+        self._sockets[socket] = asked["eventSubscriptions"]
+        self.subscriptions.append(asked["eventSubscriptions"])
+        await socket.send_json({"op": 2, "d": {"negotiatedRpcVersion": 1}})
 
     async def _answer(self, socket: web.WebSocketResponse, asked: dict[str, Any]) -> None:
         name = asked["requestType"]
         self.requests.append(name)
         await asyncio.sleep(self.delays.pop(name, 0))
+        if name == self.kicks_at:
+            await socket.close(code=SESSION_INVALIDATED)
+            return
         response: dict[str, Any] = {"requestType": name, "requestId": asked["requestId"]}
         try:
             handler = self.handlers.get(name)

@@ -32,6 +32,8 @@ STAGES = {
     "publish",
     "obs",
     "control",
+    "video",
+    "remote",
 }
 SETTINGS_OF_STAGES = {f"{stage}.settings" for stage in STAGES}
 

@@ -8,7 +8,9 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
+from vtbridge.app.audience import Audience
 from vtbridge.app.calibration_file import load_calibration, save_calibration
+from vtbridge.app.camera import open_camera
 from vtbridge.app.expressions import (
     OSC_KEY_PREFIX,
     OSC_PREFIX,
@@ -18,11 +20,13 @@ from vtbridge.app.expressions import (
 )
 from vtbridge.app.first_use import FirstUse, open_first_use
 from vtbridge.app.no_segment import NoSegment
-from vtbridge.app.obs_scene import keep_scene
+from vtbridge.app.obs_scene import open_obs
 from vtbridge.app.obs_ticks import OSC_TICK, obs_ticks
+from vtbridge.app.remote import RemoteRenderer
 from vtbridge.app.render_loop import RenderLoop, Segment, Sink
 from vtbridge.app.signals import catch_signals
 from vtbridge.app.status import DaemonStatus, RunSummary, summary_of
+from vtbridge.app.vts_api import ShownAvatar, faces_for_plugins, open_vts_api
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
 from vtbridge.control.address import (
@@ -71,6 +75,7 @@ class Daemon:
             networks are slow and the settings allow it.
         prepare: told of the retargeter before the first face.
         on_calibrate: told when a calibration begins, monotonic nanoseconds.
+        remote: the other computer, where that one tracks.
     """
 
     def __init__(
@@ -84,6 +89,7 @@ class Daemon:
         first_use: bool = False,
         prepare: Callable[[Retargeter], None] = lambda retargeter: None,
         on_calibrate: Callable[[int], object] = lambda t_ns: None,
+        remote: RemoteRenderer | None = None,
     ) -> None:
         self._config = config
         self._picture = picture
@@ -94,9 +100,11 @@ class Daemon:
         self._first_use: FirstUse | None = None
         self._prepare = prepare
         self._on_calibrate = on_calibrate
+        self._remote = remote
         self._clock: Clock = MonotonicClock()
         self._telemetry = Telemetry(self._clock)
-        self._faces: LatestSlot[FaceFrame] = LatestSlot(history=_FACES_KEPT)
+        self._audience = Audience(self._clock)
+        self._faces = faces_for_plugins(config, self._clock, history=_FACES_KEPT)
         self._retargeter = Retargeter(config.retarget, telemetry=self._telemetry)
         self._render: RenderLoop | None = None
         self._expressions: Expressions | None = None
@@ -121,22 +129,35 @@ class Daemon:
             sinks: list[Sink] = []
             writer = self._open_segment(stack)
             self._expressions = open_expressions(config, seed=self._idle_seed)
+            if self._remote is not None:
+                self._remote.use(self._expressions)
             log.info("loading the networks")
             # In a thread, so that a signal is heard meanwhile.
             self._render = render = await asyncio.to_thread(self._make_render, writer, sinks)
             stack.callback(render.close)
-            commands = {"calibrate": self.calibrate, **_quality_commands(render)}
+            commands = {"calibrate": self.calibrate, "look": self._audience.look}
+            commands |= _quality_commands(render)
             status = self._open_status(render)
             server = await self._open_page(stack, status, self._page_commands(commands))
             sinks.append(server.offer)
             if config.control.osc_enabled:
                 await self._open_osc(stack, commands)
+            await open_vts_api(stack, config, self._shown(render), self._faces)
             services: list[ThreadService] = []
+            media: MediaServer | None = None
             if config.publish.media_enabled and (media := self._open_media()) is not None:
                 sinks.append(media.offer)
                 services.append(media)
+            if config.publish.camera:
+                camera = open_camera(config.publish, clock, self._telemetry)
+                sinks.append(camera.offer)
+                services.append(camera)
+                self._audience.join("camera", lambda: bool(camera.device))
+            self._audience.join("page", lambda: server.watched)
             if config.obs.enabled:
-                status.obs = keep_scene(config, self._telemetry)
+                status.obs = open_obs(
+                    config, self._telemetry, self._audience, self._expressions, media
+                )
                 services.append(status.obs)
             status.inputs = await self._open_inputs()
             services += status.inputs.services
@@ -197,12 +218,13 @@ class Daemon:
             )
         return RenderLoop(
             live=live,
-            retargeter=self._retargeter,
+            retargeter=self._retargeter if self._remote is None else self._remote.poses,
             idle=IdleMotion(config.idle, seed=self._idle_seed),
             expressions=None if self._expressions is None else self._expressions.engine,
             faces=self._faces,
             writer=writer,
             sinks=sinks,
+            looks=self._audience.looks,
             fps=fps,
             clock=self._clock,
             telemetry=self._telemetry,
@@ -218,6 +240,18 @@ class Daemon:
             render,
             expressions=self._expressions,
             first_use=self._first_use,
+            audience=self._audience,
+        )
+
+    def _shown(self, render: RenderLoop) -> ShownAvatar:
+        return ShownAvatar(
+            self._picture,
+            render,
+            self._expressions,
+            self.calibrate,
+            self._config.render.size,
+            self._clock,
+            self._clock.now_ns(),
         )
 
     async def _open_page(
@@ -264,7 +298,7 @@ class Daemon:
             },
             listeners={}
             if self._render is None
-            else {OSC_TICK: obs_ticks(self._render.lock_phase)},
+            else {OSC_TICK: obs_ticks(self._render.lock_phase, self._audience.look)},
             allow=control.osc_allow,
             feedback_port=control.osc_feedback_port,
         )
@@ -329,7 +363,9 @@ class Daemon:
 
     def calibrate(self) -> None:
         """Take the face of the next second as neutral; safe from any thread, returns at once."""
-        if self._render is not None:
+        if self._remote is not None:
+            self._remote.calibrate()
+        elif self._render is not None:
             log.info("calibrating: look straight ahead with a relaxed face")
             self._render.submit(self._begin_calibration)
 

@@ -27,8 +27,11 @@ from vtbridge.expressions.model import Mode
 from vtbridge.expressions.news import ExpressionNews
 from vtbridge.expressions.reload import ExpressionFileWatch
 from vtbridge.expressions.triggers.combination import parse_combination
-from vtbridge.expressions.triggers.hotkeys import Hotkey, Hotkeys
+from vtbridge.expressions.triggers.hotkeys import Hotkey, Hotkeys, Switch
 from vtbridge.expressions.triggers.keyboard import KeyboardTrigger
+from vtbridge.expressions.triggers.midi import MidiTrigger, MidoPorts
+from vtbridge.expressions.triggers.midi_binding import parse_midi
+from vtbridge.expressions.triggers.midi_keys import MidiBinding, MidiKeys, Press
 from vtbridge.flow.service import ThreadService
 from vtbridge.tracking.arkit import ARKIT_NAMES
 
@@ -49,6 +52,7 @@ class Expressions:
         watch: follows the file, None if there is none to follow.
         reload: whether it is looked at again while the avatar runs.
         keyboard: hears keys, None if it may not or cannot.
+        midi: hears MIDI devices, None if none are wanted or it cannot.
     """
 
     engine: ExpressionEngine
@@ -56,6 +60,7 @@ class Expressions:
     watch: ExpressionFileWatch | None
     reload: bool
     keyboard: KeyboardTrigger | None = None
+    midi: MidiTrigger | None = None
 
     @property
     def services(self) -> list[ThreadService]:
@@ -64,6 +69,7 @@ class Expressions:
             self.news,
             self.watch if self.reload else None,
             self.keyboard,
+            self.midi,
         ]
         return [thread for thread in threads if thread is not None]
 
@@ -154,8 +160,12 @@ def open_expressions(config: Config, *, seed: int | None) -> Expressions | None:
     watch = None if path is None else ExpressionFileWatch(path, names, engine.use)
     if watch is not None and not watch.look() and settings.file and not watch.trouble:
         log.warning("%s is not there yet; until it is, the built-in expressions are shown", path)
-    keyboard = _open_keyboard(engine) if config.control.keyboard else None
-    return Expressions(engine, ExpressionNews(engine), watch, settings.reload, keyboard)
+    control, keyboard, midi = config.control, None, None
+    if control.keyboard:
+        keyboard = open_keyboard(lambda: engine.library, partial(_switch, engine, "keyboard"))
+    if control.midi:
+        midi = open_midi(lambda: engine.library, partial(_press, engine, "midi"), control.midi)
+    return Expressions(engine, ExpressionNews(engine), watch, settings.reload, keyboard, midi)
 
 
 def known_names() -> Mapping[str, Name]:
@@ -198,9 +208,43 @@ def hotkeys_of(library: ExpressionLibrary) -> list[Hotkey]:
     ]
 
 
-def _open_keyboard(engine: ExpressionEngine) -> KeyboardTrigger | None:
-    """Return what hears the keyboard; where nothing can, that costs only the keys."""
-    hotkeys = Hotkeys(lambda: hotkeys_of(engine.library), partial(_switch, engine, "keyboard"))
+def midi_bindings_of(library: ExpressionLibrary) -> list[MidiBinding]:
+    """Return the controls of MIDI devices that trigger the expressions of ``library``."""
+    return [
+        MidiBinding(name, parse_midi(one.table.midi))
+        for name, one in library.expressions.items()
+        if one.table.midi is not None
+    ]
+
+
+def open_midi(
+    library: Callable[[], ExpressionLibrary], press: Press, wanted: str
+) -> MidiTrigger | None:
+    """Return what hears MIDI devices; where nothing can, that costs only them.
+
+    Args:
+        library: names the controls.
+        press: what a press does.
+        wanted: the devices, as in the settings.
+    """
+    keys = MidiKeys(lambda: midi_bindings_of(library()), press)
+    try:
+        return MidiTrigger(keys, MidoPorts(), wanted, MonotonicClock())
+    except RuntimeUnavailable as error:
+        log.warning("no MIDI for expressions: %s", error)
+        return None
+
+
+def open_keyboard(
+    library: Callable[[], ExpressionLibrary], switch: Switch
+) -> KeyboardTrigger | None:
+    """Return what hears the keyboard; where nothing can, that costs only the keys.
+
+    Args:
+        library: names the keys.
+        switch: what a key does.
+    """
+    hotkeys = Hotkeys(lambda: hotkeys_of(library()), switch)
     try:
         return KeyboardTrigger(hotkeys, MonotonicClock())
     except RuntimeUnavailable as error:

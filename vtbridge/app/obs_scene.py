@@ -5,11 +5,18 @@ from __future__ import annotations
 import logging
 import socket
 
+from vtbridge.app.audience import Audience
+from vtbridge.app.expressions import Expressions
+from vtbridge.app.obs_triggers import ObsTriggers
 from vtbridge.config.schema import Config
 from vtbridge.obs.client import Requests
 from vtbridge.obs.connection import ObsConnection
+from vtbridge.obs.listener import ObsListener
 from vtbridge.obs.password import find_password
 from vtbridge.obs.scene import MediaFeed, WantedScene, set_up_scene
+from vtbridge.obs.sight import AvatarSight
+from vtbridge.obs.sources import AvatarFeeds
+from vtbridge.publish.media_tcp import MediaServer
 from vtbridge.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -33,8 +40,36 @@ def wanted_scene(config: Config) -> WantedScene:
     )
 
 
-def keep_scene(config: Config, telemetry: Telemetry) -> ObsConnection:
-    """Return a connection that makes the wanted scene each time OBS answers anew."""
+def open_obs(
+    config: Config,
+    telemetry: Telemetry,
+    audience: Audience,
+    expressions: Expressions | None = None,
+    media: MediaServer | None = None,
+) -> ObsConnection:
+    """Return a connection that makes the wanted scene each time OBS answers anew.
+
+    Args:
+        config: all settings.
+        telemetry: counts.
+        audience: gets to know whether OBS shows the avatar, if it may rest.
+        expressions: that OBS may switch, None for none.
+        media: serves frames over TCP, None if nothing does.
+    """
+    listeners: list[ObsListener] = []
+    if config.obs.idle_when_hidden:
+        feeds = AvatarFeeds(
+            config.publish.name,
+            None if media is None else media.address[1],
+        )
+        sight = AvatarSight(feeds, about_to_change=audience.look)
+        listeners.append(sight)
+        audience.idle_by(lambda: sight.sight)
+        if media is not None:
+            # OBS reads also what it does not show, and is asked about that itself.
+            audience.join("media", lambda: media.clients > sight.media_sources)
+    if expressions is not None:
+        listeners.append(ObsTriggers(expressions.engine))
 
     def set_up(obs: Requests) -> None:
         report = set_up_scene(obs, wanted_scene(config))
@@ -42,7 +77,9 @@ def keep_scene(config: Config, telemetry: Telemetry) -> ObsConnection:
             if line:
                 log.info("OBS: %s", line)
 
-    return ObsConnection(config.obs, find_password, on_ready=set_up, telemetry=telemetry)
+    return ObsConnection(
+        config.obs, find_password, on_ready=set_up, listeners=listeners, telemetry=telemetry
+    )
 
 
 def _why_no_media(config: Config) -> str:

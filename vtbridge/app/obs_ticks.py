@@ -12,17 +12,20 @@ OSC_TICK = "/vtbridge/tick"
 
 def obs_ticks(
     lock_phase: Callable[[int, int], None],
+    look: Callable[[], None] = lambda: None,
 ) -> Callable[[tuple[OscArgument, ...]], None]:
     """Return what takes the arguments of ``OSC_TICK``: tick and interval, in nanoseconds.
 
     Args:
         lock_phase: has frames ready just before the ticks; raises ValueError for ticks of
             another clock and for intervals that no display has.
+        look: told that somebody sees the avatar, for only a source that is shown sends ticks.
     """
 
     def hear(arguments: tuple[OscArgument, ...]) -> None:
         match arguments:
             case (int(tick_ns), int(interval_ns)):
+                look()
                 try:
                     lock_phase(tick_ns, interval_ns)
                 except ValueError as error:

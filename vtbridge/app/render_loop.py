@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from vtbridge.clock import NS_PER_S, Clock
-from vtbridge.datatypes import FaceFrame, Frame, FrameFlag
+from vtbridge.datatypes import FaceFrame, Frame, FrameFlag, Pose
 from vtbridge.expressions.engine import ExpressionEngine
 from vtbridge.expressions.idle import IdleMotion
 from vtbridge.flow.pacer import Pacer
@@ -18,7 +18,6 @@ from vtbridge.publish.vtbf import HealthFlag
 from vtbridge.render.live.live_frames import LiveFrames
 from vtbridge.render.live.live_status import LiveStatus
 from vtbridge.render.settings import Quality
-from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.telemetry import Telemetry
 
 _FPS_WINDOW_NS = 2 * NS_PER_S
@@ -39,6 +38,19 @@ class Segment(Protocol):
         """Tell readers how the daemon is."""
 
 
+class Poses(Protocol):
+    """Where poses come from: a ``Retargeter``, or another computer."""
+
+    def feed(self, face: FaceFrame) -> None:
+        """Take the newest face."""
+
+    def pose_at(self, now_ns: int) -> Pose:
+        """Return the pose to show."""
+
+    def tracker_lost(self, now_ns: int) -> bool:
+        """Return whether no face is seen."""
+
+
 class RenderLoop(ThreadService):
     """Sleep to the beat, take the newest face, render, publish; never catch up.
 
@@ -50,6 +62,7 @@ class RenderLoop(ThreadService):
         faces: where the trackers put the newest face.
         writer: the shared-memory segment, the first of all sinks.
         sinks: called with each frame after it is published; must not block.
+        looks: whether frames are worth making; while it says no the last one stays.
         fps: beats a second.
         clock: the monotonic clock.
         telemetry: gets the time of each stage; below ``pace.`` how well the beat is kept.
@@ -59,12 +72,13 @@ class RenderLoop(ThreadService):
         self,
         *,
         live: LiveFrames,
-        retargeter: Retargeter,
+        retargeter: Poses,
         idle: IdleMotion,
         expressions: ExpressionEngine | None = None,
         faces: LatestSlot[FaceFrame],
         writer: Segment,
         sinks: Sequence[Sink],
+        looks: Callable[[], bool] = lambda: True,
         fps: float,
         clock: Clock,
         telemetry: Telemetry,
@@ -78,6 +92,7 @@ class RenderLoop(ThreadService):
         self._faces = faces
         self._writer = writer
         self._sinks = sinks
+        self._looks = looks
         self._clock = clock
         self._telemetry = telemetry
         self._pacer = Pacer(fps, clock)
@@ -85,6 +100,7 @@ class RenderLoop(ThreadService):
         self._published_ns: deque[int] = deque()
         self.frames = 0
         self.tracked = False
+        self.pose: Pose | None = None  # the newest, for whoever tells of it
 
     @property
     def beats(self) -> int:
@@ -183,6 +199,12 @@ class RenderLoop(ThreadService):
             with self._telemetry.timed("expressions"):
                 face = self._face if self.tracked else None
                 pose = self._expressions.apply(pose, face, now_ns)
+        self.pose = pose
+        if self.frames and not self._looks():
+            self._telemetry.count("render.rested")
+            self._writer.set_health(self._health(shown=True))
+            self._writer.heartbeat()
+            return faces[-1].seq if faces else seen
         with self._telemetry.timed("render"):
             frame = self._live.render(pose.values, pose.t_ns)
         self._writer.set_health(self._health(shown=frame is not None))

@@ -10,12 +10,14 @@ from vtbridge.app.daemon import Daemon
 from vtbridge.app.inputs import open_trackers
 from vtbridge.app.performance_source import PerformanceSource
 from vtbridge.app.recorder import new_idle_seed, open_recorded_trackers
+from vtbridge.app.remote import RemoteRenderer
 from vtbridge.app.replay import load_recorded_calibration, seed_of_recording
 from vtbridge.app.replay_source import ReplaySource
 from vtbridge.clock import Clock
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import FaceFrame
 from vtbridge.flow.slot import LatestSlot
+from vtbridge.remote.key import RemoteKey
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.receivers.inputs import Inputs
 from vtbridge.tracking.recordings.open import Recording
@@ -59,6 +61,29 @@ def tracked_daemon(config: Config, *, record_to: Path | None = None) -> Daemon:
         first_use=True,
         on_calibrate=keep_calibration,
     )
+
+
+def rendering_daemon(config: Config, key: RemoteKey) -> tuple[Daemon, RemoteRenderer]:
+    """Return a daemon fed by the tracker on another computer, and its end of the wire.
+
+    Args:
+        config: all settings.
+        key: what both computers share.
+
+    Raises:
+        PictureError: the picture of ``config`` cannot be used.
+    """
+    config = with_character(config)
+    remote = RemoteRenderer(config, key)
+    daemon = Daemon(
+        config,
+        open_picture(config.avatar.picture),
+        remote.open,
+        keep_calibration=False,
+        first_use=True,
+        remote=remote,
+    )
+    return daemon, remote
 
 
 def replay_daemon(config: Config, recording: Recording, *, speed: float, loop: bool) -> Daemon:

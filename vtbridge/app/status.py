@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
+from vtbridge.app.audience import Audience
 from vtbridge.app.expressions import Expressions
 from vtbridge.app.first_use import FirstUse
 from vtbridge.app.render_loop import RenderLoop
@@ -51,6 +52,7 @@ class DaemonStatus:
         render: the render loop.
         expressions: None where they are switched off.
         first_use: the way over to a prepared character, None where there is none.
+        audience: who looks, None if nobody asks.
         inputs: the trackers; they open after the page.
         obs: the connection to OBS, None where vtbridge makes none.
         lost: names of the services that died.
@@ -64,6 +66,7 @@ class DaemonStatus:
     render: RenderLoop
     expressions: Expressions | None = None
     first_use: FirstUse | None = None
+    audience: Audience | None = None
     inputs: Inputs = field(default_factory=Inputs)
     obs: ObsConnection | None = None
     lost: set[str] = field(default_factory=set)
@@ -93,6 +96,7 @@ class DaemonStatus:
             "tracker": self.source() if render.tracked else "waiting for a face",
             "sources": self._sources(),
             "obs": self._obs_state(),
+            **({} if self.audience is None else self.audience.status()),
             **({} if self.expressions is None else self.expressions.status()),
             "stopped": sorted(self.lost),
             "latency_ms": _latency_ms(self.telemetry),

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vtbridge.app.animate.formats import FormatName, Quality
 from vtbridge.app.animate.zoom import Zoom
 from vtbridge.cli.main import INTERRUPTED
 from vtbridge.cli.run import ConfigOption
+from vtbridge.video.formats import FormatName, Quality
 
 if TYPE_CHECKING:
     from vtbridge.app.animate.job import Outcome

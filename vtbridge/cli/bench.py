@@ -219,6 +219,7 @@ def _measure_live(
 ) -> dict[str, Any]:
     import numpy as np
 
+    from vtbridge.render.benchmark.live import SAMPLES
     from vtbridge.render.benchmark.live_process import measure_live
     from vtbridge.render.benchmark.messages import LiveJob
     from vtbridge.render.benchmark.pose_path import FPS
@@ -236,7 +237,12 @@ def _measure_live(
         package="" if field.package is None else str(field.package),
     )
     job = LiveJob(
-        inputs=inputs, settings=settings, poses_fps=poses_fps, fps=_LIVE_FPS, seconds=seconds
+        inputs=inputs,
+        settings=settings,
+        poses_fps=poses_fps,
+        fps=_LIVE_FPS,
+        seconds=seconds,
+        samples=SAMPLES,
     )
     return measure_live(job, progress)
 

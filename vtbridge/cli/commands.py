@@ -17,6 +17,7 @@ from vtbridge.cli import (
     doctor,
     expression,
     obs,
+    plugins,
     pose,
     record,
     replay,
@@ -53,6 +54,7 @@ app.add_typer(character.app, name="character")
 app.add_typer(expression.app, name="expression")
 app.add_typer(weights.app, name="weights")
 app.add_typer(obs.app, name="obs")
+app.add_typer(plugins.app, name="plugins")
 app.add_typer(config.app, name="config")
 
 

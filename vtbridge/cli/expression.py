@@ -1,4 +1,4 @@
-"""``vtbridge expression``: list, show, check and trigger expressions."""
+"""``vtbridge expression``: list, show, check and trigger expressions, learn MIDI controls."""
 
 from __future__ import annotations
 
@@ -172,6 +172,53 @@ def trigger(
         raise ConfigError(f"{avatar!r} has no expression {name!r}{suggestion(name, known)}")
     how = "-release" if release else {None: "", True: "-on", False: "-off"}[on]
     _ask(address, avatar, f"expression-{name}{how}", post=True)
+
+
+@app.command()
+def midi(
+    device: Annotated[
+        str, typer.Argument(help="A part of the device's name; * = all of them.")
+    ] = "*",
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0, help="Stop after this long.", show_default="when Ctrl-C is pressed"),
+    ] = None,
+) -> None:
+    """List the MIDI devices, and show what their keys, pads and buttons are called.
+
+    Press one, and what it shows goes into expressions.toml: [bold]midi = "note:60@10"[/bold];
+    without [bold]@10[/bold] it is heard on every channel. `vtbridge run` hears the devices that
+    config.toml names: [bold][control] midi = "*"[/bold].
+    """
+    from vtbridge.clock import MonotonicClock
+    from vtbridge.expressions.triggers.midi import MidiTrigger, MidoPorts, is_wanted
+    from vtbridge.expressions.triggers.midi_keys import MidiKeys, MidiPress
+
+    class Shown(MidiKeys):
+        """Tells what is heard in place of pressing anything."""
+
+        def hear(self, device: str, told: MidiPress) -> None:
+            if told.down is not False:
+                typer.echo(f'midi = "{told.control}"    # {device}')
+
+    ports, clock = MidoPorts(), MonotonicClock()
+    names = ports.names()
+    for name in names:
+        typer.echo(name if is_wanted(device, name) else f"{name} (not asked for)")
+    if not names:
+        typer.echo("no MIDI device is here; plug one in")
+    if seconds == 0:
+        return
+    typer.echo("press a key, pad or button; Ctrl-C stops", err=True)
+    trigger = MidiTrigger(Shown(list, lambda name, down: None), ports, device, clock)
+    end_ns = None if seconds is None else clock.now_ns() + round(seconds * 1e9)
+    try:
+        while end_ns is None or clock.now_ns() < end_ns:
+            trigger.step(patience_s=0.1)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        trigger.close()
 
 
 def blocks_of(text: str) -> dict[str, str]:

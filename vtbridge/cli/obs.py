@@ -180,13 +180,15 @@ def status(
 ) -> None:
     """Tell whether OBS answers, knows the source, and shows the avatar.
 
-    Exit code 0 if OBS answers, 9 if not.
+    Each source of the avatar is told with the way its frames come and whether it is shown;
+    what is wrong, with its remedy. Exit code 0 if OBS answers, 9 if not.
     """
-    from vtbridge.errors import ObsError
+    from vtbridge.errors import ObsAuthError, ObsError
     from vtbridge.obs import install as installer
     from vtbridge.obs.plugin import plugin_is_current, plugin_library
 
-    settings = _settings(_load(config), host, port)
+    loaded = _load(config)
+    settings = _settings(loaded, host, port)
     found: dict[str, Any] = {
         "address": f"{settings.host}:{settings.port}",
         "scripts": [
@@ -209,10 +211,11 @@ def status(
     trouble: ObsError | None = None
     try:
         with _connect(settings) as client:
-            found |= _ask_obs(client, settings)
+            found |= {"state": "ready"} | _ask_obs(client, settings, loaded)
     except ObsError as error:
         trouble = error
-        found |= {"reachable": False, "error": str(error)}
+        state = "refused" if isinstance(error, ObsAuthError) else "unreachable"
+        found |= {"reachable": False, "state": state, "error": str(error), "trouble": str(error)}
     if as_json:
         _print_json(found)
     else:
@@ -270,9 +273,12 @@ def _connect(settings: ObsSettings) -> ObsClient:
     return client
 
 
-def _ask_obs(client: ObsClient, settings: ObsSettings) -> dict[str, Any]:
+def _ask_obs(client: ObsClient, settings: ObsSettings, config: Config) -> dict[str, Any]:
+    from dataclasses import asdict
+
     from vtbridge.obs.client import NOT_FOUND, ObsRefused
     from vtbridge.obs.scene import SHARED_MEMORY_KIND
+    from vtbridge.obs.sources import AvatarFeeds, find_avatar_sources
 
     version = client.request("GetVersion")
     kinds = client.request("GetInputKindList", {"unversioned": True}).get("inputKinds", [])
@@ -287,6 +293,12 @@ def _ask_obs(client: ObsClient, settings: ObsSettings) -> dict[str, Any]:
         "source_kind": None,
         "source_active": False,
     }
+    publish = config.publish
+    feeds = AvatarFeeds(publish.name, publish.media_port if publish.media_enabled else None)
+    sources = find_avatar_sources(client, feeds)
+    answer["sources"] = [asdict(source) for source in sources]
+    answer["shown"] = any(source.shown for source in sources)
+    answer["trouble"] = _trouble_of(answer, publish.name)
     try:
         found = client.request("GetInputSettings", {"inputName": settings.source})
     except ObsRefused as refusal:
@@ -298,6 +310,21 @@ def _ask_obs(client: ObsClient, settings: ObsSettings) -> dict[str, Any]:
         "source_kind": found.get("inputKind"),
         "source_active": bool(active.get("videoActive")),
     }
+
+
+def _trouble_of(answer: dict[str, Any], avatar: str) -> str:
+    """Return what keeps the avatar from being seen well and the remedy, empty if nothing does."""
+    sources = answer["sources"]
+    if not sources and not answer["script_loaded"]:
+        return f"OBS does not know the vtbridge source: {_ADD_SOURCE}"
+    if not sources:
+        return f"no source of OBS shows the avatar '{avatar}': vtbridge obs setup"
+    if not answer["auth_required"]:
+        return (
+            "OBS asks for no password: switch on Tools > WebSocket Server Settings > "
+            "Enable Authentication"
+        )
+    return ""
 
 
 def _print_json(content: dict[str, Any]) -> None:
@@ -320,10 +347,13 @@ def _print_status(found: dict[str, Any]) -> None:
         f"password {'required' if found['auth_required'] else 'NOT required'}"
     )
     typer.echo(f"loaded    {'yes' if found['script_loaded'] else f'no: {_ADD_SOURCE}'}")
-    kind = found["source_kind"]
-    shown = "shown" if found["source_active"] else "not shown"
-    typer.echo(
-        f"source    '{found['source']}': "
-        + (f"{kind}, {shown}" if kind else "missing (`vtbridge obs setup`)")
-    )
+    if found["source_kind"] is None:
+        typer.echo(f"source    '{found['source']}': missing (`vtbridge obs setup`)")
+    for source in found["sources"]:
+        shown = "not shown"
+        if source["shown"]:
+            shown = "in the program" if source["in_program"] else "shown, not in the program"
+        typer.echo(f"source    '{source['name']}': by {source['transport']}, {shown}")
     typer.echo(f"scene     {found['program_scene']}")
+    if found["trouble"]:
+        typer.secho(f"trouble   {found['trouble']}", fg=typer.colors.YELLOW)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vtbridge.remote.settings import Role
 from vtbridge.render.settings import Quality
 
 if TYPE_CHECKING:
@@ -65,6 +67,37 @@ def run(
             show_default="as config.toml says",
         ),
     ] = None,
+    camera: Annotated[
+        bool | None,
+        typer.Option(
+            "--camera/--no-camera",
+            help="Also be a webcam of this computer, for calls.",
+            show_default="as config.toml says",
+        ),
+    ] = None,
+    vts: Annotated[
+        bool | None,
+        typer.Option(
+            "--vts/--no-vts",
+            help="Let plugins made for VTube Studio control the avatar.",
+            show_default="as config.toml says",
+        ),
+    ] = None,
+    role: Annotated[
+        Role | None,
+        typer.Option(
+            help="Two computers: tracker here and renderer there.",
+            show_default="as config.toml says",
+        ),
+    ] = None,
+    renderer: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Of a tracker: the computer that renders."),
+    ] = None,
+    new_key: Annotated[
+        bool,
+        typer.Option("--new-key", help="With --role: make another key, or type it again."),
+    ] = False,
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Stop by itself after this long.")
     ] = None,
@@ -91,10 +124,11 @@ def run(
       vtbridge run -c stream.toml -n stream    other settings, another avatar
 
       vtbridge run --person Ann                Ann's neutral faces, one for each tracker
+
+      vtbridge run --role renderer             shows the poses of another computer
     """
     import asyncio
 
-    from vtbridge.app.session import tracked_daemon
     from vtbridge.cli.logs import set_up_logging
     from vtbridge.config.load import load_config
 
@@ -108,10 +142,34 @@ def run(
         quality=quality,
         prepare=prepare,
         learn=learn,
+        camera=camera,
+        vts=vts,
+        role=role,
+        renderer=renderer,
     )
-    daemon = tracked_daemon(settings, record_to=record)
+    if settings.remote.role is not Role.BOTH and record is not None:
+        raise typer.BadParameter("--record keeps what trackers send to one computer; drop --role")
+    if settings.remote.role is Role.TRACKER:
+        from vtbridge.cli.remote_roles import run_tracker
+
+        run_tracker(settings, seconds=seconds, new_key=new_key)
+        return
+
+    from vtbridge.app.session import rendering_daemon, tracked_daemon
+
+    invite: Callable[[], str] | None = None
+    if settings.remote.role is Role.RENDERER:
+        from vtbridge.cli.remote_roles import invitation, renderer_key
+
+        key = renderer_key(new=new_key)
+        daemon, remote = rendering_daemon(settings, key)
+        invite = partial(invitation, key, remote, show_key=sys.stderr.isatty())
+    else:
+        daemon = tracked_daemon(settings, record_to=record)
 
     def greet(url: str) -> None:
+        if invite is not None:
+            typer.echo(invite(), err=True)
         typer.echo(f"preview: {url}", err=True)
         if sys.stdin.isatty():
             typer.echo("press c and Enter to calibrate, Ctrl-C to stop", err=True)
@@ -130,6 +188,10 @@ def with_options(
     quality: Quality | None = None,
     prepare: bool | None = None,
     learn: bool | None = None,
+    camera: bool | None = None,
+    vts: bool | None = None,
+    role: Role | None = None,
+    renderer: str | None = None,
 ) -> Config:
     """Return ``config`` with the options that were given on the command line.
 
@@ -155,8 +217,19 @@ def with_options(
         tables["render"]["learn"] = learn
     if name is not None:
         tables["publish"]["name"] = name
+    if camera is not None:
+        tables["publish"]["camera"] = camera
+    if vts is not None:
+        tables["control"]["vts"]["enabled"] = vts
     if person is not None:
         tables["retarget"]["calibration"]["person"] = person
+    if role is not None:
+        tables["remote"]["role"] = role
+    if renderer is not None:
+        host, colon, port = renderer.partition(":")
+        tables["remote"]["renderer"] = host
+        if colon:
+            tables["remote"]["port"] = int(port) if port.isdecimal() else port
     try:
         return Config.model_validate(tables)
     except ValidationError as error:

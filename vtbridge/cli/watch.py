@@ -115,8 +115,10 @@ def _follow(
     from rich.live import Live
     from rich.text import Text
 
+    from vtbridge.app.onlooker import Onlooker
     from vtbridge.app.preparation_watch import PreparationWatch
 
+    onlooker = Onlooker(name)
     preparation = PreparationWatch(name)
     watched = _Watched(reader, clock, preparation)
     live = Live(console=Console(stderr=True), auto_refresh=False)
@@ -131,6 +133,7 @@ def _follow(
         else:
             live.update(Text(_line(report)), refresh=True)
 
+    onlooker.start()
     preparation.start()
     try:
         if not as_json:
@@ -146,6 +149,7 @@ def _follow(
     except KeyboardInterrupt:
         show()
     finally:
+        onlooker.stop(timeout_s=0.0)
         preparation.stop(timeout_s=0.0)
         if not as_json:
             live.stop()

@@ -32,8 +32,8 @@ def user_config_path() -> Path:
 def load_config(path: Path | None = None) -> Config:
     """Return the settings of ``path``, of the user's own file, or the defaults.
 
-    The files that it names (picture, expressions, video, sound) may be named by their path from its
-    own folder, or from the user's with ``~``.
+    The files that it names (pictures, expressions, video, sound) may be named by their path from
+    its own folder, or from the user's with ``~``.
 
     Raises:
         ConfigError: the file named cannot be read, is not TOML, or holds an unknown
@@ -109,6 +109,7 @@ def _with_whole_paths(file: Path, config: Config) -> Config:
         update={
             "avatar": _with_whole_path(avatar, "picture", file.parent),
             "expressions": _with_whole_path(config.expressions, "file", file.parent),
+            "publish": _with_whole_path(config.publish, "camera_background", file.parent),
             "tracking": tracking,
         }
     )

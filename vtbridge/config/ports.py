@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel
 
+from vtbridge.remote.settings import Role
 from vtbridge.tracking.settings import (
     Fmv3Settings,
     IFacialMocapSettings,
@@ -51,6 +52,10 @@ def taken_ports(config: Config) -> list[TakenPort]:
     if control.osc_enabled:
         ports.append(_port(control, "UDP", "control", "osc_port"))
     ports.append(_port(control, "TCP", "control", "http_port"))
+    if control.vts.enabled:
+        ports.append(_port(control.vts, "TCP", "control", "vts", "port"))
+    if config.remote.role is Role.RENDERER:
+        ports.append(_port(config.remote, "UDP", "remote", "port"))
     if publish.media_enabled:
         ports.append(_port(publish, "TCP", "publish", "media_port"))
     return [port for port in ports if port.number]

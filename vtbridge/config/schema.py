@@ -12,6 +12,7 @@ from vtbridge.control.settings import ControlSettings
 from vtbridge.expressions.settings import ExpressionSettings, IdleSettings
 from vtbridge.obs.settings import ObsSettings
 from vtbridge.publish.settings import PublishSettings
+from vtbridge.remote.settings import RemoteSettings
 from vtbridge.render.settings import RenderSettings
 from vtbridge.retarget.settings import RetargetSettings
 from vtbridge.settings import StageSettings
@@ -41,6 +42,7 @@ class Config(StageSettings):
     publish: PublishSettings = PublishSettings()
     obs: ObsSettings = ObsSettings()
     control: ControlSettings = ControlSettings()
+    remote: RemoteSettings = RemoteSettings()
 
     @model_validator(mode="after")
     def _ports_are_distinct(self) -> Self:

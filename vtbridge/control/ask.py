@@ -14,14 +14,20 @@ _TIMEOUT_S = 5.0
 
 
 def ask(
-    name: str, address: ControlAddress, view: str, *, timeout_s: float = _TIMEOUT_S
+    name: str,
+    address: ControlAddress,
+    view: str,
+    *,
+    post: bool = False,
+    timeout_s: float = _TIMEOUT_S,
 ) -> dict[str, Any]:
-    """Return what ``GET /api/VIEW`` answers.
+    """Return what ``GET /api/VIEW`` answers, or ``POST`` for a command.
 
     Args:
         name: of the avatar, for messages.
         address: where it takes commands.
-        view: "status" or "trackers".
+        view: "status" or "trackers", or a command's name.
+        post: it is a command.
         timeout_s: how long it may take.
 
     Raises:
@@ -29,7 +35,11 @@ def ask(
     """
     request = Request(
         f"http://127.0.0.1:{address.port}/api/{view}",
-        headers={"Authorization": f"Bearer {address.token}"},
+        data=b"{}" if post else None,
+        headers={
+            "Authorization": f"Bearer {address.token}",
+            "Content-Type": "application/json",
+        },
     )
     try:
         with urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - loopback

@@ -26,6 +26,11 @@ class PreviewHub:
         self._message = b""
         self._changed = asyncio.Event()
 
+    @property
+    def watched(self) -> bool:
+        """True while a page waits for a frame; safe from any thread."""
+        return self._waiting > 0
+
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Deliver on ``loop`` from now on."""
         self._loop = loop

@@ -80,6 +80,11 @@ class ControlServer:
         """The TCP port in use, 0 before ``start``."""
         return self._port
 
+    @property
+    def watched(self) -> bool:
+        """True while a page waits for a frame; safe from any thread."""
+        return self._hub.watched
+
     def offer(self, frame: Frame) -> None:
         """Show ``frame`` to the pages that are open; safe from any thread."""
         self._hub.offer(frame)

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from vtbridge.control.vts.settings import VtsSettings
 from vtbridge.settings import StageSettings
 
 
@@ -16,7 +17,8 @@ def _is_an_address(value: object) -> object:
     """Say in our own words what the library would say in its own."""
     with contextlib.suppress(ValueError):
         if isinstance(value, str | IPv4Address):
-            return IPv4Address(value)
+            IPv4Address(value)
+            return value  # as it was written: TOML's addresses are text
     raise PydanticCustomError("expected", "an IPv4 address in quotes, such as 192.168.1.20")
 
 
@@ -43,6 +45,14 @@ class ControlSettings(StageSettings):
     """Let keys trigger expressions from anywhere, also while a game has the keyboard: those named
     `key` in expressions.toml. Needs `pip install vtbridge[hotkeys]`; not on Wayland."""
 
+    midi: str = Field("", max_length=200)
+    """MIDI devices whose keys, pads and buttons trigger expressions: a part of their name, or `*`
+    for all; empty = none. What they trigger is named `midi` in expressions.toml.
+    `vtbridge expression midi` lists devices. Needs `pip install vtbridge[midi]`."""
+
     osc_feedback_port: int = Field(0, ge=0, le=65535)
     """UDP port to which whoever commands expressions is told their state (TouchOSC's receive
     port); 0 answers to where the command came from."""
+
+    vts: VtsSettings = VtsSettings()
+    """Stream Deck, Companion, Twitch tools: whatever is made for VTube Studio."""

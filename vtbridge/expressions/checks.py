@@ -15,6 +15,8 @@ from vtbridge.expressions.model import (
 )
 from vtbridge.expressions.parameters import members
 from vtbridge.expressions.triggers.combination import parse_combination
+from vtbridge.expressions.triggers.midi_binding import parse_midi
+from vtbridge.expressions.triggers.obs_event import parse_obs_trigger
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]
@@ -57,8 +59,29 @@ def _of_expression(table: ExpressionTable, names: Mapping[str, Name]) -> Iterato
             parse_combination(table.key)
         except ValueError as error:
             yield ("key",), str(error)
+    if table.midi is not None:
+        try:
+            parse_midi(table.midi)
+        except ValueError as error:
+            yield ("midi",), str(error)
+    yield from _of_obs(table)
     for key, text in (("when", table.when), ("until", table.until)):
         yield from _of_condition((key,), text, names)
+
+
+def _of_obs(table: ExpressionTable) -> Iterator[Problem]:
+    for index, text in enumerate(table.obs):
+        try:
+            trigger = parse_obs_trigger(text)
+        except ValueError as error:
+            yield ("obs", index), str(error)
+            continue
+        if table.mode in (Mode.TOGGLE, Mode.HOLD) and not trigger.kind.lasts:
+            yield (
+                ("obs", index),
+                f"{trigger} is a moment, and nothing would end a {table.mode}; "
+                'mode = "timed" or "one_shot" is for this',
+            )
 
 
 def _of_length(table: ExpressionTable) -> Iterator[Problem]:

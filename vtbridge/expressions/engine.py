@@ -106,6 +106,15 @@ class ExpressionEngine:
         self._require(name)
         self._commands.append(partial(self._trigger, name, on, by))
 
+    def let_go(self, name: str, *, by: str) -> None:
+        """Take ``by`` from those who keep an expression on; what ends by itself goes on.
+
+        Raises:
+            KeyError: as ``trigger``.
+        """
+        self._require(name)
+        self._commands.append(partial(self._drop, name, by))
+
     def release(self, name: str) -> None:
         """Switch an expression off, whatever it is and whoever keeps it on.
 
@@ -191,6 +200,10 @@ class ExpressionEngine:
             self._switch_on(slot, by, now_ns)
         elif not slot.expression.fires:
             slot.switch_off(now_ns)
+
+    def _drop(self, name: str, by: str, now_ns: int) -> None:
+        if name in self._slots:
+            self._slots[name].drop(by, now_ns)
 
     def _release(self, name: str, now_ns: int) -> None:
         if name in self._slots:

@@ -110,6 +110,10 @@ class ExpressionTable(_Table):
     """How long it must be over first."""
     key: str | None = Field(None, max_length=60)
     """A key that triggers it from anywhere, with [control] keyboard: ``ctrl+alt+1``."""
+    midi: str | None = Field(None, max_length=60)
+    """A control of a MIDI device that triggers it, with [control] midi: ``note:60``, ``cc:21``."""
+    obs: list[Annotated[str, Field(max_length=260)]] = Field([], max_length=16)
+    """What in OBS switches it on, with [obs] enabled: ``scene:Gaming``, ``streaming-started``."""
 
 
 class RandomTable(_Table):

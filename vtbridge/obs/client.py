@@ -1,10 +1,10 @@
 """One connection to obs-websocket, used by one thread, thrown away at the first doubt.
 
-The lower half of obsws-python does the hand-shake and moves the JSON. Around it:
-it never checks which request an answer belongs to, so a connection on which
-anything timed out or failed is closed and not used again; its logger, which
-writes the password in clear, is switched off; and its errors of many unrelated
-classes become the three of this project.
+The lower half of obsws-python does the hand-shake. Requests are put and events taken here,
+on one socket: the library never checks which request an answer belongs to, and takes an
+event for an answer. A connection on which anything timed out or failed is closed and not
+used again; the library's logger, which writes the password in clear, is switched off; and
+its errors of many unrelated classes become the few of this project.
 
 Source: https://github.com/obsproject/obs-websocket/blob/master/docs/generated/protocol.md
 """
@@ -12,14 +12,19 @@ Source: https://github.com/obsproject/obs-websocket/blob/master/docs/generated/p
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntFlag
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from obsws_python import baseclient, error
-from websocket import WebSocketException
+from websocket import ABNF, WebSocketException
 
+from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.errors import ObsAuthError, ObsError, ObsUnreachable
 from vtbridge.obs.password import Password
 
@@ -40,10 +45,54 @@ ODD_ANSWER = (
 _TROUBLE = (error.OBSSDKError, WebSocketException, OSError, *ODD_ANSWER)
 _CLOSE_TIMEOUT_S = 0.5
 
+MAX_EVENTS = 256
+"""Events kept until they are taken; beyond that the oldest go, and ``overrun`` tells."""
+
 # RequestStatus of the protocol
 NOT_FOUND = 600
 ALREADY_EXISTS = 601
 UNKNOWN_KIND = 605
+
+# WebSocketCloseCode of the protocol
+_SESSION_INVALIDATED = 4011
+
+# WebSocketOpCode of the protocol
+_REIDENTIFY, _IDENTIFIED, _EVENT, _REQUEST, _RESPONSE = 3, 2, 5, 6, 7
+
+
+class EventKinds(IntFlag):
+    """``EventSubscription`` of the protocol: only what somebody listens to is asked for."""
+
+    NONE = 0
+    SCENES = 1 << 2
+    INPUTS = 1 << 3
+    TRANSITIONS = 1 << 4
+    OUTPUTS = 1 << 6
+    INPUT_ACTIVE = 1 << 17
+    """A source enters or leaves the program."""
+    INPUT_SHOWN = 1 << 18
+    """A source begins or ends to be seen anywhere: program, preview, projector, multiview."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObsEvent:
+    """Something that happened in OBS.
+
+    Attributes:
+        name: ``eventType`` of the protocol.
+        data: its ``eventData``.
+    """
+
+    name: str
+    data: Mapping[str, Any]
+
+
+class ObsKicked(ObsAuthError):
+    """OBS's user ended the session on purpose; to come back at once would be rude."""
+
+
+class _TookTooLong(TimeoutError):
+    """Other messages came, but not the one waited for."""
 
 
 class ObsRefused(ObsError):
@@ -76,10 +125,18 @@ class ObsClient:
 
     Attributes:
         auth_required: False if OBS lets in anybody who reaches its port.
+        overrun: events were lost since this was last set to False.
+        heard_ns: when OBS last said anything, by the clock.
     """
 
     def __init__(
-        self, host: str, port: int, password: Password | None, *, timeout_s: float
+        self,
+        host: str,
+        port: int,
+        password: Password | None,
+        *,
+        timeout_s: float,
+        clock: Clock | None = None,
     ) -> None:
         """Connect and identify.
 
@@ -88,6 +145,7 @@ class ObsClient:
             port: TCP port of OBS's WebSocket server.
             password: None if OBS has none.
             timeout_s: for connecting, and for each answer by default.
+            clock: for how long an answer may take.
 
         Raises:
             ObsUnreachable: nothing, or no obs-websocket, answers there.
@@ -95,7 +153,12 @@ class ObsClient:
         """
         _silence_library()
         self.address = f"{host}:{port}"
+        self.overrun = False
         self._timeout_s = timeout_s
+        self._clock = clock or MonotonicClock()
+        self.heard_ns = self._clock.now_ns()
+        self._events: deque[ObsEvent] = deque(maxlen=MAX_EVENTS)
+        self._sent = 0
         self._open = True
         # Made in two steps, so that the socket can be closed if the second one fails.
         self._base: Any = baseclient.ObsClient.__new__(baseclient.ObsClient)
@@ -152,28 +215,141 @@ class ObsClient:
             ObsRefused: OBS answered with an error; the connection stays usable.
             ObsUnreachable: no answer, or not the one that was asked for; the
                 connection is closed.
+            ObsKicked: OBS's user ended the session; the connection is closed.
         """
         if not self._open:
             raise ObsUnreachable(
                 f"the connection to OBS at {self.address} was closed before {name}"
             )
+        self._sent += 1
+        asked: dict[str, Any] = {"requestType": name, "requestId": str(self._sent)}
+        if data:
+            asked["requestData"] = dict(data)
         try:
-            self._base.ws.settimeout(self._timeout_s if timeout_s is None else timeout_s)
-            response = self._base.req(name, dict(data) if data else None)
-            answered = str(response["requestType"])
+            self._send(_REQUEST, asked)
+            response = self._await(_RESPONSE, self._timeout_s if timeout_s is None else timeout_s)
+            answered, number = str(response["requestType"]), response["requestId"]
             status = response["requestStatus"]
             succeeded, code = bool(status["result"]), int(status["code"])
             comment = str(status.get("comment") or "")
             answer = response.get("responseData") or {}
+        except ObsKicked:
+            self.abort()
+            raise
         except _TROUBLE as trouble:
             self.abort()
             raise ObsUnreachable(f"{name}: {_unreachable(self.address, trouble)}") from None
-        if answered != name or not isinstance(answer, dict):
+        if (answered, number) != (name, str(self._sent)) or not isinstance(answer, dict):
             self.abort()
             raise ObsUnreachable(f"OBS at {self.address} answered {answered} when asked for {name}")
         if not succeeded:
             raise ObsRefused(name, code, comment)
         return answer
+
+    def subscribe(self, kinds: EventKinds) -> None:
+        """Ask for these kinds of events from now on, and for no others.
+
+        Raises:
+            ObsUnreachable: as ``request``.
+        """
+        try:
+            self._send(_REIDENTIFY, {"eventSubscriptions": int(kinds)})
+            self._await(_IDENTIFIED, self._timeout_s)
+        except ObsKicked:
+            self.abort()
+            raise
+        except _TROUBLE as trouble:
+            self.abort()
+            raise ObsUnreachable(f"events: {_unreachable(self.address, trouble)}") from None
+
+    def fileno(self) -> int:
+        """Return the socket's number: it can be read from when ``receive`` would not wait.
+
+        Raises:
+            ObsUnreachable: the connection is closed.
+        """
+        socket = self._base.ws.sock if self._open else None
+        number = -1 if socket is None else int(socket.fileno())
+        if number < 0:
+            raise ObsUnreachable(f"the connection to OBS at {self.address} was closed")
+        return number
+
+    def receive(self) -> None:
+        """Read one message, which must be an event, for ``take_events``.
+
+        Raises:
+            ObsUnreachable: it is something else, or the connection ended.
+        """
+        try:
+            self._base.ws.settimeout(self._timeout_s)
+            op, data = self._message()
+            if op is not None and op != _EVENT:
+                raise ValueError(f"op {op}")
+            self._keep(op, data)
+        except ObsKicked:
+            self.abort()
+            raise
+        except _TROUBLE as trouble:
+            self.abort()
+            raise ObsUnreachable(_unreachable(self.address, trouble)) from None
+
+    @property
+    def has_events(self) -> bool:
+        """True while ``take_events`` would return some."""
+        return bool(self._events)
+
+    def take_events(self) -> list[ObsEvent]:
+        """Return the events since the last call, oldest first."""
+        taken = list(self._events)
+        self._events.clear()
+        return taken
+
+    def _send(self, op: int, data: Mapping[str, Any]) -> None:
+        self._base.ws.settimeout(self._timeout_s)
+        self._base.ws.send(json.dumps({"op": op, "d": data}))
+
+    def _await(self, wanted: int, timeout_s: float) -> dict[str, Any]:
+        """Return the next message of the kind ``wanted``; events before it are kept."""
+        deadline_ns = self._clock.now_ns() + round(timeout_s * NS_PER_S)
+        while True:
+            left_s = (deadline_ns - self._clock.now_ns()) / NS_PER_S
+            if left_s <= 0:
+                raise _TookTooLong
+            self._base.ws.settimeout(left_s)
+            op, data = self._message()
+            if op == wanted:
+                return data
+            if op is not None and op != _EVENT:
+                raise ValueError(f"op {op}")
+            self._keep(op, data)
+
+    def _message(self) -> tuple[int | None, dict[str, Any]]:
+        """Return ``op`` and ``d`` of the next message; None if it was only a sign of life."""
+        opcode, content = self._base.ws.recv_data(control_frame=True)
+        self.heard_ns = self._clock.now_ns()
+        if opcode in (ABNF.OPCODE_PING, ABNF.OPCODE_PONG):
+            return None, {}
+        if opcode == ABNF.OPCODE_CLOSE:
+            if int.from_bytes(content[:2], "big") == _SESSION_INVALIDATED:
+                raise ObsKicked(
+                    f"OBS at {self.address} ended vtbridge's session (Tools > WebSocket Server "
+                    "Settings > Kick); it stays away until vtbridge is started again"
+                )
+            raise ConnectionResetError("OBS closed the connection")
+        message = json.loads(content)
+        data = message["d"]
+        if not isinstance(data, dict):
+            raise TypeError(f"d is {data!r:.40}")
+        return int(message["op"]), data
+
+    def _keep(self, op: int | None, data: Mapping[str, Any]) -> None:
+        if op is None:
+            return
+        self.overrun |= len(self._events) == MAX_EVENTS
+        content = data.get("eventData")
+        self._events.append(
+            ObsEvent(str(data["eventType"]), content if isinstance(content, dict) else {})
+        )
 
     def close(self) -> None:
         """Say goodbye and close; harmless when closed already."""

@@ -3,8 +3,11 @@
 ::
 
     IDLE ──start──► CONNECTING ──► READY ──any failure──► WAITING ──back-off──► CONNECTING
-                        └── password refused ──► REFUSED ──another one, retry()──► CONNECTING
+                        ├── password refused ──► REFUSED ──another one, retry()──► CONNECTING
+                        └── kicked ──► REFUSED ──retry()──► CONNECTING
     any of them ──stop──► STOPPED
+
+Requests of other threads, events and signs of life share one socket and this one thread.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import logging
 import queue
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
@@ -24,7 +27,16 @@ from typing import Any
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.errors import ConfigError, ObsAuthError, ObsError, ObsUnreachable
 from vtbridge.flow.service import ThreadService
-from vtbridge.obs.client import ODD_ANSWER, Answer, ObsClient, Requests
+from vtbridge.obs.client import (
+    ODD_ANSWER,
+    Answer,
+    ObsClient,
+    ObsKicked,
+    Requests,
+)
+from vtbridge.obs.doorbell import Doorbell
+from vtbridge.obs.listener import ObsListener
+from vtbridge.obs.listening import Listening
 from vtbridge.obs.password import Password, find_password
 from vtbridge.obs.settings import ObsSettings
 from vtbridge.telemetry import Telemetry
@@ -93,6 +105,7 @@ class ObsConnection(ThreadService):
         password: Callable[[], Password | None],
         *,
         on_ready: Callable[[Requests], None] | None = None,
+        listeners: Sequence[ObsListener] = (),
         backoff: Backoff | None = None,
         ping_s: float = 5.0,
         recheck_s: float = 10.0,
@@ -107,27 +120,38 @@ class ObsConnection(ThreadService):
             on_ready: called on the connection's thread after each connect, to set up
                 again what a restarted OBS forgot; an ``ObsError`` of it is logged, an
                 answer it could not make sense of ends the connection.
+            listeners: told what happens in OBS.
             backoff: pauses between attempts.
-            ping_s: seconds without a request after which OBS is asked for a sign of life.
+            ping_s: seconds without a word of OBS after which it is asked for a sign of life.
             recheck_s: seconds between two questions for another password after one was refused.
             clock: for the age of a connection.
-            telemetry: counts ``obs.connected`` and ``obs.lost``.
+            telemetry: counts ``obs.connected``, ``obs.lost``, ``obs.kicked``, ``obs.events``,
+                ``obs.overrun`` (events came faster than they were taken) and ``obs.odd``
+                (answers and events that a listener could not make sense of).
         """
         super().__init__("obs")
         self._settings = settings
         self._password = password
         self._on_ready = on_ready
+        self._listeners = tuple(listeners)
         self._backoff = backoff or Backoff()
         self._ping_s = ping_s
         self._recheck_s = recheck_s
         self._clock = clock or MonotonicClock()
         self._telemetry = telemetry or Telemetry()
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(_QUEUE_LENGTH)
+        self._jobs: queue.Queue[_Job] = queue.Queue(_QUEUE_LENGTH)
         self._retry = threading.Event()
         self._lock = threading.Lock()
         self._state = ObsState.IDLE
         self._trouble: ObsError = ObsUnreachable("the connection to OBS was not started")
         self._client: ObsClient | None = None
+        self._doorbell: Doorbell | None = None
+        self._version = ""
+
+    @property
+    def version(self) -> str:
+        """What OBS says it is, such as ``29.0.2``; empty while there is no connection."""
+        return self._version if self._state is ObsState.READY else ""
 
     @property
     def state(self) -> ObsState:
@@ -164,6 +188,7 @@ class ObsConnection(ThreadService):
                 raise ObsUnreachable(
                     f"{_QUEUE_LENGTH} requests to OBS are waiting already; {name} was dropped"
                 ) from None
+            self._ring()
         patience_s = self._settings.timeout_s if timeout_s is None else timeout_s
         try:
             return job.answer.result(patience_s * 2)
@@ -176,12 +201,18 @@ class ObsConnection(ThreadService):
         failures = 0
         refused: list[Password | None] = []
         ask = self._password
+        self._doorbell = doorbell = Doorbell()
         try:
             while not self.stopping.is_set():
                 self._move(ObsState.CONNECTING)
                 began_ns = self._clock.now_ns()
                 try:
-                    self._attempt(ask, refused)
+                    self._attempt(ask, refused, doorbell)
+                except ObsKicked as trouble:
+                    self._telemetry.count("obs.kicked")
+                    self._lose(ObsState.REFUSED, trouble)
+                    log.error("%s", trouble)
+                    self._retry.wait()
                 except (ObsAuthError, ConfigError) as trouble:
                     self._lose(ObsState.REFUSED, ObsAuthError(str(trouble)))
                     log.error("%s", trouble)
@@ -200,6 +231,7 @@ class ObsConnection(ThreadService):
                     self._retry.clear()
         finally:
             self._lose(ObsState.STOPPED, ObsUnreachable("the connection to OBS was stopped"))
+            doorbell.close()
 
     def interrupt(self) -> None:
         """Wake the thread from its pause, its queue or an answer that does not come."""
@@ -207,16 +239,20 @@ class ObsConnection(ThreadService):
         client = self._client
         if client is not None:
             client.wake()
-        try:
-            self._jobs.put_nowait(None)
-        except queue.Full:
-            log.debug("the queue is full, so the thread is awake")
+        self._ring()
 
-    def _attempt(self, ask: Callable[[], Password | None], refused: list[Password | None]) -> None:
+    def _attempt(
+        self,
+        ask: Callable[[], Password | None],
+        refused: list[Password | None],
+        doorbell: Doorbell,
+    ) -> None:
         """Converse until something fails; a password that OBS refuses joins ``refused``."""
         password = ask()
         try:
-            self._converse(password)
+            self._converse(password, doorbell)
+        except ObsKicked:
+            raise
         except ObsAuthError:
             refused.append(password)
             raise
@@ -235,34 +271,42 @@ class ObsConnection(ThreadService):
         refused.clear()
         return self._password
 
-    def _converse(self, password: Password | None) -> None:
-        settings = self._settings
+    def _converse(self, password: Password | None, doorbell: Doorbell) -> None:
+        settings, clock = self._settings, self._clock
         with ObsClient(
-            settings.host, settings.port, password, timeout_s=settings.timeout_s
+            settings.host, settings.port, password, timeout_s=settings.timeout_s, clock=clock
         ) as client:
+            listening = Listening(self._listeners, client, clock=clock, telemetry=self._telemetry)
             self._client = client
             try:
-                version = client.request("GetVersion").get("obsVersion", "of unknown version")
-                log.info("connected to OBS %s at %s", version, client.address)
-                if not client.auth_required:
-                    log.warning(
-                        "OBS at %s asks for no password: anybody in your network can control it; "
-                        "switch on Tools > WebSocket Server Settings > Enable Authentication",
-                        client.address,
-                    )
-                self._telemetry.count("obs.connected")
+                self._greet(client)
                 if self._on_ready is not None:
                     self._set_up(self._on_ready, client)
+                due_s = listening.tend()
                 self._move(ObsState.READY)
                 while not self.stopping.is_set():
-                    self._serve_next(client)
+                    if not self._do_job(client):
+                        self._wait(client, doorbell, due_s)
+                    due_s = listening.tend()
             finally:
                 self._client = None
+                listening.end()
+
+    def _greet(self, client: ObsClient) -> None:
+        self._version = str(client.request("GetVersion").get("obsVersion", "of unknown version"))
+        log.info("connected to OBS %s at %s", self._version, client.address)
+        if not client.auth_required:
+            log.warning(
+                "OBS at %s asks for no password: anybody in your network can control it; "
+                "switch on Tools > WebSocket Server Settings > Enable Authentication",
+                client.address,
+            )
+        self._telemetry.count("obs.connected")
 
     def _set_up(self, on_ready: Callable[[Requests], None], client: ObsClient) -> None:
         try:
             on_ready(client)
-        except ObsUnreachable:
+        except (ObsUnreachable, ObsAuthError):
             raise
         except ObsError as trouble:
             log.warning("%s", trouble)
@@ -271,17 +315,17 @@ class ObsConnection(ThreadService):
                 f"OBS at {client.address} gave an answer that cannot be used ({trouble!r})"
             ) from trouble
 
-    def _serve_next(self, client: ObsClient) -> None:
+    def _do_job(self, client: ObsClient) -> bool:
+        """Put the next request of another thread, and return whether there was one."""
         try:
-            job = self._jobs.get(timeout=self._ping_s)
+            job = self._jobs.get_nowait()
         except queue.Empty:
-            client.request("GetVersion")
-            return
-        if job is None or not job.answer.set_running_or_notify_cancel():
-            return
+            return False
+        if not job.answer.set_running_or_notify_cancel():
+            return True
         try:
             job.answer.set_result(client.request(job.name, job.data, timeout_s=job.timeout_s))
-        except ObsUnreachable as trouble:
+        except (ObsUnreachable, ObsAuthError) as trouble:
             job.answer.set_exception(_copy_of(trouble))
             raise
         except ObsError as trouble:
@@ -289,6 +333,19 @@ class ObsConnection(ThreadService):
         except Exception as trouble:
             job.answer.set_exception(ObsUnreachable(f"{job.name}: {trouble}"))
             raise
+        return True
+
+    def _wait(self, client: ObsClient, doorbell: Doorbell, due_s: float) -> None:
+        """Wait for an event or a request; ask for a sign of life when there was none for long."""
+        silent_s = (self._clock.now_ns() - client.heard_ns) / NS_PER_S
+        if silent_s >= self._ping_s:
+            client.request("GetVersion")
+        elif doorbell.wait(client.fileno(), min(due_s, self._ping_s - silent_s)):
+            client.receive()
+
+    def _ring(self) -> None:
+        if self._doorbell is not None:
+            self._doorbell.ring()
 
     def _move(self, state: ObsState) -> None:
         with self._lock:
@@ -305,7 +362,7 @@ class ObsConnection(ThreadService):
             while not self._jobs.empty():
                 waiting.append(self._jobs.get_nowait())
         for job in waiting:
-            if job is not None and job.answer.set_running_or_notify_cancel():
+            if job.answer.set_running_or_notify_cancel():
                 job.answer.set_exception(_copy_of(trouble))
 
 

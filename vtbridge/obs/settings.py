@@ -61,5 +61,10 @@ class ObsSettings(StageSettings):
     look: Look = Look.GAMMA
     """Half-transparent pixels: gamma (as browsers), obs (as OBS shows images) or linear."""
 
+    idle_when_hidden: bool = True
+    """Let the networks rest while no scene, preview or projector of OBS shows the avatar and
+    nobody else watches it. Tracking goes on, and the avatar moves again from the beginning of
+    the transition to it. Never while OBS is not connected or has no source of the avatar."""
+
     away: Away = Away.HOLD
     """Without a daemon the source shows: hold (the last frame), transparent or placeholder."""

@@ -32,3 +32,24 @@ class PublishSettings(StageSettings):
 
     media_port: int = Field(default=5601, ge=0, le=65535)
     """Port of the TCP frames; 0 lets the system choose one."""
+
+    camera: bool = False
+    """Also be a webcam of this computer, for calls: needs `pip install vtbridge[camera]` and a
+    driver, on Linux v4l2loopback, elsewhere that of OBS. `vtbridge run --camera` does it once."""
+
+    camera_device: str = ""
+    """Which one, such as /dev/video9; empty takes the first that there is."""
+
+    camera_background: str = "#00ff00"
+    """What is behind the character, for a camera knows no transparency: a colour, or a picture's
+    path, from this file's folder."""
+
+    camera_width: int = Field(default=1280, ge=16, le=4096, multiple_of=2)
+    """Width of the camera's picture, pixels; the character stands in the middle of its lower
+    edge."""
+
+    camera_height: int = Field(default=720, ge=16, le=4096, multiple_of=2)
+    """Height of the camera's picture, pixels."""
+
+    camera_fps: float = Field(default=30.0, ge=1, le=120)
+    """Pictures a second of the camera."""

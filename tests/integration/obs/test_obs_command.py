@@ -66,8 +66,17 @@ def test_password_once_stored_opens_obs_and_is_never_shown(obs: ObsProcess, tmp_
     assert status["auth_required"] is True
     assert status["script_loaded"] is True
     assert status["program_scene"] == "command"
+    assert status["state"] == "ready"
+    assert status["trouble"] == ""
+    shown = {source["name"]: source for source in status["sources"]}["command avatar"]
+    assert (shown["transport"], shown["shown"], shown["in_program"]) == (
+        "shared memory",
+        True,
+        True,
+    )
     runs.append(vtbridge_obs(tmp_path, "status", *port))
     assert "loaded    yes" in runs[-1].stdout
+    assert "source    'command avatar': by shared memory, in the program" in runs[-1].stdout
     stored.chmod(0o644)
     runs.append(vtbridge_obs(tmp_path, "status", *port))
     assert runs[-1].returncode == 2
@@ -85,7 +94,9 @@ def test_wrong_password_and_absent_obs_end_with_code_9(obs: ObsProcess, tmp_path
     assert "refused the password" in refused.stderr
     absent = vtbridge_obs(tmp_path, "status", "--port", "1", "--json", password=canary)
     assert absent.returncode == 9
-    assert json.loads(absent.stdout)["reachable"] is False
+    told = json.loads(absent.stdout)
+    assert (told["reachable"], told["state"]) == (False, "unreachable")
+    assert "start OBS" in told["trouble"]
     for run in (refused, absent):
         assert canary not in run.stdout + run.stderr
 

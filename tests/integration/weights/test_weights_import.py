@@ -21,6 +21,22 @@ from vtbridge.render.weights.by_hand import ImportReport, import_weights
 from vtbridge.render.weights.install import STAGING_FOLDER
 
 
+@pytest.fixture(autouse=True)
+def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the weights whose answers were asked for.
+
+    They take twenty seconds each; ``test_runtime_selection`` has some computed.
+    """
+    asked: list[str] = []
+
+    def note(store: WeightStore, weights: str, told: Callable[[str], None]) -> None:
+        assert store.is_ready(weights)
+        asked.append(weights)
+
+    monkeypatch.setattr("vtbridge.render.weights.by_hand.make_golden", note)
+    return asked
+
+
 def take(store: WeightStore, path: Path, name: str | None = None) -> ImportReport:
     return import_weights(store, path, name, for_openvino=False)
 
@@ -56,7 +72,7 @@ def half_folder(reference_folder: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_archive_with_two_variants_gives_two_entries(
-    reference_folder: Path, half_folder: Path, tmp_path: Path
+    reference_folder: Path, half_folder: Path, answered: list[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "models.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -84,9 +100,12 @@ def test_archive_with_two_variants_gives_two_entries(
         np.testing.assert_array_equal(half[name], array.astype(np.float16))
     assert store.record("tha3-separable-half").source == "imported from models.zip"
     assert not (store.root / STAGING_FOLDER).exists()
+    assert answered == ["tha3-separable-half"], "those of the other are shipped"
 
 
-def test_other_values_need_a_name_of_their_own(reference_folder: Path, tmp_path: Path) -> None:
+def test_other_values_need_a_name_of_their_own(
+    reference_folder: Path, answered: list[str], tmp_path: Path
+) -> None:
     folder = tmp_path / "trained"
     shutil.copytree(reference_folder, folder)
     name = Network.EDITOR.reference_file
@@ -98,6 +117,7 @@ def test_other_values_need_a_name_of_their_own(reference_folder: Path, tmp_path:
     assert take(store, folder, "trained").imported == ("trained",)
     assert store.variant("trained") is VARIANTS["separable_float"]
     assert "trained" in store.names()
+    assert answered == ["trained"]
 
 
 def test_refused_import_keeps_what_was_there(

@@ -15,7 +15,7 @@ from vtbridge.app.daemon import Daemon
 from vtbridge.app.status import RunSummary
 from vtbridge.clock import Clock
 from vtbridge.config.schema import Config
-from vtbridge.datatypes import F32Array, FaceFrame, Frame, Picture, read_only
+from vtbridge.datatypes import F32Array, FaceFrame, Frame, Picture, U8Array, read_only
 from vtbridge.errors import PortInUse
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
@@ -106,10 +106,11 @@ def no_networks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
 
-def daemon_of(sources: SlowSources) -> Daemon:
+def daemon_of(sources: SlowSources, **publish: object) -> Daemon:
+    name = f"t{uuid.uuid4().hex[:8]}"
     config = Config.model_validate(
         {
-            "publish": {"name": f"t{uuid.uuid4().hex[:8]}", "media_enabled": False},
+            "publish": {"name": name, "media_enabled": False, **publish},
             "control": {"http_port": 0, "osc_enabled": False},
         }
     )
@@ -152,3 +153,40 @@ def test_trouble_with_the_inputs_ends_the_run() -> None:
     sources.may_open.set()
     with pytest.raises(PortInUse, match="taken"):
         asyncio.run(daemon_of(sources).run())
+
+
+def test_camera_shows_what_the_avatar_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    class WhiteFrames(BlankFrames):
+        def render(self, values: F32Array, t_ns: int) -> Frame:
+            return Frame(np.full((8, 8, 4), 255, np.uint8), t_ns)
+
+    class Camera:
+        device = "nowhere"
+        shown = threading.Event()
+        closed = False
+
+        def send(self, frame: U8Array) -> None:
+            assert frame.shape == (16, 32, 3)
+            if (frame[:, 8:24] == 255).all() and not frame[:, :8].any():
+                self.shown.set()
+
+        def close(self) -> None:
+            self.closed = True
+
+    camera, sources = Camera(), SlowSources()
+    sources.may_open.set()
+    monkeypatch.setattr(daemon_module, "open_live_poser", lambda *_, **__: WhiteFrames())
+    monkeypatch.setattr("vtbridge.app.camera.open_pyvirtualcam", lambda *_: camera)
+    settings = {"camera_width": 32, "camera_height": 16, "camera_background": "#000"}
+    daemon = daemon_of(sources, camera=True, **settings)
+
+    async def run() -> None:
+        running = asyncio.create_task(daemon.run(seconds=PATIENCE_S))
+        while not (camera.shown.is_set() or running.done()):
+            await asyncio.sleep(0.01)
+        daemon._stop.set()
+        await running
+
+    asyncio.run(run())
+    assert camera.shown.is_set()
+    assert camera.closed

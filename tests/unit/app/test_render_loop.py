@@ -104,6 +104,7 @@ class Bench:
         self.writer = FrameWriter.open("loop", max_width=8, max_height=8, directory=folder)
         self.reader = FrameReader.attach("loop", directory=folder)
         self.expressions = ExpressionEngine(library_of(EXPRESSIONS), seed=1)
+        self.looks: Callable[[], bool] = lambda: True
         self.loop = RenderLoop(
             live=self.live,
             retargeter=Retargeter(RetargetSettings()),
@@ -112,6 +113,7 @@ class Bench:
             faces=self.faces,
             writer=self.writer,
             sinks=[self.see],
+            looks=lambda: self.looks(),
             fps=FPS,
             clock=self.clock,
             telemetry=self.telemetry,
@@ -305,3 +307,42 @@ def test_conditions_see_the_tracked_face_until_it_is_lost(bench: Bench) -> None:
     assert alone[25] == 0.0
     assert agape[-1] == 0.0
     assert alone[-1] == 1.0
+
+
+def test_while_nobody_looks_the_networks_rest_and_the_heart_beats(bench: Bench) -> None:
+    looked, heartbeats = [], []
+
+    def looks() -> bool:
+        looked.append(bench.clock.now_ns())
+        status = bench.reader.status()
+        assert status is not None
+        heartbeats.append(status.heartbeat_ns)
+        return not 5 <= len(looked) <= 60
+
+    bench.looks = looks
+    bench.expressions.trigger("smile")
+    bench.run(8)
+    # The first frame is made in any case; then 4 looks, 56 beats of rest, 3 more frames.
+    assert len(bench.live.asked) == 8
+    assert bench.telemetry.counters()["render.rested"] == 56
+    assert len(set(heartbeats[5:61])) == 56
+    assert all(health & HealthFlag.READY for health in bench.health[1:])
+    assert bench.loop.beats == 8 + 56 - 1
+
+
+def test_what_happened_while_it_rested_is_in_the_first_frame_after(bench: Bench) -> None:
+    looked = 0
+
+    def looks() -> bool:
+        nonlocal looked
+        looked += 1
+        if looked == 3:
+            bench.expressions.trigger("smile")
+            bench.faces.put(FaceFrame(bench.clock.now_ns(), blendshapes={"jawOpen": 1.0}))
+        return looked == 1 or looked > 40
+
+    bench.looks = looks
+    bench.run(3)
+    assert bench.live.asked[1][PoseParam.MOUTH_RAISED_CORNER_LEFT] < 0.5
+    assert bench.live.asked[2][PoseParam.MOUTH_RAISED_CORNER_LEFT] == 1
+    assert bench.loop.tracked

@@ -16,6 +16,8 @@ def test_options_that_are_given_overrule_the_file() -> None:
     assert (config.avatar.picture, config.avatar.fps) == ("lambda", 60)
     assert config.publish.name == "stream"
     assert config.retarget.calibration.person == "Ann"
+    assert with_options(config, picture=None, name=None, fps=None, camera=True).publish.camera
+    assert with_options(config, picture=None, name=None, fps=None, vts=True).control.vts.enabled
     assert with_options(config, picture=None, name=None, fps=None) == config
 
 

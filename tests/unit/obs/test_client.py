@@ -11,7 +11,14 @@ import pytest
 
 from tests.support.fake_obs import Drop, FakeObs, Refuse
 from vtbridge.errors import ObsAuthError, ObsUnreachable
-from vtbridge.obs.client import ObsClient, ObsRefused
+from vtbridge.obs.client import (
+    MAX_EVENTS,
+    EventKinds,
+    ObsClient,
+    ObsEvent,
+    ObsKicked,
+    ObsRefused,
+)
 from vtbridge.obs.password import Password
 
 CANARY = "canary-5f0c3b"
@@ -63,7 +70,9 @@ def test_answer_that_comes_too_late_never_becomes_that_of_the_next_request(fake:
 @pytest.mark.parametrize(
     "noise",
     [
-        '{"op":5,"d":{"eventType":"X","eventIntent":1}}',
+        '{"op":5,"d":{"eventType":"X","eventIntent":1}}]',
+        '{"op":5,"d":{"eventIntent":1}}',
+        '{"op":0,"d":{}}',
         '{"op":7,"d":{"requestType":"Other","requestId":"1","requestStatus":'
         '{"result":true,"code":100}}}',
         '{"op":7,"d":{"requestType":"GetVersion","requestStatus":{"result":true,"code":100},'
@@ -181,3 +190,72 @@ def test_code_that_is_no_whole_number_ends_the_connection_and_no_more(fake: Fake
     fake.handlers["Odd"] = refuse
     with connect(fake.port) as client, pytest.raises(ObsUnreachable, match="Odd"):
         client.request("Odd")
+
+
+def test_event_before_an_answer_is_kept_and_the_answer_is_found(fake: FakeObs) -> None:
+    fake.noise = '{"op":5,"d":{"eventType":"X","eventIntent":1,"eventData":{"a":1}}}'
+    with connect(fake.port) as client:
+        assert client.request("GetVersion") == {"obsVersion": "99.0"}
+        assert client.take_events() == [ObsEvent("X", {"a": 1})]
+        assert client.take_events() == []
+        assert not client.has_events
+
+
+def test_only_events_that_were_asked_for_come(fake: FakeObs) -> None:
+    with connect(fake.port) as client:
+        fake.emit("Before", EventKinds.SCENES)
+        client.subscribe(EventKinds.SCENES)
+        assert fake.subscriptions == [0, EventKinds.SCENES]
+        fake.emit("Other", EventKinds.OUTPUTS)
+        fake.emit("Wanted", EventKinds.SCENES, sceneName="x")
+        client.receive()
+        assert client.take_events() == [ObsEvent("Wanted", {"sceneName": "x"})]
+
+
+def test_flood_of_events_keeps_the_newest_and_is_told(fake: FakeObs) -> None:
+    with connect(fake.port) as client:
+        fake.emit("X", times=MAX_EVENTS)
+        client.request("GetVersion")
+        before = client.overrun
+        fake.emit("Y", times=3)
+        client.request("GetVersion")
+        assert (before, client.overrun) == (False, True)
+        taken = [event.name for event in client.take_events()]
+        assert len(taken) == MAX_EVENTS
+        assert taken[-4:] == ["X", "Y", "Y", "Y"]
+
+
+def test_events_without_end_do_not_put_off_the_end_of_a_wait(fake: FakeObs) -> None:
+    fake.handlers["Slow"] = lambda _: {}
+    fake.delays["Slow"] = 1.0
+    ended = threading.Event()
+
+    def pour() -> None:
+        while not ended.wait(0.02):
+            fake.emit("X")
+
+    pouring = threading.Thread(target=pour)
+    with connect(fake.port) as client:
+        pouring.start()
+        try:
+            with pytest.raises(ObsUnreachable, match="in time"):
+                client.request("Slow", timeout_s=0.2)
+        finally:
+            ended.set()
+            pouring.join(5)
+
+
+def test_kick_is_told_apart_from_a_lost_connection(fake: FakeObs) -> None:
+    with connect(fake.port) as client:
+        fake.kick()
+        with pytest.raises(ObsKicked, match="Kick"):
+            client.receive()
+        with pytest.raises(ObsUnreachable, match="closed"):
+            client.fileno()
+
+
+def test_event_whose_data_is_no_object_is_one_without_data(fake: FakeObs) -> None:
+    fake.noise = '{"op":5,"d":{"eventType":"X","eventData":[1]}}'
+    with connect(fake.port) as client:
+        client.request("GetVersion")
+        assert client.take_events() == [ObsEvent("X", {})]

@@ -123,8 +123,11 @@ def test_what_the_networks_hardly_move_shows_the_drawing_itself() -> None:
 def test_what_moves_slowly_moves_at_every_step_and_never_leaps() -> None:
     shown = picture(1024)
     planes = network_from_straight(shown.rgba)
-    ways = np.linspace(0.0, 1.2, 25)
-    frames = [enlarged(fields_of(planes, grid(way)), shown) for way in ways]
+    compositor = Compositor(1024)
+    compositor.set_picture(shown)
+    frames = [np.empty((1024, 1024, 4), np.uint8) for _ in range(25)]
+    for way, frame in zip(np.linspace(0.0, 1.2, 25), frames, strict=True):
+        compositor.composite(fields_of(planes, grid(way)), frame)
     steps = [levels_off(*pair).mean() for pair in pairwise(frames)]
     even = levels_off(frames[-1], frames[0]).mean() / len(steps)
     assert max(steps) < 2.5 * even

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from vtbridge.app.animate.bleed import bled
 from vtbridge.app.animate.views import VIEWS
 from vtbridge.app.animate.zoom import Zoom
 from vtbridge.datatypes import PICTURE_SIZE, F32Array, U8Array
 from vtbridge.errors import ConfigError
+from vtbridge.video.bleed import bled
 
 DEFAULT_BACKGROUND = "#dfe3ee"
 """A calm light blue grey, for formats without alpha."""
 LEAST_SIDE, MOST_SIDE = 16, 4096
 """Of the finished picture, pixels."""
-MOST_BACKGROUND_PIXELS = 64 << 20
 
-_COLOUR = re.compile(r"#?([0-9a-f]{6}|[0-9a-f]{3})", re.IGNORECASE)
 _SIZE = re.compile(r"(\d{1,5})(?:[x×](\d{1,5}))?", re.IGNORECASE)
 
 
@@ -148,43 +145,6 @@ def parse_size(text: str) -> tuple[int, int]:
             "such as 720 or 1920x1080"
         )
     return sides[0], sides[-1]
-
-
-def open_background(text: str, width: int, height: int) -> U8Array:
-    """Return a background of a colour, ``#00ff00``, or of a picture file that covers it.
-
-    Returns:
-        uint8 [height, width, 3], sRGB.
-
-    Raises:
-        ConfigError: it is neither, or the picture cannot be read.
-    """
-    if match := _COLOUR.fullmatch(text.strip()):
-        digits = match[1] if len(match[1]) == 6 else "".join(2 * digit for digit in match[1])
-        colour = np.array([int(digits[at : at + 2], 16) for at in (0, 2, 4)], np.uint8)
-        return np.tile(colour, (height, width, 1))
-    return _picture_background(Path(text), width, height)
-
-
-def _picture_background(path: Path, width: int, height: int) -> U8Array:
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as image:
-            if image.width * image.height > MOST_BACKGROUND_PIXELS:
-                raise ConfigError(
-                    f"--background {path} is {image.width}x{image.height} pixels: scale it down"
-                )
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            return np.array(ImageOps.fit(upright, (width, height)), np.uint8)
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"--background {path}: neither a colour such as #00ff00 nor a picture file"
-        ) from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ConfigError(
-            f"--background {path} cannot be read ({error}): save it as PNG or JPEG"
-        ) from error
 
 
 def _resized(pixels: F32Array, width: int, height: int) -> F32Array:

@@ -12,19 +12,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from vtbridge.app.animate.formats import OutputFormat, Quality
-from vtbridge.app.animate.work_folder import whole
+from vtbridge.atomic_file import whole
 from vtbridge.datatypes import U8Array
+from vtbridge.video.formats import OutputFormat, Quality
+from vtbridge.video.stream import add_pictures, pixel_format_of, video_frame
 
 if TYPE_CHECKING:
-    from av.container import OutputContainer
     from av.video.stream import VideoStream
 
 PIECE_PICTURES = 64
 """Pictures of one piece of video: what a broken-off run loses, and the distance of keyframes."""
 
-_BT709 = 1
-_LIMITED_RANGE = 1
 _PNG_LEVEL = 4
 
 
@@ -63,10 +61,8 @@ class VideoPieces:
         self._options = output.encoder_options(quality)
         # A rate such as 90000/1001 confuses rate control; a plain one is near enough.
         self._fps = fps.limit_denominator(1001)
-        self._pixel_format = output.opaque
-        if transparent:
-            assert output.transparent is not None  # noqa: S101 - the plan refused it before
-            self._pixel_format = output.transparent
+        self._transparent = transparent
+        self._pixel_format = pixel_format_of(output, transparent=transparent)
 
     @property
     def pictures_per_piece(self) -> int:
@@ -80,41 +76,31 @@ class VideoPieces:
     def write(self, pictures: Iterable[U8Array], path: Path) -> None:
         """Write one piece; pictures are uint8 [H, W, 3] or [H, W, 4] with straight alpha."""
         import av
+        from av.video.reformatter import VideoReformatter
 
         with (
             whole(path) as part,
             av.open(str(part), "w", format=self._output.container) as container,
         ):
             stream: VideoStream | None = None
+            reformatter = VideoReformatter()
             for number, pixels in enumerate(pictures):
                 if stream is None:
-                    stream = self._stream(container, pixels)
-                frame = av.VideoFrame.from_ndarray(
-                    pixels, format="rgba" if pixels.shape[2] == 4 else "rgb24"
-                ).reformat(
-                    format=self._pixel_format, dst_colorspace="ITU709", dst_color_range="MPEG"
-                )
+                    stream = add_pictures(
+                        container,
+                        self._output,
+                        self._options,
+                        self._fps,
+                        (pixels.shape[1], pixels.shape[0]),
+                        transparent=self._transparent,
+                        keyframe_every=PIECE_PICTURES,
+                    )
+                frame = video_frame(pixels, self._pixel_format, reformatter)
                 frame.pts, frame.time_base = number, 1 / self._fps
                 container.mux(stream.encode(frame))
             if stream is None:
                 raise ValueError(f"{path} would hold no picture")
             container.mux(stream.encode())
-
-    def _stream(self, container: OutputContainer, pixels: U8Array) -> VideoStream:
-        import av
-
-        stream = container.add_stream(
-            self._output.codec, rate=self._fps, options=dict(self._options)
-        )
-        assert isinstance(stream, av.VideoStream)  # noqa: S101 - for the type checker
-        stream.height, stream.width = pixels.shape[:2]
-        stream.pix_fmt = self._pixel_format
-        context = stream.codec_context
-        context.gop_size = PIECE_PICTURES
-        # Untagged, players guess the matrix by the size, and often wrongly.
-        context.color_primaries = context.color_trc = context.colorspace = _BT709
-        context.color_range = _LIMITED_RANGE
-        return stream
 
 
 class PngPieces:

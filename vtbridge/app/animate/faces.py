@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from vtbridge.app.animate.work_folder import whole
+from vtbridge.atomic_file import whole
 from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import FaceFrame, U8Array
 from vtbridge.errors import ConfigError, PacketError, VtbridgeError

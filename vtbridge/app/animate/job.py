@@ -22,7 +22,6 @@ from vtbridge.app.animate.encode import (
     pieces_needed,
 )
 from vtbridge.app.animate.faces import FacesOfVideo, Tracker
-from vtbridge.app.animate.formats import OutputFormat
 from vtbridge.app.animate.join import join_pieces, timing_of
 from vtbridge.app.animate.pose_track import PoseTrack, pose_track
 from vtbridge.app.animate.request import Plan, Request, plan
@@ -30,9 +29,9 @@ from vtbridge.app.animate.work_folder import (
     WorkFolder,
     open_work,
     put_in_place,
-    whole,
     work_path,
 )
+from vtbridge.atomic_file import whole
 from vtbridge.clock import NS_PER_S
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import PICTURE_SIZE, F32Array, Picture, U8Array
@@ -40,6 +39,7 @@ from vtbridge.errors import VtbridgeError
 from vtbridge.render.alpha import CHANNELS, straight_from_network
 from vtbridge.render.poser import Poser
 from vtbridge.tracking.webcam.video_file import VideoPicture, open_video
+from vtbridge.video.formats import OutputFormat
 
 
 class Stage(StrEnum):

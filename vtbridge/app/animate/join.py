@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtbridge.app.animate.faces import Span
-from vtbridge.app.animate.formats import OutputFormat
 from vtbridge.app.animate.sound import Sound
 from vtbridge.clock import NS_PER_S
 from vtbridge.errors import VtbridgeError
+from vtbridge.video.formats import OutputFormat
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

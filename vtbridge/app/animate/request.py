@@ -11,9 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from vtbridge import __version__
-from vtbridge.app.animate.canvas import DEFAULT_BACKGROUND, Canvas, open_background
+from vtbridge.app.animate.canvas import DEFAULT_BACKGROUND, Canvas
 from vtbridge.app.animate.faces import WHOLE, Span
-from vtbridge.app.animate.formats import FormatName, OutputFormat, Quality, format_of
 from vtbridge.app.animate.work_folder import Record, check_target
 from vtbridge.app.animate.zoom import Zoom
 from vtbridge.config.schema import Config
@@ -21,6 +20,8 @@ from vtbridge.datatypes import PICTURE_SIZE, Picture
 from vtbridge.errors import ConfigError, VtbridgeError, WeightsError
 from vtbridge.render.weights import FACE_LANDMARKER, WeightStore
 from vtbridge.tracking.webcam.video_file import VideoFile, open_video
+from vtbridge.video.background import open_background
+from vtbridge.video.formats import FormatName, OutputFormat, Quality, format_of
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?|\.\d+)")
 

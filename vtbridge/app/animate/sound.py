@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vtbridge.app.animate.faces import Span
-from vtbridge.app.animate.formats import OutputFormat
 from vtbridge.closing import Closing
+from vtbridge.video.formats import OutputFormat
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from vtbridge.atomic_file import PART_SUFFIX, whole
 from vtbridge.errors import ConfigError, VtbridgeError
 from vtbridge.flow.file_lock import FileLock, LocksUnsupported
 
 SUFFIX = ".unfinished"
 RECORD_FILE = "job.json"
 _LOCK_FILE = ".lock"
-_PART_SUFFIX = ".part"
 _PNG_NAME = re.compile(r"\d+\.png")
 
 Record = Mapping[str, str]
@@ -127,19 +127,6 @@ def put_in_place(finished: Path, target: Path) -> None:
     finished.rename(target)
 
 
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a path to write to that becomes ``path`` when the block ends without an error."""
-    part = path.with_name(f".{path.name}{_PART_SUFFIX}")
-    try:
-        yield part
-        part.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise
-
-
 def _claimed(path: Path, target: Path, record: Record) -> bool:
     """Return True if ``path`` already belongs to the job of ``record``, else make it so."""
     file = path / RECORD_FILE
@@ -168,7 +155,7 @@ def _claimed(path: Path, target: Path, record: Record) -> bool:
 
 def _is_work(entry: Path) -> bool:
     """Return True for what would be missed; a file that was half written is begun anew."""
-    is_part = entry.name.startswith(".") and entry.name.endswith(_PART_SUFFIX)
+    is_part = entry.name.startswith(".") and entry.name.endswith(PART_SUFFIX)
     return entry.name not in (RECORD_FILE, _LOCK_FILE) and not is_part
 
 

@@ -1,1 +1,1 @@
-"""What triggers expressions beside commands: keys pressed anywhere."""
+"""What triggers expressions beside commands: keys pressed anywhere, MIDI devices."""

@@ -110,15 +110,31 @@ class LiveResult:
 
 
 def watch(
-    live: Live, path: PosePath, *, fps: float, seconds: float, clock: Clock, advanced: Advanced
+    live: Live,
+    path: PosePath,
+    *,
+    fps: float,
+    seconds: float,
+    clock: Clock,
+    advanced: Advanced,
+    samples: int = SAMPLES,
 ) -> tuple[LiveResult, list[Sample]]:
     """Let ``live`` show ``path`` for ``SETTLE_S``, and then for ``seconds`` that count.
+
+    Args:
+        live: what is watched.
+        path: the poses that it is given.
+        fps: of the display.
+        seconds: how long it counts.
+        clock: measures.
+        advanced: told how far it is.
+        samples: frames that are kept, evenly over the time.
 
     Raises:
         InferenceError: it showed nothing.
     """
     beats = _Beats(live, path, Pacer(fps, clock), clock)
-    seen = _Seen(seconds)
+    seen = _Seen(seconds / samples)
     while (since_s := beats.since_s) < SETTLE_S:
         advanced("settling", int(since_s), int(SETTLE_S))
         beats.take()
@@ -173,8 +189,8 @@ class _Beats:
 class _Seen:
     """What was shown so far."""
 
-    def __init__(self, seconds: float) -> None:
-        self._sample_every_s = seconds / SAMPLES
+    def __init__(self, sample_every_s: float) -> None:
+        self._sample_every_s = sample_every_s
         self._status_ns = 0
         self._statuses: list[LiveStatus] = []
         self._delays_ns: list[int] = []

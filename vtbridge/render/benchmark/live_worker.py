@@ -62,7 +62,13 @@ def _measured(job: LiveJob, tell: Callable[[LiveNews], None]) -> Row:
     try:
         path = PosePath(inputs["poses"], job.poses_fps)
         result, samples = watch(
-            live, path, fps=job.fps, seconds=job.seconds, clock=clock, advanced=advanced
+            live,
+            path,
+            fps=job.fps,
+            seconds=job.seconds,
+            clock=clock,
+            advanced=advanced,
+            samples=job.samples,
         )
     finally:
         live.close()

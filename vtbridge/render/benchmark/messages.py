@@ -82,6 +82,7 @@ class LiveJob(_Message):
         poses_fps: how many of the poses are a second.
         fps: of the display.
         seconds: how long to measure, after the start has settled.
+        samples: how many frames are compared with exact ones.
     """
 
     inputs: Path
@@ -89,6 +90,7 @@ class LiveJob(_Message):
     poses_fps: float
     fps: float
     seconds: float
+    samples: int
 
 
 class LiveNews(_Message):

@@ -14,7 +14,6 @@ from PIL import Image
 
 from tests.support.animation import brightness, write_clip
 from vtbridge.app.animate.faces import Span
-from vtbridge.app.animate.formats import FormatName, Quality
 from vtbridge.app.animate.request import Plan, Request, check_weights, parse_time, plan
 from vtbridge.app.animate.zoom import Zoom
 from vtbridge.config.schema import Config
@@ -23,6 +22,7 @@ from vtbridge.errors import ConfigError, VtbridgeError, WeightsError
 from vtbridge.expressions.settings import IdleSettings
 from vtbridge.render.settings import RenderSettings
 from vtbridge.render.weights import WeightStore
+from vtbridge.video.formats import FormatName, Quality
 
 PICTURE = Picture(np.zeros((512, 512, 4), np.uint8), "nobody", "digest")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vtbridge.app.animate.work_folder import check_target, open_work, put_in_place, whole, work_path
+from vtbridge.app.animate.work_folder import check_target, open_work, put_in_place, work_path
+from vtbridge.atomic_file import whole
 from vtbridge.errors import ConfigError, VtbridgeError
 from vtbridge.flow import file_lock
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import av
 import pytest
 
-from vtbridge.app.animate.formats import FORMATS, FormatName, OutputFormat, Quality, format_of
 from vtbridge.errors import ConfigError
+from vtbridge.video.formats import FORMATS, FormatName, OutputFormat, Quality, format_of
 
 
 @pytest.mark.parametrize(

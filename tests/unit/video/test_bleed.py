@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vtbridge.app.animate.bleed import bled
-from vtbridge.datatypes import F32Array
+from vtbridge.datatypes import F32Array, U8Array
+from vtbridge.video.bleed import bled, bled_quickly
 
 
 def premultiplied(alpha: F32Array, colour: tuple[float, float, float]) -> F32Array:
@@ -54,3 +54,34 @@ def test_nothing_seen_stays_black() -> None:
 def test_all_seen_is_only_unmultiplied() -> None:
     pixels = premultiplied(np.full((9, 7), 51, np.float32), (100, 50, 25))
     np.testing.assert_allclose(bled(pixels), np.broadcast_to((100, 50, 25), (9, 7, 3)), atol=0.01)
+
+
+def test_quick_colours_composite_as_the_exact_ones_do() -> None:
+    picture = soft_disc_u8()
+    quick = bled_quickly(picture)
+    assert np.array_equal(quick[..., 3], picture[..., 3])
+    for background in (0, 255):
+        alpha = picture[..., 3:].astype(np.float32) / 255
+        truth = picture[..., :3] + (1 - alpha) * background
+        shown = quick[..., :3] * alpha + (1 - alpha) * background
+        assert np.abs(shown - truth).max() <= 8
+        assert np.abs(shown - truth)[picture[..., 3] >= 8].max() <= 1
+
+
+def test_quick_colours_have_no_dark_fringe() -> None:
+    quick = bled_quickly(soft_disc_u8())
+    near = (np.abs(quick[..., :3].astype(int) - (200, 120, 40)) <= 20).all(axis=2)
+    assert near.all(), "a picture of one colour has it everywhere"
+
+
+def test_quick_colours_of_nothing_and_of_the_smallest_picture() -> None:
+    assert not bled_quickly(np.zeros((5, 3, 4), np.uint8)).any()
+    one = np.full((1, 1, 4), (100, 50, 25, 128), np.uint8)
+    assert np.abs(bled_quickly(one)[0, 0].astype(int) - (199, 100, 50, 128)).max() <= 1
+
+
+def soft_disc_u8() -> U8Array:
+    y, x = np.mgrid[:96, :120].astype(np.float32)
+    alpha = np.clip((30 - np.hypot(x - 60, y - 48)) / 6, 0, 1)[..., None]
+    colour = np.array((200, 120, 40), np.float32)
+    return np.asarray(np.rint(np.concatenate([alpha * colour, 255 * alpha], axis=2)), np.uint8)

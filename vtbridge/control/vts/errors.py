@@ -1,0 +1,104 @@
+"""The API's error numbers, and the exception that carries one to a plugin."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ErrorId(IntEnum):
+    """The errors that are answered here, by the numbers of the specification."""
+
+    INTERNAL_SERVER_ERROR = 0
+    API_ACCESS_DEACTIVATED = 1
+    JSON_INVALID = 2
+    API_NAME_INVALID = 3
+    API_VERSION_INVALID = 4
+    REQUEST_ID_INVALID = 5
+    REQUEST_TYPE_MISSING = 6
+    REQUEST_TYPE_UNKNOWN = 7
+    AUTHENTICATION_REQUIRED = 8
+
+    TOKEN_REQUEST_DENIED = 50
+    TOKEN_REQUEST_ONGOING = 51
+    PLUGIN_NAME_INVALID = 52
+    DEVELOPER_NAME_INVALID = 53
+    PLUGIN_ICON_INVALID = 54
+
+    TOKEN_MISSING = 100
+    PLUGIN_NAME_MISSING = 101
+    PLUGIN_DEVELOPER_MISSING = 102
+
+    MODEL_ID_MISSING = 150
+    MODEL_ID_INVALID = 151
+    MODEL_ID_NOT_FOUND = 152
+    CANNOT_CHANGE_MODEL = 154
+
+    HOTKEY_NOT_FOUND = 202
+    HOTKEY_COOLDOWN = 203
+    HOTKEY_ITEM_NOT_FOUND = 207
+
+    TINT_MATCH_OR_COLOR_MISSING = 251
+    TINT_COLOR_INVALID = 252
+
+    MOVE_FIELDS_MISSING = 301
+    MOVE_OUT_OF_RANGE = 302
+
+    CUSTOM_PARAMETER_NAME_INVALID = 350
+    CUSTOM_PARAMETER_VALUES_INVALID = 351
+    CUSTOM_PARAMETER_OF_OTHER_PLUGIN = 352
+    CUSTOM_PARAMETER_EXPLANATION_TOO_LONG = 353
+    CUSTOM_PARAMETER_IS_DEFAULT = 354
+    CUSTOM_PARAMETERS_OF_PLUGIN_FULL = 355
+    CUSTOM_PARAMETERS_FULL = 356
+
+    DELETION_NAME_INVALID = 400
+    DELETION_NOT_FOUND = 401
+    DELETION_OF_OTHER_PLUGIN = 402
+    DELETION_OF_DEFAULT = 403
+
+    INJECT_NO_DATA = 450
+    INJECT_VALUE_INVALID = 451
+    INJECT_WEIGHT_INVALID = 452
+    INJECT_PARAMETER_NOT_FOUND = 453
+    INJECT_CONTROLLED_BY_OTHER = 454
+    INJECT_MODE_UNKNOWN = 455
+
+    PARAMETER_NOT_FOUND = 500
+
+    EXPRESSION_STATE_FILE_INVALID = 600
+    EXPRESSION_STATE_FILE_NOT_FOUND = 601
+    EXPRESSION_FILE_INVALID = 650
+    EXPRESSION_FILE_NOT_FOUND = 651
+
+    MODEL_HAS_NO_PHYSICS = 701
+
+    ITEM_FILE_MISSING = 750
+    ITEM_FILE_NOT_FOUND = 751
+    ITEM_ANIMATION_NOT_FOUND = 850
+    ITEM_MOVE_NOT_FOUND = 900
+
+    EVENT_UNKNOWN = 950
+
+    MODEL_LACKS_ART_MESH = 1002
+    ITEM_PIN_NOT_LOADED = 1050
+    PERMISSION_UNKNOWN = 1100
+    POST_PROCESSING_UNAVAILABLE = 1200
+    ITEM_SORT_NOT_FOUND = 1250
+
+    TEST_MESSAGE_TOO_LONG = 100_000
+    EVENT_MODEL_ID_INVALID = 100_050
+    EVENT_HOTKEY_ACTION_INVALID = 100_100
+
+
+class RefusedError(Exception):
+    """A request that cannot be done; becomes an ``APIError`` message.
+
+    Attributes:
+        error_id: its number.
+        request_id: of the request, where parsing it went far enough; empty otherwise.
+    """
+
+    def __init__(self, error_id: ErrorId, message: str, *, request_id: str = "") -> None:
+        super().__init__(message)
+        self.error_id = error_id
+        self.request_id = request_id

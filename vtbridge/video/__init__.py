@@ -1,0 +1,1 @@
+"""Video files: what they can be, and how pictures get into them."""
