@@ -1,5 +1,7 @@
 """Put a source of another kind in the place of one, in every scene where it stands.
 
+Its filters go with it.
+
 obs-websocket can neither change the kind of a source nor remove one at once: the name
 of a removed source stays taken until each scene that held it has been rendered, which
 never happens to a scene that is not shown. So the old source is renamed first, which
@@ -58,6 +60,7 @@ def replace_source(obs: Requests, name: str, make: Callable[[], object]) -> None
     items = _items_of(obs, name)
     obs.request("SetInputName", {"inputName": name, "newInputName": old_name})
     make()
+    _copy_filters(obs, old_name, name)
     made = {item.scene for item in _items_of(obs, name)}
     for item in items:
         place = {"sceneName": item.scene}
@@ -93,6 +96,17 @@ def _items_of(obs: Requests, source: str) -> list[_Item]:
         for item in obs.request("GetSceneItemList", {"sceneName": scene["sceneName"]})["sceneItems"]
         if item["sourceName"] == source
     ]
+
+
+def _copy_filters(obs: Requests, old: str, new: str) -> None:
+    """Give a source the filters of another, in their order."""
+    filters = obs.request("GetSourceFilterList", {"sourceName": old})["filters"]
+    for found in sorted(filters, key=lambda each: int(each["filterIndex"])):
+        which = {"sourceName": new, "filterName": found["filterName"]}
+        made = {"filterKind": found["filterKind"], "filterSettings": found["filterSettings"]}
+        obs.request("CreateSourceFilter", which | made)
+        obs.request("SetSourceFilterIndex", which | {"filterIndex": found["filterIndex"]})
+        obs.request("SetSourceFilterEnabled", which | {"filterEnabled": found["filterEnabled"]})
 
 
 def _settable(transform: Mapping[str, Any]) -> dict[str, Any]:

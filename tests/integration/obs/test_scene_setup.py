@@ -131,6 +131,19 @@ def test_source_in_another_scene_is_shown_in_this_one_too(
         obs_client.request("RemoveScene", {"sceneName": other.scene})
 
 
+def filters_of(obs: ObsClient, wanted: WantedScene) -> list[tuple[str, str, object, bool]]:
+    filters = obs.request("GetSourceFilterList", {"sourceName": wanted.source})["filters"]
+    return [
+        (
+            found["filterName"],
+            found["filterKind"],
+            found["filterSettings"],
+            found["filterEnabled"],
+        )
+        for found in sorted(filters, key=lambda each: int(each["filterIndex"]))
+    ]
+
+
 def test_media_source_of_the_fallback_gives_way_once_the_script_is_there(
     obs_client: ObsClient, wanted: WantedScene
 ) -> None:
@@ -146,6 +159,15 @@ def test_media_source_of_the_fallback_gives_way_once_the_script_is_there(
         "sceneItemTransform": {"positionX": 12.0, "scaleX": 0.5, "cropTop": 3},
     }
     obs_client.request("SetSceneItemTransform", moved)
+    for name, kind, filter_settings in (
+        ("tint", "color_filter_v2", {"opacity": 0.5}),
+        ("cut", "crop_filter", {"left": 7}),
+    ):
+        of = {"sourceName": wanted.source, "filterName": name}
+        made = {"filterKind": kind, "filterSettings": filter_settings}
+        obs_client.request("CreateSourceFilter", of | made)
+    obs_client.request("SetSourceFilterEnabled", of | {"filterEnabled": False})
+    filters = filters_of(obs_client, wanted)
     try:
         report = set_up_scene(obs_client, wanted)
         assert report.transport is Transport.SHARED_MEMORY
@@ -154,6 +176,8 @@ def test_media_source_of_the_fallback_gives_way_once_the_script_is_there(
             assert [found["sourceName"] for found in items(obs_client, scene)] == [wanted.source]
         transform = items(obs_client, other)[0]["sceneItemTransform"]
         assert (transform["positionX"], transform["scaleX"], transform["cropTop"]) == (12, 0.5, 3)
+        assert [name for name, *_ in filters] == ["tint", "cut"]
+        assert filters_of(obs_client, wanted) == filters
         assert set_up_scene(obs_client, wanted).changes == ()
     finally:
         obs_client.request("RemoveScene", {"sceneName": other})
