@@ -147,7 +147,7 @@ def test_a_daemon_goes_over_to_its_prepared_character_in_the_same_segment(
     write_model(mine / MODEL_FILE, shown_as, model.tensors)
     monkeypatch.setenv(ROOT_VARIABLE, str(mine.parent))
     slow = ("tests.support.faulty_daemon", str(tmp_path / "never"))
-    prepare = "[render]\nprepare = true\n"
+    prepare = "[render]\nprepare = true\nlearn = false\n"
     with (
         running(tmp_path, "run", fps=_FPS, extra=prepare, program=slow) as daemon,
         sending(daemon.ports["vmc"], "--protocol", "vmc"),

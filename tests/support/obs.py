@@ -333,9 +333,12 @@ def running_obs(folder: Path, setup: ObsSetup | None = None) -> Iterator[ObsProc
                 obs.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def obs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObsProcess]:
-    """One OBS with ``vtbridge.lua`` for all tests that do not stop it; about 8 s to start."""
+    """One OBS with ``vtbridge.lua`` for all tests of a file; about 8 s to start.
+
+    Kept for longer it would take a quarter of a core from all tests that come after.
+    """
     with running_obs(tmp_path_factory.mktemp("obs"), ObsSetup(scripts=[SCRIPT])) as process:
         yield process
 

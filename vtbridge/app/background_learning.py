@@ -66,9 +66,9 @@ class BackgroundLearning(BackgroundWork[LearnProgress]):
             psnr_db=None if psnr_db is None else float(psnr_db),
         )
 
-    def show(self, pose: F32Array) -> None:
-        """Tell it of a pose that was shown, [45]."""
-        self.say(json.dumps({"pose": [round(float(value), 5) for value in pose]}).encode())
+    def show(self, pose: F32Array) -> bool:
+        """Tell it of a pose that was shown, [45]; return False if it cannot hear."""
+        return self.say(json.dumps({"pose": [round(float(value), 5) for value in pose]}).encode())
 
 
 class Beats(Protocol):
@@ -150,8 +150,8 @@ def feed(
         elif not learning.paused:
             learning.pause()
         pose = newest()
-        if pose is not None and pose is not told and not learning.paused:
-            learning.show(pose)
+        news = pose is not None and pose is not told and not learning.paused
+        if pose is not None and news and learning.show(pose):
             told = pose
         progress = learning.progress
         if progress is not None and progress.written > known:

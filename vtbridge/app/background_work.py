@@ -120,14 +120,17 @@ class BackgroundWork(ThreadService, Generic[NewsT]):
             with contextlib.suppress(OSError):
                 process.stdin.close()
 
-    def say(self, line: bytes) -> None:
-        """Write ``line`` to its standard input; lost if it has ended."""
+    def say(self, line: bytes) -> bool:
+        """Write ``line`` to its standard input; return False if it does not run."""
         process = self._process
         if process is None or process.stdin is None or self.stopping.is_set():
-            return
-        with contextlib.suppress(OSError, ValueError):  # it has ended, or is being ended
+            return False
+        try:
             process.stdin.write(line + b"\n")
             process.stdin.flush()
+        except (OSError, ValueError):  # it has ended, or is being ended
+            return False
+        return True
 
     def pause(self) -> None:
         """Have it stand still until ``resume``."""

@@ -79,6 +79,9 @@ class Stagehand:
 
         wait_until(still, "the transition ends")
 
+    def preview(self) -> str:
+        return str(self.client.request("GetCurrentPreviewScene")["currentPreviewSceneName"])
+
     def program(self) -> str:
         return str(self.client.request("GetCurrentProgramScene")["currentProgramSceneName"])
 
@@ -146,9 +149,11 @@ def test_scene_switches_an_expression_when_its_transition_begins(
             hand.go(scene)
             return
         hand.client.request("SetCurrentPreviewScene", {"sceneName": scene})
+        wait_until(lambda: hand.preview() == scene, "it is in the preview")
         hand.client.request("TriggerStudioModeTransition")
 
     hand.studio(studio)
+    hand.settle()  # entering studio mode is a transition too
     with following(obs, ObsTriggers(stage.engine), ends):
         assert not active()
         hand.fade(FADE_MS)

@@ -215,7 +215,12 @@ def test_what_is_told_is_a_line_that_is_understood() -> None:
 
     said: list[bytes] = []
     learning = learning_by("")
-    learning.say = said.append  # type: ignore[method-assign, assignment]
+
+    def say(line: bytes) -> bool:
+        said.append(line)
+        return True
+
+    learning.say = say  # type: ignore[method-assign]
     values = np.linspace(-1, 1, POSE_SIZE).astype(np.float32)
     learning.show(values)
     heard = pose_in(said[0].decode())
