@@ -11,6 +11,7 @@ from functools import partial
 from vtbridge.app.audience import Audience
 from vtbridge.app.calibration_file import load_calibration, save_calibration
 from vtbridge.app.camera import open_camera
+from vtbridge.app.control_ports import open_osc, open_page
 from vtbridge.app.expressions import (
     OSC_KEY_PREFIX,
     OSC_PREFIX,
@@ -29,14 +30,8 @@ from vtbridge.app.status import DaemonStatus, RunSummary, summary_of
 from vtbridge.app.vts_api import ShownAvatar, faces_for_plugins, open_vts_api
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
-from vtbridge.control.address import (
-    ControlAddress,
-    new_token,
-    remove_address,
-    write_address,
-)
 from vtbridge.control.osc_control import OscControl
-from vtbridge.control.server import Commands, ControlServer
+from vtbridge.control.server import Commands
 from vtbridge.datatypes import FaceFrame, Picture
 from vtbridge.errors import PortInUse, SegmentsUnsupported, VtbridgeError
 from vtbridge.expressions.idle import IdleMotion
@@ -138,7 +133,9 @@ class Daemon:
             commands = {"calibrate": self.calibrate, "look": self._audience.look}
             commands |= _quality_commands(render)
             status = self._open_status(render)
-            server = await self._open_page(stack, status, self._page_commands(commands))
+            views = {"trackers": status.trackers}
+            page_commands = self._page_commands(commands)
+            server = await open_page(stack, config, status.daemon, page_commands, views)
             sinks.append(server.offer)
             if config.control.osc_enabled:
                 await self._open_osc(stack, commands)
@@ -254,30 +251,6 @@ class Daemon:
             self._clock.now_ns(),
         )
 
-    async def _open_page(
-        self, stack: contextlib.AsyncExitStack, status: DaemonStatus, commands: Commands
-    ) -> ControlServer:
-        """Return the page's server; a taken port makes it take a free one."""
-        token = new_token()
-
-        def serve(port: int) -> ControlServer:
-            return ControlServer(
-                port, token, status.daemon, commands, views={"trackers": status.trackers}
-            )
-
-        server = serve(self._config.control.http_port)
-        try:
-            await server.start()
-        except PortInUse as error:
-            log.warning("%s; taking a free one for now", error)
-            server = serve(0)
-            await server.start()
-        stack.push_async_callback(server.close)
-        name, address = self._config.publish.name, ControlAddress(server.port, token)
-        write_address(name, address)
-        stack.callback(remove_address, name, address)
-        return server
-
     def _page_commands(self, commands: Commands) -> Commands:
         if self._expressions is None:
             return commands
@@ -302,13 +275,7 @@ class Daemon:
             allow=control.osc_allow,
             feedback_port=control.osc_feedback_port,
         )
-        try:
-            await osc.start(control.osc_port)
-        except PortInUse as error:
-            log.warning("no commands over OSC: %s", error)
-            return
-        stack.callback(osc.close)
-        if expressions is not None:
+        if await open_osc(stack, osc, control.osc_port) and expressions is not None:
             stack.callback(expressions.tell_osc(osc.tell, asyncio.get_running_loop()))
 
     async def _watch(

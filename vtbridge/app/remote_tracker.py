@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from vtbridge.app.calibration_file import load_calibration, save_calibration
+from vtbridge.app.control_ports import open_osc, open_page
 from vtbridge.app.expressions import (
     COMMAND_PREFIX,
     OSC_KEY_PREFIX,
@@ -27,11 +28,9 @@ from vtbridge.app.remote_poses import pose_message
 from vtbridge.app.signals import catch_signals
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
-from vtbridge.control.address import ControlAddress, new_token, remove_address, write_address
 from vtbridge.control.osc_control import OscControl
-from vtbridge.control.server import ControlServer
 from vtbridge.datatypes import FaceFrame
-from vtbridge.errors import ConfigError, PortInUse
+from vtbridge.errors import ConfigError
 from vtbridge.expressions.library import ExpressionLibrary, builtin_library
 from vtbridge.expressions.reload import ExpressionFileWatch
 from vtbridge.flow.service import ThreadService
@@ -109,7 +108,9 @@ class RemoteTracker:
         person = config.retarget.calibration.person
         async with contextlib.AsyncExitStack() as stack:
             catch_signals(asyncio.get_running_loop(), self._stop.set)
-            server = await self._open_page(stack)
+            server = await open_page(
+                stack, config, self.status, self.commands(), {"trackers": self.trackers}
+            )
             if config.control.osc_enabled:
                 await self._open_osc(stack)
             services = self._trigger_services()
@@ -227,27 +228,6 @@ class RemoteTracker:
     def _use(self, library: ExpressionLibrary) -> None:
         self._library = library
 
-    async def _open_page(self, stack: contextlib.AsyncExitStack) -> ControlServer:
-        token = new_token()
-        commands = self.commands()
-
-        def serve(port: int) -> ControlServer:
-            views = {"trackers": self.trackers}
-            return ControlServer(port, token, self.status, commands, views=views)
-
-        server = serve(self._config.control.http_port)
-        try:
-            await server.start()
-        except PortInUse as error:
-            log.warning("%s; taking a free one for now", error)
-            server = serve(0)
-            await server.start()
-        stack.push_async_callback(server.close)
-        name, address = self._config.publish.name, ControlAddress(server.port, token)
-        write_address(name, address)
-        stack.callback(remove_address, name, address)
-        return server
-
     async def _open_osc(self, stack: contextlib.AsyncExitStack) -> None:
         """Take commands over OSC; a taken port costs only that."""
         control = self._config.control
@@ -261,12 +241,7 @@ class RemoteTracker:
             allow=control.osc_allow,
             feedback_port=control.osc_feedback_port,
         )
-        try:
-            await osc.start(control.osc_port)
-        except PortInUse as error:
-            log.warning("no commands over OSC: %s", error)
-            return
-        stack.callback(osc.close)
+        await open_osc(stack, osc, control.osc_port)
 
     async def _watch(self, services: list[ThreadService], seconds: float | None) -> None:
         """Wait for the end, telling the user when the face comes and goes."""

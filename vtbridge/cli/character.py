@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from vtbridge.cli.bake_news import NewsAsJson, shown_news
 from vtbridge.cli.character_learn import learn
 from vtbridge.cli.pose import WeightsOption
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
 
     from vtbridge.datatypes import Picture
-    from vtbridge.training.distill.job import BakeNews, BakeResult, Told
+    from vtbridge.training.distill.job import BakeResult
 
 app = typer.Typer(help="Prepare characters and look after them.", no_args_is_help=True)
 app.command(hidden=True)(learn)
@@ -25,7 +25,6 @@ app.command(hidden=True)(learn)
 NICE = 10
 """How far behind other programs a bake stands in line for the processor."""
 
-_LINE_EVERY_S = 15.0
 _PERFORMED_FPS = 20
 
 
@@ -109,8 +108,9 @@ def bake(
 
     require_torch()
     set_up_logging()
-    from vtbridge.training.distill.job import BakeRequest, default_tools
+    from vtbridge.training.distill.job import BakeRequest
     from vtbridge.training.distill.job import bake as run_bake
+    from vtbridge.training.distill.tools import default_tools
 
     own = (recorded_poses(path, _PERFORMED_FPS) for path in poses or ())
     recordings = [performed_poses(_PERFORMED_FPS), *own]
@@ -279,61 +279,6 @@ def summary(package: Path, result: BakeResult) -> str:
     return "\n".join(lines)
 
 
-@contextmanager
-def shown_news() -> Iterator[Told]:
-    """Give what shows how far a bake is: a bar on a terminal, elsewhere a line now and then."""
-    if not sys.stderr.isatty():
-        yield NewsLines(lambda line: typer.echo(line, err=True))
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[left]}"),
-        TextColumn("{task.fields[quality]}", style="bold"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("loading", total=1.0, left="", quality="")
-
-        def told(news: BakeNews) -> None:
-            bars.update(
-                task,
-                description=news.phase,
-                completed=min(news.baked_s, news.wanted_s),
-                total=news.wanted_s,
-                left=left(news),
-                quality=quality(news),
-            )
-
-        yield told
-
-
-class NewsLines:
-    """Say a line at each new best quality, and every quarter of a minute.
-
-    Args:
-        say: takes one line.
-    """
-
-    def __init__(self, say: Any) -> None:
-        self._say = say
-        self._said_s: float | None = None
-        self._quality = ""
-
-    def __call__(self, news: BakeNews) -> None:
-        """Hear how far it is, and say it if it is time to."""
-        due = self._said_s is None or news.baked_s - self._said_s >= _LINE_EVERY_S
-        if not due and quality(news) == self._quality:
-            return
-        self._said_s, self._quality = news.baked_s, quality(news)
-        self._say(
-            f"{news.phase}: {left(news)}, {news.body_samples} turns, {news.face_samples} faces"
-            f", {quality(news)}"
-        )
-
-
 def step_back(*, idle: bool) -> None:
     """Stand behind other programs; if ``idle``, take only what all of them leave.
 
@@ -348,39 +293,6 @@ def step_back(*, idle: bool) -> None:
         os.nice(NICE)
 
 
-class NewsAsJson:
-    """Say a line of JSON a second, and one at each new best quality.
-
-    Args:
-        say: takes one line.
-    """
-
-    def __init__(self, say: Any) -> None:
-        self._say = say
-        self._said: tuple[int, float | None] | None = None
-        self._nobody_hears = False
-
-    def __call__(self, news: BakeNews) -> None:
-        """Hear how far it is, and say it if it is time to."""
-        import json
-
-        psnr_db = None if news.accuracy is None else round(news.accuracy.psnr_db, 3)
-        said = int(news.baked_s), psnr_db
-        if said == self._said or self._nobody_hears:
-            return
-        self._said = said
-        told = {
-            "phase": news.phase,
-            "baked_s": round(news.baked_s, 1),
-            "wanted_s": news.wanted_s,
-            "psnr_db": psnr_db,
-        }
-        try:
-            self._say(json.dumps({"news": told}))
-        except BrokenPipeError:  # what was learnt is still to be written
-            self._nobody_hears = True
-
-
 def end_with_input(lines: TextIO, stop: threading.Event) -> None:
     """Set ``stop`` once ``lines`` is closed by whoever writes it, or dies."""
     import threading
@@ -391,17 +303,6 @@ def end_with_input(lines: TextIO, stop: threading.Event) -> None:
         stop.set()
 
     threading.Thread(target=wait, name="input", daemon=True).start()
-
-
-def left(news: BakeNews) -> str:
-    """Return the time left, such as ``2:05 left``."""
-    seconds = max(round(news.wanted_s - news.baked_s), 0)
-    return f"{seconds // 60}:{seconds % 60:02d} left"
-
-
-def quality(news: BakeNews) -> str:
-    """Return the quality so far, such as ``36.4 dB``."""
-    return "no model yet" if news.accuracy is None else f"{news.accuracy.psnr_db:.1f} dB"
 
 
 def _as_json(package: Path, result: BakeResult) -> dict[str, object]:

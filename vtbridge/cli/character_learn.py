@@ -45,10 +45,10 @@ def learn(
     from vtbridge.render.weights.store import WeightStore
     from vtbridge.training.distill.body import BodyTrainer
     from vtbridge.training.distill.evaluation import Render
-    from vtbridge.training.distill.job import rendering
     from vtbridge.training.distill.learn import LearnTools, Visits
     from vtbridge.training.distill.learn import learn as run_learning
     from vtbridge.training.distill.teacher import open_teacher, require_teachable
+    from vtbridge.training.distill.tools import rendering
     from vtbridge.training.distill.workplace import Workplace
 
     torch.set_num_threads(1)

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from ipaddress import IPv4Address
-from typing import Annotated
-
-from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from vtbridge.control.vts.settings import VtsSettings
-from vtbridge.settings import StageSettings
-
-
-def _is_an_address(value: object) -> object:
-    """Say in our own words what the library would say in its own."""
-    with contextlib.suppress(ValueError):
-        if isinstance(value, str | IPv4Address):
-            IPv4Address(value)
-            return value  # as it was written: TOML's addresses are text
-    raise PydanticCustomError("expected", "an IPv4 address in quotes, such as 192.168.1.20")
-
-
-_Address = Annotated[IPv4Address, BeforeValidator(_is_an_address)]
+from vtbridge.settings import Address, StageSettings
 
 
 class ControlSettings(StageSettings):
@@ -37,7 +20,7 @@ class ControlSettings(StageSettings):
     osc_port: int = Field(39581, ge=0, le=65535)
     """UDP port of OSC commands on 127.0.0.1; 0 lets the system choose."""
 
-    osc_allow: tuple[_Address, ...] = ()
+    osc_allow: tuple[Address, ...] = ()
     """Tablets and other computers that may command over OSC too (192.168.1.20); then the port
     listens on the whole network, and hears nobody else."""
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from enum import StrEnum
 from ipaddress import IPv4Address
-from typing import Annotated
 
-from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from vtbridge.settings import StageSettings
+from vtbridge.settings import Address, StageSettings
 
 DEFAULT_PORT = 39590
 
@@ -26,18 +23,6 @@ class Role(StrEnum):
     """Renders and publishes the poses of the other."""
 
 
-def _is_an_address(value: object) -> object:
-    """Say in our own words what the library would say in its own."""
-    with contextlib.suppress(ValueError):
-        if isinstance(value, str | IPv4Address):
-            IPv4Address(value)
-            return value  # as it was written: TOML's addresses are text
-    raise PydanticCustomError("expected", "an IPv4 address in quotes, such as 192.168.1.20")
-
-
-_Address = Annotated[IPv4Address, BeforeValidator(_is_an_address)]
-
-
 class RemoteSettings(StageSettings):
     """Two computers: one tracks, the other renders and streams."""
 
@@ -50,10 +35,10 @@ class RemoteSettings(StageSettings):
     port: int = Field(DEFAULT_PORT, ge=0, le=65535)
     """UDP port of the renderer, the same on both; 0 lets the system choose, on the renderer."""
 
-    listen: _Address = IPv4Address("0.0.0.0")  # noqa: S104 - the role asks for the network
+    listen: Address = IPv4Address("0.0.0.0")  # noqa: S104 - the role asks for the network
     """Of a renderer: the address to listen on; nobody without the key is heard."""
 
-    allow: tuple[_Address, ...] = ()
+    allow: tuple[Address, ...] = ()
     """Of a renderer: the computers that may send; empty = any that has the key."""
 
     rate: float = Field(60.0, ge=10, le=120)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Literal, LiteralString
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from vtbridge.settings import StageSettings
+from vtbridge.settings import Address, Network, StageSettings
 from vtbridge.tracking.formats import SOURCE_KINDS, TextVersion
 
 
@@ -24,41 +23,10 @@ class InputSettings(StageSettings):
     """UDP port to listen on."""
 
 
-def _is_an_address(value: object) -> object:
-    return _checked(value, IPv4Address, 'an IPv4 address in quotes such as "192.168.1.20"')
-
-
-def _is_a_network(value: object) -> object:
-    return _checked(
-        value,
-        IPv4Network,
-        'an IPv4 address or network in quotes such as "192.168.1.20" or "192.168.1.0/24"',
-    )
-
-
-def _checked(
-    value: object, kind: type[IPv4Address] | type[IPv4Network], expected: LiteralString
-) -> object:
-    """Return ``value`` if it is one or spells one; a number, which ipaddress takes, does not."""
-    if isinstance(value, kind):
-        return value
-    try:
-        if isinstance(value, str):
-            kind(value)
-            return value
-    except ValueError:
-        pass
-    raise PydanticCustomError("expected", expected)
-
-
-_Address = Annotated[IPv4Address, BeforeValidator(_is_an_address)]
-_Network = Annotated[IPv4Network, BeforeValidator(_is_a_network)]
-
-
 class PhoneSettings(InputSettings):
     """What every app has that sends only when asked."""
 
-    phone: _Address | None = Field(default=None, examples=["192.168.1.20"])
+    phone: Address | None = Field(default=None, examples=["192.168.1.20"])
     """Address that the app shows on the phone. vtbridge then asks the phone to send, and
     this input listens to the local network for that phone only."""
 
@@ -312,7 +280,7 @@ class TrackingSettings(StageSettings):
     lan: bool = False
     """Listen to the whole local network instead of this computer only."""
 
-    allow: tuple[_Network, ...] = ()
+    allow: tuple[Network, ...] = ()
     """Other computers and phones to listen to while `lan` is on, as addresses or networks
     (192.168.1.20, 192.168.1.0/24); empty means any. Programs on this computer are always
     heard. The first sender that speaks is kept until it falls silent."""

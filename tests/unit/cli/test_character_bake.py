@@ -18,21 +18,13 @@ from typer.testing import CliRunner
 from tests.support.baking import frame_of, manifest_of, picture_of
 from vtbridge.characters import BUILTIN, load_from_folder, write_package
 from vtbridge.cli import character as command
-from vtbridge.cli.character import (
-    NewsAsJson,
-    NewsLines,
-    end_with_input,
-    left,
-    opened_package,
-    quality,
-    require_torch,
-    summary,
-)
+from vtbridge.cli.bake_news import NewsAsJson, NewsLines, left, quality, shown_news
+from vtbridge.cli.character import end_with_input, opened_package, require_torch, summary
 from vtbridge.cli.commands import app
 from vtbridge.datatypes import F32Array, U8Array
 from vtbridge.errors import PictureError, RuntimeUnavailable, WeightsError
 from vtbridge.render.baked.store import ROOT_VARIABLE
-from vtbridge.training.distill import job
+from vtbridge.training.distill import job, tools
 from vtbridge.training.distill.evaluation import Accuracy
 from vtbridge.training.distill.job import BakeNews, BakeRequest, BakeResult
 
@@ -84,7 +76,7 @@ def baked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[BakeRequest]]:
             return result_in(request.package, **changes)
 
         monkeypatch.setattr(job, "bake", bake)
-        monkeypatch.setattr(job, "default_tools", lambda weights, threads: None)
+        monkeypatch.setattr(tools, "default_tools", lambda weights, threads: None)
         monkeypatch.setattr(command, "NICE", 0)
         monkeypatch.setattr("vtbridge.render.baked.store.weights_sha256", lambda *_: "ab" * 32)
         return asked
@@ -253,7 +245,7 @@ def test_on_a_terminal_there_is_a_bar_with_phase_time_left_and_quality(
     )
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "120")
-    with command.shown_news() as told:
+    with shown_news() as told:
         told(replace(NEWS, accuracy=ACCURACY))
     shown = capsys.readouterr().err
     for part in ("sampling and learning", "2:05 left", "36.4 dB"):
