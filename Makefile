@@ -53,6 +53,7 @@ lock: $(VENV)/.installed-dev
 	$(PIP_COMPILE) -o requirements.lock pyproject.toml
 	$(PIP_COMPILE) --extra dev --extra onnx -o requirements-dev.lock pyproject.toml
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock requirements-dev.lock # any build of it
+	sed -i 's/^\(evdev\|python-xlib\)==[0-9.]*$$/& ; sys_platform == "linux"/' requirements-dev.lock
 
 ## make config  write config.toml anew from the schema
 config: $(VENV)/.installed

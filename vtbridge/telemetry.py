@@ -91,6 +91,13 @@ class Telemetry:
         with self._lock:
             return dict(self._counters)
 
+    def latency_ms(self) -> dict[str, dict[str, float]]:
+        """Return median and 99th percentile of every stage, milliseconds, for people."""
+        return {
+            stage: {"p50": round(summary.p50_ms, 3), "p99": round(summary.p99_ms, 3)}
+            for stage, summary in sorted(self.latencies().items())
+        }
+
     def latencies(self) -> dict[str, LatencySummary]:
         """Return the percentiles of every stage."""
         with self._lock:

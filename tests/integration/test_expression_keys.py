@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import skip_loudly
-from tests.integration.test_expressions import expression_of
 from tests.support.daemon import running, wait_until
 from tests.support.expressions import STILL
+from tests.support.triggers import expression_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("weight_store")]
 

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.integration.test_live_daemon import frames_during, status_of
-from tests.support.daemon import running, sending, wait_until
+from tests.integration.test_live_daemon import frames_during
+from tests.support.daemon import running, sending, status_of, wait_until
 from vtbridge.app.background_bake import BackgroundBake, BakeProgress, bake_command
 from vtbridge.app.background_learning import BackgroundLearning, learn_command
 from vtbridge.app.characters import open_picture

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.daemon import DaemonProcess, running, wait_until
+from tests.support.daemon import DaemonProcess, running, status_of, wait_until
 from tests.support.faulty_daemon import FRESH_AT_MOST_PER_S
 from vtbridge.datatypes import FrameFlag
 from vtbridge.publish.vtbf import FrameReader, HealthFlag, Liveness, ReceivedFrame
@@ -20,19 +17,6 @@ pytestmark = pytest.mark.usefixtures("weight_store")
 FPS = 30.0
 EXACT = '[render]\nquality = "exact"\n'
 PATIENCE_S = 60.0
-
-
-def status_of(daemon: DaemonProcess) -> dict[str, Any]:
-    """Return what ``GET /api/status`` answers."""
-    address, token = daemon.url.removeprefix("http://").split("/#token=")
-    assert daemon.process.poll() is None, "\n".join(daemon.log)
-    connection = HTTPConnection(address, timeout=PATIENCE_S)
-    try:
-        connection.request("GET", "/api/status", headers={"Authorization": f"Bearer {token}"})
-        found: dict[str, Any] = json.load(connection.getresponse())
-    finally:
-        connection.close()
-    return found
 
 
 def frames_during(reader: FrameReader, seconds: float) -> list[ReceivedFrame]:

@@ -15,18 +15,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_expressions import Button, Eye, expression_of
-from tests.integration.test_live_daemon import status_of
 from tests.support.daemon import (
     free_udp_port,
     isolated_environment,
     running,
     sending,
+    status_of,
     unique_name,
     wait_until,
     write_config,
 )
 from tests.support.expressions import QUICK, STILL
+from tests.support.triggers import Button, Eye, expression_of
 from vtbridge.publish.vtbf import FrameReader
 from vtbridge.remote.key import ENVIRONMENT_VARIABLE, new_key
 
@@ -84,8 +84,8 @@ def post(url: str, command: str) -> None:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     connection = HTTPConnection(address, timeout=PATIENCE_S)
     try:
-        connection.request("POST", f"/api/{command}", b"{}", headers)
-        assert connection.getresponse().status == 200
+        connection.request("POST", f"/api/v1/{command}", b"{}", headers)
+        assert connection.getresponse().status == 202
     finally:
         connection.close()
 

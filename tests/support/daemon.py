@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import queue
 import re
@@ -15,10 +16,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 from vtbridge.tracking.settings import InputSettings, TrackingSettings
 
+STATUS_TIMEOUT_S = 60.0
 START_TIMEOUT_S = 60.0
 RUN_TIMEOUT_S = 120.0
 _URL = re.compile(r"preview: (http://\S+)")
@@ -219,6 +223,19 @@ def running(
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+
+
+def status_of(daemon: DaemonProcess) -> dict[str, Any]:
+    """Return what ``GET /api/v1/status`` answers."""
+    address, token = daemon.url.removeprefix("http://").split("/#token=")
+    assert daemon.process.poll() is None, "\n".join(daemon.log)
+    connection = HTTPConnection(address, timeout=STATUS_TIMEOUT_S)
+    try:
+        connection.request("GET", "/api/v1/status", headers={"Authorization": f"Bearer {token}"})
+        found: dict[str, Any] = json.load(connection.getresponse())
+    finally:
+        connection.close()
+    return found
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:

@@ -96,6 +96,22 @@ def package_folder(name_or_path: str, picture: Picture) -> Path:
     return usual.with_name(f"{usual.name}-{picture.digest[:8]}")
 
 
+def known_characters() -> list[tuple[str, str]]:
+    """Return the characters on this computer, each as ``open_picture`` names it, and its kind.
+
+    The kinds are "built-in", "fetched", "imported" and "prepared": a package among the user's
+    characters. One that is damaged is among them: opening it tells what to do.
+    """
+    store, root = WeightStore(), characters_root()
+    packages = root.glob(f"*/{MODEL_FILE}") if root.is_dir() else ()
+    return [
+        *((name, "built-in") for name in BUILTIN),
+        *((name, "fetched") for name, entry in FETCHED.items() if store.is_ready(entry)),
+        *((name, "imported") for name in store.names() if store.is_student(name)),
+        *((str(path.parent), "prepared") for path in sorted(packages)),
+    ]
+
+
 def folder_name(name: str) -> str:
     """Return ``name`` as a folder can be called everywhere."""
     kept = "".join(letter if letter.isalnum() or letter in "-_ " else "-" for letter in name)

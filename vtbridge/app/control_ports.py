@@ -1,26 +1,22 @@
-"""The page and the OSC port of a daemon: opened, told where they are, and given back."""
+"""The page with its API, and the OSC port: opened, told where they are, and given back."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
 
 from vtbridge.config.schema import Config
 from vtbridge.control.address import ControlAddress, new_token, remove_address, write_address
+from vtbridge.control.api.avatar import Avatar
 from vtbridge.control.osc_control import OscControl
-from vtbridge.control.server import Commands, ControlServer, Status
+from vtbridge.control.server import ControlServer
 from vtbridge.errors import PortInUse
 
 log = logging.getLogger(__name__)
 
 
 async def open_page(
-    stack: contextlib.AsyncExitStack,
-    config: Config,
-    status: Status,
-    commands: Commands,
-    views: Mapping[str, Status],
+    stack: contextlib.AsyncExitStack, config: Config, avatar: Avatar
 ) -> ControlServer:
     """Return the page's server, whose address is left where programs find it.
 
@@ -29,17 +25,15 @@ async def open_page(
     Args:
         stack: closes it.
         config: names the avatar and the port.
-        status: see ``ControlServer``, as the others.
-        commands: what may be asked for.
-        views: more of the state.
+        avatar: is shown and commanded.
     """
     token = new_token()
-    server = ControlServer(config.control.http_port, token, status, commands, views=views)
+    server = ControlServer(config.control.http_port, token, avatar)
     try:
         await server.start()
     except PortInUse as error:
         log.warning("%s; taking a free one for now", error)
-        server = ControlServer(0, token, status, commands, views=views)
+        server = ControlServer(0, token, avatar)
         await server.start()
     stack.push_async_callback(server.close)
     name, address = config.publish.name, ControlAddress(server.port, token)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from vtbridge.app.audience import Audience
 from vtbridge.app.calibration_file import load_calibration, save_calibration
 from vtbridge.app.camera import open_camera
+from vtbridge.app.control_api import RunningAvatar
 from vtbridge.app.control_ports import open_osc, open_page
 from vtbridge.app.expressions import (
     OSC_KEY_PREFIX,
     OSC_PREFIX,
-    ExpressionCommands,
     Expressions,
     open_expressions,
 )
@@ -31,7 +31,6 @@ from vtbridge.app.vts_api import ShownAvatar, faces_for_plugins, open_vts_api
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
 from vtbridge.control.osc_control import OscControl
-from vtbridge.control.server import Commands
 from vtbridge.datatypes import FaceFrame, Picture
 from vtbridge.errors import PortInUse, SegmentsUnsupported, VtbridgeError
 from vtbridge.expressions.idle import IdleMotion
@@ -133,9 +132,8 @@ class Daemon:
             commands = {"calibrate": self.calibrate, "look": self._audience.look}
             commands |= _quality_commands(render)
             status = self._open_status(render)
-            views = {"trackers": status.trackers}
-            page_commands = self._page_commands(commands)
-            server = await open_page(stack, config, status.daemon, page_commands, views)
+            avatar = RunningAvatar(status, self.calibrate)
+            server = await open_page(stack, config, avatar)
             sinks.append(server.offer)
             if config.control.osc_enabled:
                 await self._open_osc(stack, commands)
@@ -251,12 +249,9 @@ class Daemon:
             self._clock.now_ns(),
         )
 
-    def _page_commands(self, commands: Commands) -> Commands:
-        if self._expressions is None:
-            return commands
-        return ExpressionCommands(commands, self._expressions.engine, by="page")
-
-    async def _open_osc(self, stack: contextlib.AsyncExitStack, commands: Commands) -> None:
+    async def _open_osc(
+        self, stack: contextlib.AsyncExitStack, commands: Mapping[str, Callable[[], None]]
+    ) -> None:
         """Take commands over OSC; a taken port costs only that."""
         addresses = {f"/vtbridge/{name}": command for name, command in commands.items()}
         control, expressions = self._config.control, self._expressions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,6 @@ log = logging.getLogger(__name__)
 
 OSC_PREFIX = "/vtbridge/expression/"
 OSC_KEY_PREFIX = "/vtbridge/key/"
-COMMAND_PREFIX = "expression-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,47 +102,6 @@ class Expressions:
             "expressions": [plain_state(state) for state in self.engine.state()],
             "expressions_trouble": "" if self.watch is None else self.watch.trouble,
         }
-
-
-class ExpressionCommands(Mapping[str, Callable[[], None]]):
-    """Other commands, and those for every expression that there is just now.
-
-    ``expression-NAME`` switches it the other way, ``expression-NAME-on`` and ``-off`` say
-    which, ``expression-NAME-release`` ends it, ``expressions-clear`` ends all.
-    """
-
-    def __init__(
-        self, others: Mapping[str, Callable[[], None]], engine: ExpressionEngine, *, by: str
-    ) -> None:
-        self._others = others
-        self._engine = engine
-        self._by = by
-
-    def __getitem__(self, command: str) -> Callable[[], None]:
-        """Return what ``command`` does."""
-        if command in self._others:
-            return self._others[command]
-        if command == "expressions-clear":
-            return self._engine.clear
-        rest = command.removeprefix(COMMAND_PREFIX)
-        name, _, how = rest.partition("-")
-        if rest == command or name not in self._engine.names():
-            raise KeyError(command)
-        match how:
-            case "release":
-                return partial(_if_known, self._engine.release, name)
-            case "" | "on" | "off":
-                on = {"": None, "on": True, "off": False}[how]
-                return partial(_if_known, partial(self._engine.trigger, on=on, by=self._by), name)
-        raise KeyError(command)
-
-    def __iter__(self) -> Iterator[str]:
-        yield from self._others
-        yield from (COMMAND_PREFIX + name for name in self._engine.names())
-        yield "expressions-clear"
-
-    def __len__(self) -> int:
-        return len(self._others) + len(self._engine.names()) + 1
 
 
 def open_expressions(config: Config, *, seed: int | None) -> Expressions | None:
@@ -262,8 +220,3 @@ def _press(engine: ExpressionEngine, by: str, name: str, down: bool | None) -> N
         engine.trigger(name, down, by=by)
     elif down is not False or name not in modes:
         engine.trigger(name, None, by=by)
-
-
-def _if_known(act: Callable[[str], None], name: str) -> None:
-    with contextlib.suppress(KeyError):  # gone since it was looked up
-        act(name)

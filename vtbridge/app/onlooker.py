@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from vtbridge.control.address import read_address
-from vtbridge.control.ask import ask
+from vtbridge.control.ask import order
 from vtbridge.errors import VtbridgeError
 from vtbridge.flow.service import ThreadService
 
@@ -28,6 +28,6 @@ class Onlooker(ThreadService):
             with contextlib.suppress(VtbridgeError):
                 address = read_address(self._name)
                 if address is not None:
-                    ask(self._name, address, "look", post=True)
+                    order(self._name, address, "look")
             if self.stopping.wait(_LOOK_EVERY_S):
                 return

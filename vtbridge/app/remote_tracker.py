@@ -9,13 +9,12 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from vtbridge.app.calibration_file import load_calibration, save_calibration
 from vtbridge.app.control_ports import open_osc, open_page
 from vtbridge.app.expressions import (
-    COMMAND_PREFIX,
     OSC_KEY_PREFIX,
     OSC_PREFIX,
     expression_file,
@@ -24,10 +23,12 @@ from vtbridge.app.expressions import (
     open_midi,
 )
 from vtbridge.app.inputs import open_trackers
+from vtbridge.app.remote_avatar import RemoteAvatar
 from vtbridge.app.remote_poses import pose_message
 from vtbridge.app.signals import catch_signals
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
+from vtbridge.control.api.models import Status, Trackers
 from vtbridge.control.osc_control import OscControl
 from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import ConfigError
@@ -52,6 +53,9 @@ _FACES_KEPT = 64
 
 class RemoteTracker:
     """Trackers in, poses out to another computer, commands from loopback for both.
+
+    Attributes:
+        sender: of the poses.
 
     Args:
         config: all settings.
@@ -80,7 +84,7 @@ class RemoteTracker:
         self._inputs = Inputs()
         self._lost: set[str] = set()
         self._library: ExpressionLibrary = builtin_library(known_names())
-        self._sender = PoseSender(
+        self.sender = PoseSender(
             TrackerLink(key.secret),
             config.remote.renderer,
             config.remote.port,
@@ -108,16 +112,14 @@ class RemoteTracker:
         person = config.retarget.calibration.person
         async with contextlib.AsyncExitStack() as stack:
             catch_signals(asyncio.get_running_loop(), self._stop.set)
-            server = await open_page(
-                stack, config, self.status, self.commands(), {"trackers": self.trackers}
-            )
+            server = await open_page(stack, config, RemoteAvatar(self))
             if config.control.osc_enabled:
                 await self._open_osc(stack)
             services = self._trigger_services()
             self._inputs = await asyncio.to_thread(
                 open_trackers, config, self._faces, self._telemetry, self._clock
             )
-            services += [*self._inputs.services, self._sender]
+            services += [*self._inputs.services, self.sender]
             load_calibration(self._retargeter, person, avatar=config.publish.name)
             stack.callback(save_calibration, self._retargeter, person)
             for service in services:
@@ -133,9 +135,20 @@ class RemoteTracker:
         """True until enough faces have come since calibration was asked for."""
         return self._retargeter.calibrating
 
-    def commands(self) -> Mapping[str, Callable[[], None]]:
-        """Return what may be asked for here by name, of this computer or the other."""
-        return _RemoteCommands(self)
+    @property
+    def config(self) -> Config:
+        """The settings that hold."""
+        return self._config
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What is measured here."""
+        return self._telemetry
+
+    @property
+    def library(self) -> ExpressionLibrary:
+        """The expressions that are known here; the renderer may have others."""
+        return self._library
 
     def calibrate(self) -> None:
         """Take the face of the next second as neutral; safe from any thread, returns at once."""
@@ -150,7 +163,7 @@ class RemoteTracker:
         """
         if len(name.encode()) > MAX_NAME_BYTES:
             raise KeyError(name)
-        self._sender.ask(Command(code, name, on))
+        self.sender.ask(Command(code, name, on))
 
     def pose_message(self, now_ns: int, taken: int) -> PoseMessage:
         """Return what the renderer is told at ``now_ns``; on the sender's thread alone.
@@ -169,37 +182,50 @@ class RemoteTracker:
         self._tracked = not self._retargeter.tracker_lost(now_ns)
         return pose_message(pose, self._face, now_ns, taken, tracked=self._tracked)
 
-    def status(self) -> dict[str, object]:
-        """Return the state as JSON has it."""
-        report, names = self._sender.report, self._library.expressions
-        return {
-            "name": self._config.publish.name,
-            "role": "tracker",
-            "renderer": f"{self._config.remote.renderer}:{self._config.remote.port}",
-            "connected": self._sender.connected,
-            "trouble": self._sender.trouble,
-            "poses_received": 0 if report is None else report.poses,
-            "tracked": self._tracked,
-            "tracker": self._source() if self._tracked else "waiting for a face",
-            "expressions": [{"name": name} for name in names],
-            "sources": self._sources(with_face=False),
-            "stopped": sorted(self._lost),
-            "latency_ms": {
-                stage: {"p50": round(summary.p50_ms, 3), "p99": round(summary.p99_ms, 3)}
-                for stage, summary in sorted(self._telemetry.latencies().items())
-            },
-            "counters": self._telemetry.counters(),
-        }
+    def status(self) -> Status:
+        """Return the state; that of the frames is known where they are made."""
+        report, remote = self.sender.report, self._config.remote
+        return Status.model_validate(
+            {
+                "name": self._config.publish.name,
+                "renderer": {
+                    "address": f"{remote.renderer}:{remote.port}",
+                    "connected": self.sender.connected,
+                    "trouble": self.sender.trouble,
+                    "poses_received": 0 if report is None else report.poses,
+                },
+                "picture": "",
+                "credit": "",
+                "runtime": "",
+                "fps": 0.0,
+                "fps_wanted": 0.0,
+                "frames": 0,
+                "beats": 0,
+                "dropped": 0,
+                "locked": False,
+                "live": None,
+                "preparation": None,
+                "tracked": self._tracked,
+                "tracker": self._source() if self._tracked else "waiting for a face",
+                "sources": self._sources(with_face=False),
+                "obs": "not connected by vtbridge",
+                "stopped": sorted(self._lost),
+                "latency_ms": self._telemetry.latency_ms(),
+                "counters": self._telemetry.counters(),
+            }
+        )
 
-    def trackers(self) -> dict[str, object]:
+    def trackers(self) -> Trackers:
         """Return what `vtbridge trackers` shows."""
         newest = self._faces.peek()
-        return {
-            "name": self._config.publish.name,
-            "sources": self._sources(with_face=True),
-            "movers": self._inputs.movers(),
-            "face": None if newest is None else plain_face(newest.value, self._clock.now_ns()),
-        }
+        return Trackers.model_validate(
+            {
+                "name": self._config.publish.name,
+                "sources": self._sources(with_face=True),
+                "movers": self._inputs.movers(),
+                "face": None if newest is None else plain_face(newest.value, self._clock.now_ns()),
+            }
+        )
 
     def _do(self, command: Command) -> None:
         if command.code is Code.CALIBRATE:
@@ -271,35 +297,6 @@ class RemoteTracker:
     def _sources(self, *, with_face: bool) -> list[dict[str, object]]:
         now_ns = self._clock.now_ns()
         return [plain_status(one, now_ns, with_face=with_face) for one in self._inputs.status()]
-
-
-class _RemoteCommands(Mapping[str, Callable[[], None]]):
-    """What may be asked for here: calibration, and every expression that the renderer may have."""
-
-    def __init__(self, tracker: RemoteTracker) -> None:
-        self._tracker = tracker
-
-    def __getitem__(self, command: str) -> Callable[[], None]:
-        tracker = self._tracker
-        if command == "calibrate":
-            return tracker.calibrate
-        if command == "expressions-clear":
-            return partial(tracker.switch, Code.CLEAR, "", None)
-        rest = command.removeprefix(COMMAND_PREFIX)
-        name, _, how = rest.partition("-")
-        if rest == command or not name or len(name.encode()) > MAX_NAME_BYTES:
-            raise KeyError(command)
-        if how == "release":
-            return partial(tracker.switch, Code.RELEASE, name, None)
-        if how not in {"", "on", "off"}:
-            raise KeyError(command)
-        return partial(tracker.switch, Code.SWITCH, name, {"": None, "on": True, "off": False}[how])
-
-    def __iter__(self) -> Iterator[str]:
-        yield from ("calibrate", "expressions-clear")
-
-    def __len__(self) -> int:
-        return 2
 
 
 def _stop_service(service: ThreadService) -> None:

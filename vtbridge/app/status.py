@@ -1,4 +1,4 @@
-"""What the daemon tells about itself: its state as JSON, and what a finished run came to."""
+"""What the daemon tells about itself: its state, and what a finished run came to."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from vtbridge.app.first_use import FirstUse
 from vtbridge.app.render_loop import RenderLoop
 from vtbridge.clock import Clock
 from vtbridge.config.schema import Config
+from vtbridge.control.api.models import Status, Trackers
 from vtbridge.datatypes import FaceFrame, Picture
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.obs.connection import ObsConnection
@@ -76,42 +77,48 @@ class DaemonStatus:
         newest = self.faces.peek()
         return newest.value.source if newest is not None else "no tracker yet"
 
-    def daemon(self) -> dict[str, object]:
+    def status(self) -> Status:
         """Return the whole state, as a page wants it twice a second."""
         render, live = self.render, self.render.status()
-        return {
-            "name": self.config.publish.name,
-            "picture": self.picture.name,
-            "credit": self.picture.credit,
-            "runtime": live.runtime,
-            "fps": round(render.fps(), 2),
-            "fps_wanted": self.config.avatar.fps,
-            "frames": render.frames,
-            "beats": render.beats,
-            "dropped": render.missed,
-            "locked": render.locked,
-            "live": asdict(live),
-            "preparation": None if self.first_use is None else asdict(self.first_use.preparation()),
-            "tracked": render.tracked,
-            "tracker": self.source() if render.tracked else "waiting for a face",
-            "sources": self._sources(),
-            "obs": self._obs_state(),
-            **({} if self.audience is None else self.audience.status()),
-            **({} if self.expressions is None else self.expressions.status()),
-            "stopped": sorted(self.lost),
-            "latency_ms": _latency_ms(self.telemetry),
-            "counters": self.telemetry.counters(),
-        }
+        return Status.model_validate(
+            {
+                "name": self.config.publish.name,
+                "picture": self.picture.name,
+                "credit": self.picture.credit,
+                "runtime": live.runtime,
+                "fps": round(render.fps(), 2),
+                "fps_wanted": self.config.avatar.fps,
+                "frames": render.frames,
+                "beats": render.beats,
+                "dropped": render.missed,
+                "locked": render.locked,
+                "live": asdict(live),
+                "preparation": None
+                if self.first_use is None
+                else asdict(self.first_use.preparation()),
+                "tracked": render.tracked,
+                "tracker": self.source() if render.tracked else "waiting for a face",
+                "sources": self._sources(),
+                "obs": self._obs_state(),
+                **({} if self.audience is None else self.audience.status()),
+                **({} if self.expressions is None else self.expressions.status()),
+                "stopped": sorted(self.lost),
+                "latency_ms": self.telemetry.latency_ms(),
+                "counters": self.telemetry.counters(),
+            }
+        )
 
-    def trackers(self) -> dict[str, object]:
+    def trackers(self) -> Trackers:
         """Return what `vtbridge trackers` shows: every source with its face, and the one shown."""
         newest = self.faces.peek()
-        return {
-            "name": self.config.publish.name,
-            "sources": self._sources(with_face=True),
-            "movers": self.inputs.movers(),
-            "face": None if newest is None else plain_face(newest.value, self.clock.now_ns()),
-        }
+        return Trackers.model_validate(
+            {
+                "name": self.config.publish.name,
+                "sources": self._sources(with_face=True),
+                "movers": self.inputs.movers(),
+                "face": None if newest is None else plain_face(newest.value, self.clock.now_ns()),
+            }
+        )
 
     def _sources(self, *, with_face: bool = False) -> list[dict[str, object]]:
         now_ns = self.clock.now_ns()
@@ -138,12 +145,5 @@ def summary_of(render: RenderLoop, telemetry: Telemetry, seconds: float) -> RunS
         fresh_fps=live.fresh_fps,
         added_delay_ms=live.added_delay_ms,
         counters=telemetry.counters(),
-        latency_ms=_latency_ms(telemetry),
+        latency_ms=telemetry.latency_ms(),
     )
-
-
-def _latency_ms(telemetry: Telemetry) -> dict[str, dict[str, float]]:
-    return {
-        stage: {"p50": round(summary.p50_ms, 3), "p99": round(summary.p99_ms, 3)}
-        for stage, summary in sorted(telemetry.latencies().items())
-    }

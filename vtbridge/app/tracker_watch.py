@@ -17,7 +17,7 @@ from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.source_status import plain_face, plain_status
 
 Snapshot = dict[str, Any]
-"""``name``, ``sources``, ``movers`` and ``face``, as ``GET /api/trackers`` answers."""
+"""``name``, ``sources``, ``movers`` and ``face``, as ``GET /api/v1/trackers`` answers."""
 
 
 class TrackerWatch(Closing):

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from vtbridge.tracking.microphone.vowels import Separation, Vowel
     from vtbridge.tracking.settings import MicrophoneSettings
 
-_TIMEOUT_S = 5.0
 _LONGEST_WAIT_S = 20.0
 _TOLD_APART = 0.6
 _SURE = 0.9
@@ -83,33 +82,11 @@ def calibrate(
 
 def _take_neutral_face(name: str | None, config: Path | None) -> None:
     """Ask the daemon that runs here to calibrate."""
-    from urllib.error import URLError
-    from urllib.request import Request, urlopen
-
     from vtbridge.config.load import load_config
-    from vtbridge.control.address import read_address
-    from vtbridge.errors import VtbridgeError
+    from vtbridge.control.ask import address_of, order
 
     name = name or load_config(config).publish.name
-    address = read_address(name)
-    if address is None:
-        raise VtbridgeError(f"no avatar {name!r} runs here; start it with: vtbridge run")
-    request = Request(
-        f"http://127.0.0.1:{address.port}/api/calibrate",
-        data=b"{}",
-        headers={
-            "Authorization": f"Bearer {address.token}",
-            "Content-Type": "application/json",
-        },
-        method="POST",
-    )
-    try:
-        with urlopen(request, timeout=_TIMEOUT_S):  # noqa: S310 - see above
-            pass
-    except (URLError, OSError) as error:
-        raise VtbridgeError(
-            f"the avatar {name!r} does not answer ({error}); is it still running?"
-        ) from error
+    order(name, address_of(name), "calibrate")
     typer.echo("hold still for a second")
 
 

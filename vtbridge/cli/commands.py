@@ -9,6 +9,7 @@ import typer
 from vtbridge import __version__
 from vtbridge.cli import (
     animate,
+    api,
     bench,
     calibrate,
     character,
@@ -48,6 +49,7 @@ app.command()(replay.replay)
 app.command()(trackers.trackers)
 app.command()(send.send)
 app.command()(watch.watch)
+app.command()(api.api)
 app.command()(bench.bench)
 app.command()(doctor.doctor)
 app.add_typer(character.app, name="character")

@@ -11,10 +11,8 @@ import typer
 from vtbridge.cli.run import ConfigOption, PictureOption
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import BinaryIO
 
-    from vtbridge.control.address import ControlAddress
 
 app = typer.Typer(help="List, show, check and trigger expressions.", no_args_is_help=True)
 
@@ -157,21 +155,19 @@ def trigger(
       vtbridge expression trigger nod -n stream      the avatar that runs as "stream"
     """
     from vtbridge.config.load import load_config
-    from vtbridge.control.address import read_address
-    from vtbridge.errors import ConfigError, VtbridgeError
+    from vtbridge.control.ask import address_of, ask, order
+    from vtbridge.errors import ConfigError
     from vtbridge.expressions.parameters import suggestion
 
     if release and on is not None:
         raise typer.BadParameter("--release goes with neither --on nor --off")
     avatar = avatar or load_config(config).publish.name
-    address = read_address(avatar)
-    if address is None:
-        raise VtbridgeError(f"no avatar {avatar!r} runs here; start it with: vtbridge run")
-    known = _states(address, avatar)
+    address = address_of(avatar)
+    known = [one["name"] for one in ask(avatar, address, "expressions")["expressions"]]
     if name not in known:
         raise ConfigError(f"{avatar!r} has no expression {name!r}{suggestion(name, known)}")
-    how = "-release" if release else {None: "", True: "-on", False: "-off"}[on]
-    _ask(address, avatar, f"expression-{name}{how}", post=True)
+    action = "release" if release else {None: "toggle", True: "on", False: "off"}[on]
+    order(avatar, address, f"expressions/{name}", {"action": action})
 
 
 @app.command()
@@ -253,36 +249,3 @@ def _file(config: Path | None, picture: str | None) -> Path | None:
     if path is None or (not settings.expressions.file and not path.is_file()):
         return None
     return path
-
-
-def _states(address: ControlAddress, avatar: str) -> Mapping[str, object]:
-    status = _ask(address, avatar, "status")
-    states = status.get("expressions", [])
-    return {str(state["name"]): state for state in states} if isinstance(states, list) else {}
-
-
-def _ask(
-    address: ControlAddress, avatar: str, what: str, *, post: bool = False
-) -> dict[str, object]:
-    import json
-    from urllib.error import URLError
-    from urllib.request import Request, urlopen
-
-    from vtbridge.errors import VtbridgeError
-
-    request = Request(
-        f"http://127.0.0.1:{address.port}/api/{what}",
-        data=b"{}" if post else None,
-        headers={
-            "Authorization": f"Bearer {address.token}",
-            "Content-Type": "application/json",
-        },
-    )
-    try:
-        with urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310 - see above
-            answer = json.load(response)
-    except (URLError, OSError, ValueError) as error:
-        raise VtbridgeError(
-            f"the avatar {avatar!r} does not answer ({error}); is it still running?"
-        ) from error
-    return answer if isinstance(answer, dict) else {}

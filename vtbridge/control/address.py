@@ -1,4 +1,4 @@
-"""Where a running daemon takes commands, and the secret it wants: a file only its user can read."""
+"""Where a running daemon takes commands, and the secret it wants: files only its user can read."""
 
 from __future__ import annotations
 
@@ -38,19 +38,28 @@ def address_path(name: str) -> Path:
     return Path(platformdirs.user_state_dir("vtbridge", appauthor=False), f"{name}.control.json")
 
 
+def token_path(name: str) -> Path:
+    """Return the file that holds only the token, as Prometheus' ``credentials_file`` wants it."""
+    return address_path(name).with_name(f"{name}.token")
+
+
 def write_address(name: str, address: ControlAddress) -> None:
     """Leave ``address`` for this user's other programs.
 
     Raises:
-        VtbridgeError: the file cannot be written.
+        VtbridgeError: a file cannot be written.
     """
-    path = address_path(name)
-    fresh = path.with_suffix(f".{os.getpid()}")
+    _write_private(token_path(name), address.token)
+    _write_private(address_path(name), json.dumps(asdict(address)))
+
+
+def _write_private(path: Path, text: str) -> None:
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            json.dump(asdict(address), file)
+            file.write(text)
         fresh.replace(path)
     except OSError as error:
         raise VtbridgeError(
@@ -71,3 +80,4 @@ def remove_address(name: str, address: ControlAddress) -> None:
     """Take ``address`` back, unless another daemon has replaced it."""
     if read_address(name) == address:
         address_path(name).unlink(missing_ok=True)
+        token_path(name).unlink(missing_ok=True)

@@ -8,19 +8,14 @@ Origin is refused, and everything but the static page wants the token.
 from __future__ import annotations
 
 import hmac
-from collections import deque
-from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from vtbridge.clock import NS_PER_S, Clock
+from vtbridge.control.api.problem import Handler, refusal
+from vtbridge.control.rate_limit import RateLimit
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-WEBSOCKET_PROTOCOL = "vtbridge.preview"
-_TOKEN_PROTOCOL = "token."  # noqa: S105 - a prefix, no secret
-_SECURITY_HEADERS = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; frame-ancestors 'self'; "
         "connect-src 'self' ws://127.0.0.1:* ws://localhost:*"
@@ -29,6 +24,10 @@ _SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+
+_TOKEN_PROTOCOL = "token."  # noqa: S105 - a prefix, no secret
+_READS = ("GET", "HEAD")
+_FOREIGN = "Asked from elsewhere"
 
 
 def token_of(request: web.Request) -> str:
@@ -51,57 +50,79 @@ class Guard:
 
     Args:
         token: what ``/api/`` wants.
-        clock: of the rate limit.
-        commands_per_s: commands let through in any second.
+        orders: how many orders are taken.
+        reads: how many other requests are.
     """
 
-    def __init__(self, token: str, clock: Clock, *, commands_per_s: int = 10) -> None:
+    def __init__(self, token: str, *, orders: RateLimit, reads: RateLimit) -> None:
         self._token = token
-        self._clock = clock
-        self._recent_ns: deque[int] = deque(maxlen=commands_per_s)
+        self._orders = orders
+        self._reads = reads
 
     def check(self, request: web.Request) -> None:
-        """Refuse what does not come from this user.
+        """Refuse what does not come from this user, or too often.
 
         Raises:
-            HTTPException: with the status that fits and a sentence.
+            Refusal: with the status that fits and the remedy.
+            HTTPException: there is no such path or method.
         """
-        socket = request.transport.get_extra_info("sockname") if request.transport else None
-        own_names = {f"{host}:{socket[1]}" for host in ("127.0.0.1", "localhost")} if socket else ()
-        if request.host not in own_names:
-            raise web.HTTPForbidden(text="this server answers to its loopback address only\n")
-        if request.headers.get("Origin", f"http://{request.host}") != f"http://{request.host}":
-            raise web.HTTPForbidden(text="requests from other sites are refused\n")
+        _check_sender(request)
         if not request.path.startswith("/api/"):
             return
-        if not hmac.compare_digest(token_of(request).encode(), self._token.encode()):
-            raise web.HTTPUnauthorized(text="the token is missing or wrong\n")
-        if request.method != "GET":
-            self._check_command(request)
-
-    def _check_command(self, request: web.Request) -> None:
+        # What is no text stays the bytes that were sent, so that no token makes this fail.
+        given = token_of(request).encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(given, self._token.encode()):
+            raise refusal(
+                401,
+                "no-token",
+                "The token is missing or wrong",
+                "everything below /api/ wants the token of the avatar that runs",
+                "send Authorization: Bearer TOKEN; the token is made anew at each start",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        if request.match_info.http_exception is not None:
+            raise request.match_info.http_exception
+        if request.method in _READS:
+            self._reads.take()
+            return
         # A form on another site can send text, but not JSON, without being asked first.
         if request.content_type != "application/json":
-            raise web.HTTPUnsupportedMediaType(text="send application/json\n")
-        now_ns = self._clock.now_ns()
-        limit = self._recent_ns.maxlen or 0
-        if len(self._recent_ns) == limit and now_ns - self._recent_ns[0] < NS_PER_S:
-            raise web.HTTPTooManyRequests(text=f"at most {limit} a second\n")
-        self._recent_ns.append(now_ns)
+            raise refusal(
+                415,
+                "no-json-announced",
+                "The body is not announced as JSON",
+                f"Content-Type is {request.content_type[:60]}",
+                "send Content-Type: application/json",
+            )
+        self._orders.take()
 
     def middleware(self) -> Middleware:
         """Return what aiohttp runs around every handler."""
 
         @web.middleware
         async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-            try:
-                self.check(request)
-                response = await handler(request)
-            except web.HTTPException as refusal:
-                refusal.headers.update(_SECURITY_HEADERS)
-                raise
-            if not response.prepared:
-                response.headers.update(_SECURITY_HEADERS)
-            return response
+            self.check(request)
+            return await handler(request)
 
         return guarded
+
+
+def _check_sender(request: web.Request) -> None:
+    socket = request.transport.get_extra_info("sockname") if request.transport else None
+    own_names = {f"{host}:{socket[1]}" for host in ("127.0.0.1", "localhost")} if socket else ()
+    if request.host not in own_names:
+        raise refusal(
+            403,
+            "foreign-host",
+            _FOREIGN,
+            "this server answers to its loopback address only",
+            "ask http://127.0.0.1 and its port, from this computer",
+        )
+    if request.headers.get("Origin", f"http://{request.host}") != f"http://{request.host}":
+        raise refusal(
+            403,
+            "foreign-origin",
+            _FOREIGN,
+            "pages of other sites are refused",
+            "ask from vtbridge's own page, or from a program that sends no Origin",
+        )

@@ -11,6 +11,7 @@ import struct
 
 from vtbridge.datatypes import Frame
 
+PROTOCOL = "vtbridge.preview"
 # Width, height, flags, frame number; the premultiplied RGBA bytes follow.
 FRAME_HEADER = struct.Struct("<IIII")
 

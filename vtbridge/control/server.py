@@ -1,73 +1,76 @@
-"""The page on loopback: live preview, state, and the few commands there are."""
+"""The server on loopback: the page with its live preview, and the API below ``/api/v1``."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from aiohttp import WSMsgType, web
 
 from vtbridge.clock import Clock, MonotonicClock
-from vtbridge.control.http_guard import WEBSOCKET_PROTOCOL, Guard, Handler
-from vtbridge.control.preview import PreviewHub
+from vtbridge.control.api.avatar import Avatar
+from vtbridge.control.api.openapi import PREVIEW_PATH
+from vtbridge.control.api.problem import middleware
+from vtbridge.control.api.routes import add_routes
+from vtbridge.control.http_guard import SECURITY_HEADERS, Guard
+from vtbridge.control.preview import PROTOCOL, PreviewHub
+from vtbridge.control.rate_limit import RateLimit
+from vtbridge.control.sockets import Sockets
 from vtbridge.datatypes import Frame
 from vtbridge.errors import PortInUse
 
-log = logging.getLogger(__name__)
+# What is no HTTP is answered, but costs no lines in the log: anything on this computer may send it.
+_NO_HTTP = logging.getLogger(f"{__name__}.no_http")
+_NO_HTTP.disabled = True
+
+ORDERS_PER_S = 10
+READS_PER_S = 200
 
 _STUDIO = Path(__file__).parent / "studio"
 _MAX_BODY_BYTES = 64 * 1024
+_MAX_PULL_BYTES = 1024
 _STATUS_PERIOD_S = 0.5
-
-Status = Callable[[], Mapping[str, object]]
-Commands = Mapping[str, Callable[[], None]]
 
 
 class ControlServer:
-    """Serve the page and its API on 127.0.0.1.
+    """Serve the page and the API on 127.0.0.1.
 
     Args:
         port: TCP port, 0 for any free one.
         token: what a program must send to see or command anything.
-        status: called on the event loop; a JSON object of the daemon's state.
-        commands: name to what ``POST /api/NAME`` does; must return at once.
-        clock: for the rate limit.
-        views: name to what ``GET /api/NAME`` answers, as ``status``: more of the state than
-            a page wants twice a second.
+        avatar: is shown and commanded.
+        clock: for the rate limits.
+        orders_per_s: so many are taken.
     """
 
     def __init__(
         self,
         port: int,
         token: str,
-        status: Status,
-        commands: Commands,
+        avatar: Avatar,
         clock: Clock | None = None,
         *,
-        views: Mapping[str, Status] | None = None,
+        orders_per_s: int = ORDERS_PER_S,
     ) -> None:
         self._wanted_port = port
         self._token = token
-        self._status = status
-        self._commands = commands
+        self._avatar = avatar
         self._hub = PreviewHub()
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._sockets = Sockets()
+        clock = clock or MonotonicClock()
+        orders = RateLimit("orders", orders_per_s, clock)
+        guard = Guard(token, orders=orders, reads=RateLimit("requests", READS_PER_S, clock))
         app = web.Application(
-            middlewares=[Guard(token, clock or MonotonicClock()).middleware()],
+            middlewares=[middleware(SECURITY_HEADERS), guard.middleware()],
             client_max_size=_MAX_BODY_BYTES,
         )
         app.router.add_get("/", self._get_page)
-        app.router.add_get("/api/status", self._get_status)
-        app.router.add_get("/api/preview", self._get_preview)
-        for name, view in (views or {}).items():
-            app.router.add_get(f"/api/{name}", _get_view(view))
-        app.router.add_post("/api/{command}", self._post_command)
         app.router.add_static("/studio/", _STUDIO)
+        app.router.add_get(PREVIEW_PATH, self._get_preview, allow_head=False)
+        add_routes(app, avatar, orders, self._sockets)
         app.on_shutdown.append(self._close_sockets)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(app, access_log=None, logger=_NO_HTTP, shutdown_timeout=1.0)
         self._port = 0
 
     @property
@@ -113,61 +116,36 @@ class ControlServer:
         await self._runner.cleanup()
 
     async def _close_sockets(self, _app: web.Application) -> None:
-        for socket in list(self._sockets):
-            await socket.close(message=b"vtbridge is stopping")
+        await self._sockets.close()
 
     async def _get_page(self, _request: web.Request) -> web.StreamResponse:
         return web.FileResponse(_STUDIO / "index.html")
 
-    async def _get_status(self, _request: web.Request) -> web.StreamResponse:
-        return web.json_response(dict(self._status()))
-
-    async def _post_command(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["command"]
-        command = self._commands.get(name)
-        if command is None:
-            known = ", ".join(sorted(self._commands))
-            raise web.HTTPNotFound(text=f"no command {name!r}; there are: {known}\n")
-        command()
-        return web.json_response({"ok": True})
-
     async def _get_preview(self, request: web.Request) -> web.StreamResponse:
         """Answer each text message with the next frame; push the state twice a second."""
-        socket = web.WebSocketResponse(
-            protocols=(WEBSOCKET_PROTOCOL,), compress=False, max_msg_size=1024, heartbeat=5.0
-        )
-        await socket.prepare(request)
-        self._sockets.add(socket)
-        status = asyncio.create_task(self._push_status(socket))
-        frames: asyncio.Task[None] | None = None
-        seen = 0
+        async with self._sockets.opened(request, PROTOCOL, max_bytes=_MAX_PULL_BYTES) as socket:
+            status = asyncio.create_task(self._push_status(socket))
+            frames: asyncio.Task[None] | None = None
+            seen = 0
 
-        async def send_next() -> None:
-            nonlocal seen
-            seen, message = await self._hub.wait_newer(seen)
-            await socket.send_bytes(message)
+            async def send_next() -> None:
+                nonlocal seen
+                seen, message = await self._hub.wait_newer(seen)
+                await socket.send_bytes(message)
 
-        try:
-            async for message in socket:
-                if message.type is not WSMsgType.TEXT:
-                    break
-                if frames is None or frames.done():
-                    frames = asyncio.create_task(send_next())
-        finally:
-            self._sockets.discard(socket)
-            for task in filter(None, (status, frames)):
-                task.cancel()
-            await asyncio.gather(*filter(None, (status, frames)), return_exceptions=True)
+            try:
+                async for message in socket:
+                    if message.type is not WSMsgType.TEXT:
+                        break
+                    if frames is None or frames.done():
+                        frames = asyncio.create_task(send_next())
+            finally:
+                for task in filter(None, (status, frames)):
+                    task.cancel()
+                await asyncio.gather(*filter(None, (status, frames)), return_exceptions=True)
         return socket
 
     async def _push_status(self, socket: web.WebSocketResponse) -> None:
         while not socket.closed:
-            await socket.send_str(json.dumps(dict(self._status())))
+            await socket.send_str(self._avatar.status().model_dump_json())
             await asyncio.sleep(_STATUS_PERIOD_S)
-
-
-def _get_view(view: Status) -> Handler:
-    async def get(_request: web.Request) -> web.StreamResponse:
-        return web.json_response(dict(view()))
-
-    return get

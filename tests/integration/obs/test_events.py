@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_live_daemon import status_of
-from tests.support.daemon import DaemonProcess, running, unique_name, write_config
+from tests.support.daemon import DaemonProcess, running, status_of, unique_name, write_config
 from tests.support.expressions import Stage
 from tests.support.obs import ObsProcess, wait_until
 from vtbridge.app.obs_triggers import ObsTriggers

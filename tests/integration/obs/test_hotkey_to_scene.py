@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import skip_loudly
-from tests.integration.test_live_daemon import status_of
-from tests.support.daemon import running
+from tests.support.daemon import running, status_of
 from tests.support.expressions import QUICK, STILL
 from tests.support.obs import BACKGROUND, ObsSetup, running_obs, wait_until
 from vtbridge.characters import BUILTIN

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.control_avatar import FakeAvatar
 from vtbridge.app.control_ports import open_osc, open_page
 from vtbridge.config.schema import Config
 from vtbridge.control.address import read_address
@@ -29,8 +30,8 @@ def test_a_page_whose_port_is_taken_takes_another_and_is_found_there(
 ) -> None:
     async def run() -> None:
         async with contextlib.AsyncExitStack() as stack:
-            first = await open_page(stack, config_of("first", 0), dict, {}, {})
-            second = await open_page(stack, config_of("second", first.port), dict, {}, {})
+            first = await open_page(stack, config_of("first", 0), FakeAvatar())
+            second = await open_page(stack, config_of("second", first.port), FakeAvatar())
             assert second.port not in (0, first.port)
             for name, server in (("first", first), ("second", second)):
                 address = read_address(name)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.blank_frames import BlankFrames
 from vtbridge.app import daemon as daemon_module
 from vtbridge.app.daemon import Daemon
 from vtbridge.app.status import RunSummary
@@ -19,49 +20,11 @@ from vtbridge.datatypes import F32Array, FaceFrame, Frame, Picture, U8Array, rea
 from vtbridge.errors import PortInUse
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
-from vtbridge.render.live.live_status import LiveStatus
-from vtbridge.render.settings import Quality
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.receivers.inputs import Inputs
 
 PATIENCE_S = 20.0
 PICTURE = Picture(read_only(np.zeros((8, 8, 4), np.uint8)), "nobody", "0" * 64)
-
-
-class BlankFrames:
-    """Live frames that need no networks."""
-
-    fps = 30.0
-
-    def __init__(self) -> None:
-        self.wanted: list[Quality] = []
-        self.closed = False
-
-    def render(self, values: F32Array, t_ns: int) -> Frame:
-        return Frame(np.zeros((8, 8, 4), np.uint8), t_ns)
-
-    def note_beats(self, beats: int, missed: int) -> None:
-        """Bear any load."""
-
-    def set_quality(self, quality: Quality) -> None:
-        self.wanted.append(quality)
-
-    def status(self) -> LiveStatus:
-        return LiveStatus(
-            runtime="blank",
-            quality=Quality.EXACT,
-            fps=self.fps,
-            fresh_fps=self.fps,
-            networks_ms=0.0,
-            added_delay_ms=0.0,
-            below_wanted=False,
-            failing=False,
-            fallback=False,
-            trouble="",
-        )
-
-    def close(self) -> None:
-        self.closed = True
 
 
 class Input(ThreadService):

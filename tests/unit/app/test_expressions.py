@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from vtbridge.app.expressions import (
-    ExpressionCommands,
     Expressions,
     expression_file,
     open_expressions,
@@ -77,39 +76,6 @@ def test_services_follow_the_settings(tmp_path: Path) -> None:
     assert [one.name for one in opened(named).services] == ["expression-news", "expression-file"]
     still = config(file=str(tmp_path / "e.toml"), reload=False)
     assert [one.name for one in opened(still).services] == ["expression-news"]
-
-
-def test_the_page_has_commands_for_every_expression_there_is() -> None:
-    expressions = opened(config())
-    done: list[str] = []
-    commands = ExpressionCommands(
-        {"calibrate": lambda: done.append("c")}, expressions.engine, by="page"
-    )
-    assert {"calibrate", "expression-smile", "expressions-clear"} <= set(commands)
-    assert len(list(commands)) == len(commands)
-
-    def active() -> list[str]:
-        beat(expressions)
-        return [state.name for state in expressions.engine.state() if state.active]
-
-    commands["calibrate"]()
-    assert done == ["c"]
-    for command, wanted in (
-        ("expression-smile", ["smile"]),
-        ("expression-smile", []),
-        ("expression-smile-on", ["smile"]),
-        ("expression-smile-on", ["smile"]),
-        ("expression-smile-off", []),
-        ("expression-nod", ["nod"]),
-        ("expression-nod-off", ["nod"]),
-        ("expression-nod-release", []),
-        ("expression-smile", ["smile"]),
-        ("expressions-clear", []),
-    ):
-        commands[command]()
-        assert active() == wanted, command
-    for unknown in ("expression-", "expression-grin", "expression-smile-up", "smile", ""):
-        assert commands.get(unknown) is None
 
 
 def test_state_is_plain_and_names_who_keeps_it_on() -> None:

@@ -1,124 +1,30 @@
+"""The page and its preview: for this user alone, and never more than can be served."""
+
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
 
 import aiohttp
 import numpy as np
 import pytest
 
-from vtbridge.clock import ManualClock
+from tests.support.control_avatar import FakeAvatar
+from tests.support.control_server import TOKEN, Served, with_server
 from vtbridge.control.preview import FRAME_HEADER
 from vtbridge.control.server import ControlServer
+from vtbridge.control.sockets import MAX_OPEN
 from vtbridge.datatypes import Frame
 from vtbridge.errors import PortInUse
 
-TOKEN = "0123456789abcdef0123456789abcdef"
-AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
-
-Body = Callable[[ControlServer, aiohttp.ClientSession, list[str]], Awaitable[None]]
-
-
-def with_server(body: Body) -> None:
-    """Run ``body`` against a server whose one command notes that it ran."""
-
-    async def run() -> None:
-        ran: list[str] = []
-        server = ControlServer(
-            0,
-            TOKEN,
-            status=lambda: {"fps": 30.0},
-            commands={"calibrate": lambda: ran.append("calibrate")},
-            clock=ManualClock(),
-            views={"trackers": lambda: {"sources": []}},
-        )
-        await server.start()
-        base = f"http://127.0.0.1:{server.port}"
-        try:
-            async with aiohttp.ClientSession(base) as session:
-                await body(server, session, ran)
-        finally:
-            await server.close()
-
-    asyncio.run(run())
-
-
-def test_command_runs_with_the_token() -> None:
-    async def body(_: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
-        async with session.post("/api/calibrate", headers=AUTHORIZED, json={}) as answer:
-            assert answer.status == 200
-        assert ran == ["calibrate"]
-
-    with_server(body)
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({}, 401),
-        ({"Authorization": "Bearer wrong"}, 401),
-        ({**AUTHORIZED, "Host": "evil.example"}, 403),
-        ({**AUTHORIZED, "Host": "127.0.0.1:1"}, 403),
-        ({**AUTHORIZED, "Content-Type": "text/plain"}, 415),
-        ({**AUTHORIZED, "Host": "127.0.0.1.evil.example:80"}, 403),
-        ({**AUTHORIZED, "Origin": "http://evil.example"}, 403),
-        ({**AUTHORIZED, "Origin": "null"}, 403),
-    ],
-)
-def test_stranger_commands_nothing(headers: dict[str, str], status: int) -> None:
-    async def body(_: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
-        async with session.post("/api/calibrate", headers=headers, json={}) as answer:
-            assert answer.status == status
-        assert ran == []
-
-    with_server(body)
-
-
-def test_state_and_frames_need_the_token() -> None:
-    async def body(_: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
-        async with session.get("/api/status") as answer:
-            assert answer.status == 401
-        with pytest.raises(aiohttp.WSServerHandshakeError):
-            await session.ws_connect("/api/preview")
-
-    with_server(body)
-
-
-def test_view_is_answered_to_who_has_the_token() -> None:
-    async def body(_: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
-        async with session.get("/api/trackers") as answer:
-            assert answer.status == 401
-        async with session.get("/api/trackers", headers=AUTHORIZED) as answer:
-            assert await answer.json() == {"sources": []}
-
-    with_server(body)
-
-
-def test_flood_of_commands_is_refused() -> None:
-    async def body(_: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
-        states = []
-        for _i in range(15):
-            async with session.post("/api/calibrate", headers=AUTHORIZED, json={}) as answer:
-                states.append(answer.status)
-        assert states == [200] * 10 + [429] * 5
-        assert len(ran) == 10
-
-    with_server(body)
-
-
-def test_unknown_command_names_the_known_ones() -> None:
-    async def body(_: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
-        async with session.post("/api/explode", headers=AUTHORIZED, json={}) as answer:
-            assert answer.status == 404
-            assert "calibrate" in await answer.text()
-
-    with_server(body)
+PREVIEW = "/api/v1/preview"
+PROTOCOLS = ("vtbridge.preview", f"token.{TOKEN}")
 
 
 def test_page_allows_only_its_own_scripts() -> None:
-    async def body(_: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
-        for path, status in (("/", 200), ("/api/status", 401), ("/absent", 404)):
-            async with session.get(path) as answer:
+    async def body(served: Served) -> None:
+        for path, status in (("/", 200), ("/api/v1/status", 401), ("/absent", 404)):
+            async with served.stranger.get(path) as answer:
                 assert answer.status == status
                 assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
 
@@ -126,15 +32,13 @@ def test_page_allows_only_its_own_scripts() -> None:
 
 
 def test_page_that_asks_gets_the_newest_frame_whole() -> None:
-    async def body(server: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
-        socket = await session.ws_connect(
-            "/api/preview", protocols=("vtbridge.preview", f"token.{TOKEN}"), max_msg_size=0
-        )
+    async def body(served: Served) -> None:
+        socket = await served.stranger.ws_connect(PREVIEW, protocols=PROTOCOLS, max_msg_size=0)
         await socket.send_str("next")
         frame = Frame(np.full((4, 8, 4), 7, np.uint8), t_capture_ns=0)
         received = b""
         while not received:
-            server.offer(frame)
+            served.server.offer(frame)
             message = await socket.receive(timeout=5)
             if message.type is aiohttp.WSMsgType.BINARY:
                 received = message.data
@@ -146,10 +50,77 @@ def test_page_that_asks_gets_the_newest_frame_whole() -> None:
     with_server(body)
 
 
+def test_page_is_told_the_state() -> None:
+    async def body(served: Served) -> None:
+        async with served.stranger.ws_connect(PREVIEW, protocols=PROTOCOLS) as socket:
+            assert await socket.receive_json(timeout=5) == served.avatar.status().model_dump()
+
+    with_server(body)
+
+
+def test_frames_need_the_token() -> None:
+    async def body(served: Served) -> None:
+        for protocols in ((), ("vtbridge.preview",), ("vtbridge.preview", "token.wrong")):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await served.stranger.ws_connect(PREVIEW, protocols=protocols)
+            assert refused.value.status == 401
+
+    with_server(body)
+
+
+def test_token_of_a_browser_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def body(served: Served) -> None:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await served.stranger.ws_connect(PREVIEW, protocols=(f"token.{TOKEN}",))
+        assert refused.value.status == 400
+
+    caplog.set_level(logging.DEBUG)
+    with_server(body)
+    assert TOKEN not in caplog.text
+
+
+def test_sockets_are_counted_and_one_that_closes_makes_room() -> None:
+    async def body(served: Served) -> None:
+        sockets = [await served.session.ws_connect(PREVIEW) for _ in range(MAX_OPEN)]
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await served.session.ws_connect(PREVIEW)
+        assert refused.value.status == 503
+        await sockets.pop().close()
+        sockets.append(await served.session.ws_connect(PREVIEW))
+        for socket in sockets:
+            await socket.close()
+
+    with_server(body)
+
+
+def test_server_that_stops_hangs_up() -> None:
+    async def body(served: Served) -> None:
+        socket = await served.session.ws_connect(PREVIEW)
+        await served.server.close()
+        while (message := await socket.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+            pass
+        assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+
+    with_server(body)
+
+
+def test_what_is_no_http_costs_no_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def body(served: Served) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Null: \0\r\n\r\n")
+        assert b"400" in await reader.readline()
+        writer.close()
+        async with served.session.get("/") as answer:
+            assert answer.status == 200
+
+    with_server(body)
+    assert not caplog.records
+
+
 def test_taken_port_is_told_by_number() -> None:
-    async def body(server: ControlServer, session: aiohttp.ClientSession, ran: list[str]) -> None:
-        second = ControlServer(server.port, TOKEN, dict, {})
-        with pytest.raises(PortInUse, match=str(server.port)):
+    async def body(served: Served) -> None:
+        second = ControlServer(served.server.port, TOKEN, FakeAvatar())
+        with pytest.raises(PortInUse, match=str(served.server.port)):
             await second.start()
 
     with_server(body)

@@ -78,7 +78,7 @@ function show(status) {
 }
 
 function connect() {
-  const socket = new WebSocket(`ws://${location.host}/api/preview`, ["vtbridge.preview", `token.${token}`]);
+  const socket = new WebSocket(`ws://${location.host}/api/v1/preview`, ["vtbridge.preview", `token.${token}`]);
   socket.binaryType = "arraybuffer";
   socket.onopen = () => {
     $("connection").textContent = "live";
@@ -107,7 +107,7 @@ async function reconnect() {
     return;
   }
   $("connection").textContent = "no connection; trying again …";
-  const answer = await fetch("/api/status", { headers: authorization }).catch(() => null);
+  const answer = await fetch("/api/v1/status", { headers: authorization }).catch(() => null);
   if (answer?.status === 401) {
     $("connection").textContent = "vtbridge was started anew: open the address that it printed";
     return;
@@ -116,12 +116,12 @@ async function reconnect() {
 }
 
 $("calibrate").addEventListener("click", async () => {
-  const answer = await fetch("/api/calibrate", {
+  const answer = await fetch("/api/v1/calibrate", {
     method: "POST",
     headers: { ...authorization, "Content-Type": "application/json" },
     body: "{}",
   });
-  $("answer").textContent = answer.ok ? "hold still for a second …" : await answer.text();
+  $("answer").textContent = answer.ok ? "hold still for a second …" : (await answer.json()).remedy;
   setTimeout(() => ($("answer").textContent = ""), 3000);
 });
 

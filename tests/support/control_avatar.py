@@ -1,0 +1,184 @@
+"""An avatar for the control API that notes what it is told to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from vtbridge.config.schema import Config
+from vtbridge.control.api.avatar import ProcessFigures
+from vtbridge.control.api.models import (
+    Action,
+    Character,
+    Characters,
+    Expression,
+    Expressions,
+    Latency,
+    Live,
+    Obs,
+    Quality,
+    QualityName,
+    Source,
+    SourceWithFace,
+    Status,
+    Trackers,
+    Tracking,
+    Warning,  # noqa: A004 - see there
+)
+from vtbridge.telemetry import LatencySummary
+
+SOURCE = Source(
+    source="vmc",
+    title='VMC "3.1"',
+    place="127.0.0.1:39539",
+    state="live",
+    fps=60.0,
+    jitter_ms=2.5,
+    packets=7,
+    lost=None,
+    rejects={"no OSC": 3},
+    age_s=0.01,
+    trouble=None,
+    asked=None,
+)
+LIVE = Live(
+    runtime="native",
+    quality="exact",
+    fps=60.0,
+    fresh_fps=5.5,
+    networks_ms=147.0,
+    added_delay_ms=20.0,
+    below_wanted=True,
+    failing=False,
+    fallback=False,
+    trouble="",
+)
+
+
+class FakeAvatar:
+    """See ``vtbridge.control.api.avatar.Avatar``.
+
+    Attributes:
+        orders: what it was told to do, newest last.
+        active: names of the expressions that are on, and by whom.
+        choices: qualities that may be wanted.
+        credit: part of the state, as long as a test wants it.
+        trouble: one warning, empty = none.
+    """
+
+    def __init__(self) -> None:
+        self.orders: list[str] = []
+        self.active: dict[str, str] = {}
+        self.choices = list(QualityName)
+        self.chosen = "exact"
+        self.credit = "Michi"
+        self.trouble = ""
+        self.tracked = True
+        self.remote = False
+        self._changed: list[Callable[[], None]] = []
+
+    def status(self) -> Status:
+        return Status(
+            name="avatar",
+            picture="michi",
+            credit=self.credit,
+            runtime="native",
+            fps=59.5,
+            fps_wanted=60.0,
+            frames=100,
+            beats=104,
+            dropped=4,
+            locked=False,
+            live=None if self.remote else LIVE,
+            preparation=None,
+            tracked=self.tracked,
+            tracker="vmc",
+            sources=[SOURCE],
+            obs="ready",
+            expressions=self.expressions().expressions,
+            stopped=["media"],
+            latency_ms={"face_to_frame": Latency(p50=20.0, p99=40.0)},
+            counters={"render.cache.body.hit": 3, "render.cache.body.miss": 1, "osc.rejected": 2},
+        )
+
+    def trackers(self) -> Trackers:
+        sources = [SourceWithFace(**SOURCE.model_dump(), face=None)]
+        return Trackers(name="avatar", sources=sources, movers={"eyes": "vmc"}, face=None)
+
+    def characters(self) -> Characters:
+        return Characters(
+            shown="michi", characters=[Character(name="michi", kind="built-in", shown=True)]
+        )
+
+    def config(self) -> Config:
+        return Config()
+
+    def expressions(self) -> Expressions:
+        found = [
+            Expression(
+                name=name,
+                label=name.title(),
+                active=name in self.active,
+                amount=float(name in self.active),
+                mode="toggle",
+                triggers=[self.active[name]] if name in self.active else [],
+            )
+            for name in ("smile", "cat")
+        ]
+        return Expressions(expressions=found, trouble="")
+
+    def quality(self) -> Quality:
+        return Quality(quality=self.chosen, choices=self.choices, runtime="native", trouble="")
+
+    def tracking(self) -> Tracking:
+        return Tracking(tracked=self.tracked, source="vmc" if self.tracked else "")
+
+    def obs(self) -> Obs:
+        return Obs(state="ready", trouble="")
+
+    def warnings(self) -> list[Warning]:
+        return [Warning(about="tracking", text=self.trouble)] if self.trouble else []
+
+    def latencies(self) -> Mapping[str, LatencySummary]:
+        return {"face_to_frame": LatencySummary(90, 20.0, 30.0, 40.0, 55.0)}
+
+    def process(self) -> ProcessFigures:
+        return ProcessFigures(resident_bytes=300 << 20, cpu_s=12.5, threads=9, open_files=0)
+
+    def switch(self, name: str, action: Action, *, by: str) -> None:
+        if name not in ("smile", "cat"):
+            raise KeyError(f"no expression is called {name!r}; did you mean 'smile'?")
+        self.orders.append(f"{action} {name} by {by}")
+        if action is Action.ON or (action is Action.TOGGLE and name not in self.active):
+            self.active[name] = by
+        else:
+            self.active.pop(name, None)
+        self.change()
+
+    def clear(self) -> None:
+        self.orders.append("clear")
+        self.active.clear()
+        self.change()
+
+    def calibrate(self) -> None:
+        self.orders.append("calibrate")
+
+    def look(self) -> None:
+        self.orders.append("look")
+
+    def set_quality(self, quality: QualityName) -> None:
+        self.orders.append(f"quality {quality}")
+        self.chosen = quality.value
+
+    def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
+        self._changed.append(changed)
+        return lambda: self._changed.remove(changed)
+
+    @property
+    def listeners(self) -> int:
+        """How many want to know of changes."""
+        return len(self._changed)
+
+    def change(self) -> None:
+        """Tell that something changed."""
+        for changed in list(self._changed):
+            changed()

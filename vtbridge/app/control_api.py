@@ -1,0 +1,160 @@
+"""The avatar of this daemon as the control API wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from vtbridge.app.characters import known_characters
+from vtbridge.app.process_figures import process_figures
+from vtbridge.app.status import DaemonStatus
+from vtbridge.config.schema import Config
+from vtbridge.control.api.avatar import ProcessFigures
+from vtbridge.control.api.models import (
+    Action,
+    Character,
+    Characters,
+    Expressions,
+    Obs,
+    Quality,
+    QualityName,
+    Status,
+    Trackers,
+    Tracking,
+    Warning,  # noqa: A004 - see there
+)
+from vtbridge.render.settings import Quality as RenderQuality
+from vtbridge.telemetry import LatencySummary
+
+_SWITCHED = {Action.ON: True, Action.OFF: False, Action.TOGGLE: None}
+
+
+@dataclass(frozen=True)
+class RunningAvatar:
+    """One daemon, as ``control.api.avatar.Avatar`` has it.
+
+    Args:
+        state: of the daemon.
+        take_neutral: begins a calibration.
+    """
+
+    state: DaemonStatus
+    take_neutral: Callable[[], None]
+
+    def status(self) -> Status:
+        """Return the whole state."""
+        return self.state.status()
+
+    def trackers(self) -> Trackers:
+        """Return who sends faces and what they see."""
+        return self.state.trackers()
+
+    def characters(self) -> Characters:
+        """Return the characters on this computer; reads the disk."""
+        shown = self.state.config.avatar.picture
+        known = known_characters()
+        if shown not in (name for name, _ in known):
+            known.append((shown, "own"))
+        return Characters(
+            shown=shown,
+            characters=[
+                Character.model_validate({"name": name, "kind": kind, "shown": name == shown})
+                for name, kind in known
+            ],
+        )
+
+    def config(self) -> Config:
+        """Return the settings that hold; passwords lie in the keyring, none is among them."""
+        return self.state.config
+
+    def expressions(self) -> Expressions:
+        """Return the expressions and their states."""
+        found = self.state.expressions
+        if found is None:
+            return Expressions(expressions=[], trouble="")
+        told = found.status()
+        return Expressions.model_validate(
+            {"expressions": told["expressions"], "trouble": told["expressions_trouble"]}
+        )
+
+    def quality(self) -> Quality:
+        """Return how frames are made."""
+        live = self.state.render.status()
+        fixed = live.quality is RenderQuality.BAKED
+        return Quality(
+            quality=live.quality.value,
+            choices=[] if fixed else list(QualityName),
+            runtime=live.runtime,
+            trouble=live.trouble,
+        )
+
+    def tracking(self) -> Tracking:
+        """Return whether a face is seen."""
+        tracked = self.state.render.tracked
+        return Tracking(tracked=tracked, source=self.state.source() if tracked else "")
+
+    def obs(self) -> Obs:
+        """Return how the connection to OBS is."""
+        connection = self.state.obs
+        if connection is None:
+            return Obs(state="off", trouble="")
+        return Obs(state=connection.state.value, trouble=connection.trouble)
+
+    def warnings(self) -> list[Warning]:
+        """Return what a streamer would want to know."""
+        state, live = self.state, self.state.render.status()
+        found = [("stopped", f"{name} stopped") for name in sorted(state.lost)]
+        found += [
+            ("tracking", f"{source.title}: {source.trouble}")
+            for source in state.inputs.status()
+            if source.trouble
+        ]
+        if live.trouble:
+            found.append(("rendering", live.trouble))
+        if live.below_wanted:
+            found.append(("load", f"the computer is busy: {live.quality} at {live.fps:g} fps"))
+        if trouble := self.expressions().trouble:
+            found.append(("expressions", trouble))
+        return [Warning(about=about, text=text) for about, text in found]
+
+    def latencies(self) -> Mapping[str, LatencySummary]:
+        """Return the percentiles of every stage."""
+        return self.state.telemetry.latencies()
+
+    def process(self) -> ProcessFigures:
+        """Return what the process takes of the machine."""
+        return process_figures()
+
+    def switch(self, name: str, action: Action, *, by: str) -> None:
+        """Switch an expression with the next frame; raises KeyError if there is none."""
+        found = self.state.expressions
+        if found is None:
+            raise KeyError("expressions are switched off ([expressions] enabled)")
+        if action is Action.RELEASE:
+            found.engine.release(name)
+        else:
+            found.engine.trigger(name, _SWITCHED[action], by=by)
+
+    def clear(self) -> None:
+        """Switch all expressions off."""
+        if self.state.expressions is not None:
+            self.state.expressions.engine.clear()
+
+    def calibrate(self) -> None:
+        """Take the face of the next second as the neutral one."""
+        self.take_neutral()
+
+    def look(self) -> None:
+        """Note that somebody looks, so that frames are made."""
+        if self.state.audience is not None:
+            self.state.audience.look()
+
+    def set_quality(self, quality: QualityName) -> None:
+        """Want another best quality."""
+        self.state.render.set_quality(RenderQuality(quality.value))
+
+    def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Have ``changed`` called, from any thread, when expressions switch; return its end."""
+        if self.state.expressions is None:
+            return lambda: None
+        return self.state.expressions.news.subscribe(lambda _states: changed())

@@ -1,0 +1,103 @@
+"""What the API needs of the avatar behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from vtbridge.control.api.models import (
+    Action,
+    Characters,
+    Expressions,
+    Obs,
+    Quality,
+    QualityName,
+    Status,
+    Trackers,
+    Tracking,
+    Warning,  # noqa: A004 - see there
+)
+from vtbridge.telemetry import LatencySummary
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFigures:
+    """What the process takes of the machine.
+
+    Attributes:
+        resident_bytes: of memory.
+        cpu_s: seconds of processor time so far.
+        threads: how many there are.
+        open_files: descriptors, 0 where the system does not tell.
+    """
+
+    resident_bytes: int
+    cpu_s: float
+    threads: int
+    open_files: int
+
+
+class Avatar(Protocol):
+    """One running avatar.
+
+    All methods return at once, so that the event loop is never held up, but for
+    ``characters``, which reads the disk and is called in a thread.
+    """
+
+    def status(self) -> Status:
+        """Return the whole state."""
+
+    def trackers(self) -> Trackers:
+        """Return who sends faces and what they see."""
+
+    def characters(self) -> Characters:
+        """Return the characters on this computer."""
+
+    def config(self) -> BaseModel:
+        """Return the settings that hold; there are no secrets among them."""
+
+    def expressions(self) -> Expressions:
+        """Return the expressions and their states."""
+
+    def quality(self) -> Quality:
+        """Return how frames are made."""
+
+    def tracking(self) -> Tracking:
+        """Return whether a face is seen."""
+
+    def obs(self) -> Obs:
+        """Return how the connection to OBS is."""
+
+    def warnings(self) -> list[Warning]:
+        """Return what a streamer would want to know."""
+
+    def latencies(self) -> Mapping[str, LatencySummary]:
+        """Return the percentiles of every stage."""
+
+    def process(self) -> ProcessFigures:
+        """Return what the process takes of the machine."""
+
+    def switch(self, name: str, action: Action, *, by: str) -> None:
+        """Switch an expression with the next frame.
+
+        Raises:
+            KeyError: there is none of that name; the message suggests near ones.
+        """
+
+    def clear(self) -> None:
+        """Switch all expressions off."""
+
+    def calibrate(self) -> None:
+        """Take the face of the next second as the neutral one."""
+
+    def look(self) -> None:
+        """Note that somebody looks, so that frames are made."""
+
+    def set_quality(self, quality: QualityName) -> None:
+        """Want another best quality; one of ``quality().choices``."""
+
+    def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Have ``changed`` called, from any thread, when expressions switch; return its end."""

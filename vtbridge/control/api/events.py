@@ -1,0 +1,129 @@
+"""State changes as they come, and commands, over a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Hashable, Iterator
+
+from aiohttp import WSMsgType, web
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from vtbridge.control.api.avatar import Avatar
+from vtbridge.control.api.models import (
+    Command,
+    Event,
+    ExpressionsEvent,
+    ObsEvent,
+    QualityEvent,
+    Reply,
+    TrackingEvent,
+    WarningsEvent,
+)
+from vtbridge.control.api.orders import obey
+from vtbridge.control.api.problem import Refusal, refusal_of_body
+from vtbridge.control.rate_limit import RateLimit
+
+PROTOCOL = "vtbridge.v1"
+MAX_MESSAGE_BYTES = 64 * 1024
+PATIENCE_S = 5.0
+"""How long a client may leave what it is told unread."""
+
+_LOOK_EVERY_S = 0.1
+_COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
+
+
+async def serve_events(
+    avatar: Avatar,
+    socket: web.WebSocketResponse,
+    orders: RateLimit,
+    hang_up: Callable[[], None],
+) -> None:
+    """Tell what changes and obey until the client leaves.
+
+    Args:
+        avatar: is told of and commanded.
+        socket: open.
+        orders: shared with the requests.
+        hang_up: ends the connection of a client that does not read.
+    """
+    loop = asyncio.get_running_loop()
+    changed = asyncio.Event()
+
+    def wake() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed
+            loop.call_soon_threadsafe(changed.set)
+
+    async def send(message: BaseModel) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await socket.send_str(message.model_dump_json())
+        except TimeoutError:
+            hang_up()
+            raise ConnectionResetError("the client does not read") from None
+
+    async def tell() -> None:
+        told: dict[str, Hashable] = {}
+        with contextlib.suppress(ConnectionError):
+            while True:
+                changed.clear()
+                for event, essence in _events(avatar):
+                    if told.get(event.event) != essence:
+                        await send(event)
+                        told[event.event] = essence
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), _LOOK_EVERY_S)
+
+    unsubscribe = avatar.subscribe(wake)
+    telling = asyncio.create_task(tell())
+    try:
+        with contextlib.suppress(ConnectionError):
+            async for message in socket:
+                if message.type is not WSMsgType.TEXT:
+                    break
+                await send(reply_to(avatar, message.data, orders))
+    finally:
+        unsubscribe()
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+
+def reply_to(avatar: Avatar, text: str, orders: RateLimit) -> Reply:
+    """Do what a client says, and return the answer to it."""
+    try:
+        orders.take()
+        command = _COMMAND.validate_json(text)
+        return Reply(id=command.id, ok=True, status=obey(avatar, command))
+    except ValidationError as error:
+        refused = refusal_of_body(error)
+    except Refusal as error:
+        refused = error
+    return Reply(id=_id_of(text), ok=False, problem=refused.problem)
+
+
+class _Identified(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    id: str | int
+
+
+def _id_of(text: str) -> str | int | None:
+    """Return the id of a command that is wrong, so that its sender knows which."""
+    try:
+        return _Identified.model_validate_json(text).id
+    except ValidationError:
+        return None
+
+
+def _events(avatar: Avatar) -> Iterator[tuple[Event, Hashable]]:
+    """Yield the newest event of each kind, and what of it is worth telling again."""
+    tracking, quality, obs = avatar.tracking(), avatar.quality(), avatar.obs()
+    expressions, warnings = avatar.expressions().expressions, avatar.warnings()
+    yield TrackingEvent(data=tracking), tracking.model_dump_json()
+    # Their amounts change at every frame while they fade: who needs those asks.
+    switched = tuple((one.name, one.active, *one.triggers) for one in expressions)
+    yield ExpressionsEvent(data=expressions), switched
+    yield QualityEvent(data=quality), quality.model_dump_json()
+    yield ObsEvent(data=obs), obs.model_dump_json()
+    essence = tuple((one.about, one.text) for one in warnings)
+    yield WarningsEvent(data=warnings), essence

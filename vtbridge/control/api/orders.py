@@ -1,0 +1,69 @@
+"""What orders do, the same by HTTP and by WebSocket."""
+
+from __future__ import annotations
+
+from vtbridge.control.api.avatar import Avatar
+from vtbridge.control.api.models import (
+    Action,
+    CalibrateCommand,
+    ClearCommand,
+    Command,
+    QualityCommand,
+    QualityName,
+    Status,
+    StatusCommand,
+    SwitchCommand,
+)
+from vtbridge.control.api.problem import refusal, unknown_expression
+
+HTTP, WEBSOCKET = "http", "websocket"
+"""Who switched an expression, as its state tells."""
+
+
+def switch(avatar: Avatar, name: str, action: Action, *, by: str) -> None:
+    """Switch an expression.
+
+    Raises:
+        Refusal: there is none of that name.
+    """
+    try:
+        avatar.switch(name, action, by=by)
+    except KeyError as error:
+        raise unknown_expression(error) from error
+
+
+def set_quality(avatar: Avatar, quality: QualityName) -> None:
+    """Want another quality.
+
+    Raises:
+        Refusal: there is none to choose.
+    """
+    if quality not in avatar.quality().choices:
+        raise refusal(
+            409,
+            "quality-is-fixed",
+            "No quality can be chosen here",
+            "the character is shown as it was prepared, or another computer makes the frames",
+            "start vtbridge with --quality auto, exact, balanced or fast where frames are made",
+        )
+    avatar.set_quality(quality)
+
+
+def obey(avatar: Avatar, command: Command) -> Status | None:
+    """Do what a WebSocket's command says, and return what it asked for.
+
+    Raises:
+        Refusal: it cannot be done.
+    """
+    match command:
+        case SwitchCommand():
+            switch(avatar, command.name, command.action, by=WEBSOCKET)
+        case ClearCommand():
+            avatar.clear()
+        case CalibrateCommand():
+            avatar.calibrate()
+        case QualityCommand():
+            set_quality(avatar, command.quality)
+        case StatusCommand():
+            return avatar.status()
+    return None
