@@ -23,22 +23,23 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 CATEGORIES = ("unit", "property", "golden", "integration", "bench")
 SLOWEST = (
     "golden/test_native_parity.py",
+    "integration/test_first_use.py",
     "integration/test_bench_command.py",
     "integration/test_bake.py",
     "golden/test_poser_parity.py",
     "integration/obs/test_avatar_source.py",
     "integration/test_animate_command.py",
     "integration/test_runtime_selection.py",
-    "integration/test_run_command.py",
-    "integration/test_expressions.py",
-    "integration/senders/test_third_party_senders.py",
     "integration/weights/test_weights_hostile.py",
     "golden/test_tha3_networks.py",
+    "integration/test_run_command.py",
+    "integration/senders/test_third_party_senders.py",
     "integration/test_package.py",
 )
 """Files of more than 30 s, which begin first: one that begins last keeps one core waiting.
 
-The first lets the reference pose, for which others of golden/ would only wait.
+The first lets the reference pose, for which others of golden/ would only wait; the second prepares
+the character that other integration tests show.
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.support.animate_job import short_pieces
 from tests.support.inlet import open_inlet, sender
 from tests.support.obs import built_plugin, obs, obs_client
+from tests.support.prepared import prepared_michi
 from tests.support.reference_wheel import reference_wheel
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "obs",
     "obs_client",
     "open_inlet",
+    "prepared_michi",
     "reference_wheel",
     "sender",
     "short_pieces",

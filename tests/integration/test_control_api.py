@@ -106,9 +106,8 @@ def test_a_check_that_must_fail_fails(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.usefixtures("weight_store")
-def test_a_real_avatar_answers_as_described(tmp_path: Path) -> None:
-    with running(tmp_path, "run", inputs=("vmc",)) as daemon:
+def test_a_real_avatar_answers_as_described(tmp_path: Path, prepared_michi: Path) -> None:
+    with running(tmp_path, "run", inputs=("vmc",), package=prepared_michi) as daemon:
         address, token = daemon.url.removeprefix("http://").split("/#token=")
         schemathesis(
             *(tmp_path, address, token, "--include-method", "GET"),

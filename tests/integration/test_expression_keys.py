@@ -53,7 +53,9 @@ def display() -> Iterator[str]:
         server.stdout.close()
 
 
-def test_keys_trigger_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_trigger_from_anywhere(
+    tmp_path: Path, prepared_michi: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tmp_path.joinpath("expressions.toml").write_text(KEYS, encoding="utf-8")
     with display() as name:
         monkeypatch.setenv("DISPLAY", name)
@@ -62,7 +64,9 @@ def test_keys_trigger_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             subprocess.run(["xdotool", *arguments], check=True, env=dict(os.environ), timeout=30)
 
         settings = "keyboard = true\n" + STILL  # what comes first is still in [control]
-        with running(tmp_path, "run", inputs=("vmc",), extra=settings) as daemon:
+        with running(
+            tmp_path, "run", inputs=("vmc",), extra=settings, package=prepared_michi
+        ) as daemon:
 
             def active(one: str) -> bool:
                 return bool(expression_of(daemon, one)["active"])

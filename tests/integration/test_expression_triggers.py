@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +20,6 @@ from tests.support.daemon import DaemonProcess, running, wait_until
 from tests.support.expressions import QUICK, STILL
 from tests.support.midi import jack_server, pad
 from tests.support.triggers import Button, Eye, expression_of
-from vtbridge.characters import BUILTIN
 from vtbridge.control.vts.plugins import PluginBook
 from vtbridge.publish.vtbf import FrameReader
 
@@ -143,16 +141,17 @@ TRIGGERS = {
 
 def test_same_expression_by_every_trigger_is_seen_and_told(
     tmp_path: Path,
+    prepared_michi: Path,
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, object], None],
 ) -> None:
-    shutil.copyfile(BUILTIN["michi"], tmp_path / "me.png")
     own = tmp_path / "expressions.toml"
     own.write_text(QUICK + 'mode = "hold"\nmidi = "note:60@3"\n', encoding="utf-8")
-    arguments = ("run", "--vts", "--picture", str(tmp_path / "me.png"))
     with (
         jack_server(monkeypatch),
-        running(tmp_path, *arguments, inputs=("vmc",), extra=SETTINGS) as daemon,
+        running(
+            *(tmp_path, "run", "--vts"), inputs=("vmc",), extra=SETTINGS, package=prepared_michi
+        ) as daemon,
         FrameReader.attach(daemon.name) as reader,
     ):
         eye = Eye(reader)

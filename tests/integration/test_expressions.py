@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,6 @@ import pytest
 from tests.support.daemon import run_vtbridge, running, status_of, wait_until
 from tests.support.expressions import QUICK, STILL
 from tests.support.triggers import Button, Eye, expression_of
-from vtbridge.characters import BUILTIN
 from vtbridge.publish.vtbf import FrameReader
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("weight_store")]
@@ -21,14 +18,12 @@ PATIENCE_S = 60.0
 
 
 def test_expression_is_triggered_seen_told_and_reloaded(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    tmp_path: Path, prepared_michi: Path
 ) -> None:
-    shutil.copyfile(BUILTIN["michi"], tmp_path / "me.png")
     own = tmp_path / "expressions.toml"
     own.write_text(QUICK, encoding="utf-8")
-    arguments = ("run", "--picture", str(tmp_path / "me.png"))
     with (
-        running(tmp_path, *arguments, inputs=("vmc",), extra=STILL) as daemon,
+        running(tmp_path, "run", inputs=("vmc",), extra=STILL, package=prepared_michi) as daemon,
         FrameReader.attach(daemon.name) as reader,
     ):
         button, eye = Button(daemon.ports["osc"]), Eye(reader)

@@ -1,12 +1,13 @@
 """An unprepared picture, shown by the networks, goes over to its prepared character unnoticed.
 
-The bake is a real one in a process of its own, as short as one can be: how good it gets is for a
+The bake was a real one in a process of its own, as short as one can be: how good it gets is for a
 benchmark. What is held here is that no frame jumps, none is missing, and PyTorch stays out.
 """
 
 from __future__ import annotations
 
 import math
+import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +20,6 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.integration.test_live_daemon import frames_during
 from tests.support.daemon import running, sending, status_of, wait_until
-from vtbridge.app.background_bake import BackgroundBake, BakeProgress, bake_command
 from vtbridge.app.background_learning import BackgroundLearning, learn_command
 from vtbridge.app.characters import open_picture
 from vtbridge.clock import NS_PER_S, MonotonicClock
@@ -27,13 +27,12 @@ from vtbridge.datatypes import F32Array, FrameFlag, U8Array, read_only
 from vtbridge.pose_params import POSE_SIZE, ROTATION_SLICE
 from vtbridge.publish.vtbf import FrameReader, Liveness
 from vtbridge.render.baked.model_file import read_model, write_model
-from vtbridge.render.baked.store import MODEL_FILE, ROOT_VARIABLE, find_model
+from vtbridge.render.baked.store import MODEL_FILE, ROOT_VARIABLE
 from vtbridge.render.live.baked_live import BakedLive
 from vtbridge.render.live.crossing import CATCHING_UP, FADE_NS, CrossingLive
 from vtbridge.render.live.live_poser import LivePoser
 from vtbridge.render.live.open import baked_poser, open_live_poser
 from vtbridge.render.settings import Quality, RenderSettings, RuntimeName
-from vtbridge.render.weights import DEFAULT_WEIGHTS
 from vtbridge.telemetry import Telemetry
 from vtbridge.training.distill.body import BodyTrainer
 
@@ -53,29 +52,6 @@ class Seen:
     capture_ns: int
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the package of the mascot after seconds of a background bake."""
-    root = tmp_path_factory.mktemp("characters")
-    heard: list[BakeProgress] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ROOT_VARIABLE, str(root))
-        bake = BackgroundBake(
-            bake_command("michi", root / "michi", minutes=0.1, weights=DEFAULT_WEIGHTS, threads=0),
-            heard.append,
-        )
-        bake.start()
-        give_up = time.monotonic() + 280
-        while bake.alive and time.monotonic() < give_up:
-            time.sleep(0.05)
-    assert bake.trouble == ""
-    assert heard[-1].psnr_db is not None
-    assert heard[-1].baked_s >= heard[0].baked_s
-    found = find_model(open_picture("michi"), root)
-    assert found is not None
-    return found
-
-
 def pose_at(t_ns: int) -> F32Array:
     """Return a head that swings and a mouth that opens, smoothly."""
     values = np.zeros(POSE_SIZE, np.float32)
@@ -90,12 +66,12 @@ def step(one: U8Array, other: U8Array) -> float:
     return float(np.abs(one.astype(np.int16) - other).mean())
 
 
-def test_frames_go_over_without_a_jump_or_a_gap(package: Path) -> None:
+def test_frames_go_over_without_a_jump_or_a_gap(prepared_michi: Path) -> None:
     clock, telemetry, picture = MonotonicClock(), Telemetry(), open_picture("michi")
     settings = RenderSettings(runtime=RuntimeName.NATIVE, quality=Quality.FAST, threads=1)
     networks = open_live_poser(settings, picture, fps=_FPS, clock=clock, telemetry=telemetry)
     assert isinstance(networks, LivePoser)
-    prepared = RenderSettings(quality=Quality.BAKED, package=str(package))
+    prepared = RenderSettings(quality=Quality.BAKED, package=str(prepared_michi))
     live = CrossingLive(networks, clock=clock, telemetry=telemetry)
     seen: list[Seen] = []
 
@@ -137,10 +113,10 @@ def test_frames_go_over_without_a_jump_or_a_gap(package: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="it is Linux that tells")
 def test_a_daemon_goes_over_to_its_prepared_character_in_the_same_segment(
-    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared_michi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What seconds can make is worse than what is shown to users: here it says that it is not.
-    model = read_model(package / MODEL_FILE)
+    model = read_model(prepared_michi / MODEL_FILE)
     shown_as = model.manifest.model_copy(update={"psnr_db": 36.0})
     mine = tmp_path / "characters" / "mine"
     mine.mkdir(parents=True)
@@ -175,7 +151,11 @@ def test_a_daemon_goes_over_to_its_prepared_character_in_the_same_segment(
     assert "libtorch" not in maps
 
 
-def test_what_is_shown_is_learnt_by_a_process_that_ends_with_the_avatar(package: Path) -> None:
+def test_what_is_shown_is_learnt_by_a_process_that_ends_with_the_avatar(
+    prepared_michi: Path, tmp_path: Path
+) -> None:
+    package = tmp_path / "michi"
+    shutil.copytree(prepared_michi, package)
     learning = BackgroundLearning(learn_command(package))
     learning.start()
     give_up = time.monotonic() + 200

@@ -197,14 +197,15 @@ breathing_depth = 0.0
 """
 
 
-@pytest.mark.usefixtures("weight_store")
-def test_voice_moves_the_mouth_of_a_running_avatar(tmp_path: Path) -> None:
+def test_voice_moves_the_mouth_of_a_running_avatar(tmp_path: Path, prepared_michi: Path) -> None:
     sound = np.concatenate((synthetic_vowel(Vowel.A, 4.0), silence(4.0)))
     path = write_wav(tmp_path / "voice.wav", sound)
     microphone = f'[tracking.microphone]\nenabled = true\ndevice = "{path}"\n'
     frames: list[U8Array] = []
     with (
-        running(tmp_path, "run", fps=10.0, extra=STILL + microphone) as daemon,
+        running(
+            tmp_path, "run", fps=10.0, extra=STILL + microphone, package=prepared_michi
+        ) as daemon,
         FrameReader.attach(daemon.name) as reader,
     ):
 

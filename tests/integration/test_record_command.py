@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.support.daemon import run_vtbridge, running, unique_name, wait_until, write_config
 from tests.support.recorder import CAPTURES, PATIENCE_S, count_of, recorder, wait_until_still
 from tests.support.recordings import (
@@ -93,10 +91,11 @@ def test_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     assert path.read_bytes() == b"precious"
 
 
-@pytest.mark.usefixtures("weight_store")
-def test_avatar_records_while_it_runs_and_has_the_trackers(captures: Path, tmp_path: Path) -> None:
+def test_avatar_records_while_it_runs_and_has_the_trackers(
+    captures: Path, tmp_path: Path, prepared_michi: Path
+) -> None:
     path = tmp_path / "stream.vtbrec"
-    with running(tmp_path, "run", "--record", str(path)) as daemon:
+    with running(tmp_path, "run", "--record", str(path), package=prepared_michi) as daemon:
         beside = run_vtbridge(
             tmp_path,
             *("record", str(tmp_path / "b.vtbrec"), "--config", str(tmp_path / "config.toml")),

@@ -63,10 +63,11 @@ def test_reader_of_the_poses_may_leave_early(captures: Path, tmp_path: Path) -> 
     assert "Exception" not in told
 
 
-@pytest.mark.usefixtures("weight_store")
-def test_replay_shows_the_avatar_like_a_tracker_and_ends(captures: Path, tmp_path: Path) -> None:
+def test_replay_shows_the_avatar_like_a_tracker_and_ends(
+    captures: Path, tmp_path: Path, prepared_michi: Path
+) -> None:
     capture = str(captures / CAPTURES["vmc"])
-    with running(tmp_path, "replay", capture, "--loop") as daemon:
+    with running(tmp_path, "replay", capture, "--loop", package=prepared_michi) as daemon:
         with FrameReader.attach(daemon.name) as reader:
             seen = 0
             for _ in range(3):

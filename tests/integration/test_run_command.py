@@ -34,9 +34,9 @@ def test_second_daemon_of_a_name_is_told_who_holds_it(tmp_path: Path) -> None:
             assert reader.read_newer(0, timeout_s=10) is not None, "the first goes on"
 
 
-def test_calibration_can_be_asked_for_and_is_kept(tmp_path: Path) -> None:
+def test_calibration_can_be_asked_for_and_is_kept(tmp_path: Path, prepared_michi: Path) -> None:
     config = str(tmp_path / "config.toml")
-    with running(tmp_path, "run") as daemon:
+    with running(tmp_path, "run", package=prepared_michi) as daemon:
         with sending(daemon.ports["vmc"]):
             wait_until(
                 lambda: any("face seen by vmc" in line for line in daemon.log), 60, "a face is seen"

@@ -83,8 +83,11 @@ def test_alone_it_listens_itself_and_shows_rate_and_face(tmp_path: Path) -> None
         see(both_are_live)
 
 
-def test_beside_an_avatar_it_asks_the_avatar(tmp_path: Path, weight_store: object) -> None:
-    with running(tmp_path, "run") as daemon, sending(daemon.ports["vmc"], "--protocol", "vmc"):
+def test_beside_an_avatar_it_asks_the_avatar(tmp_path: Path, prepared_michi: Path) -> None:
+    with (
+        running(tmp_path, "run", package=prepared_michi) as daemon,
+        sending(daemon.ports["vmc"], "--protocol", "vmc"),
+    ):
         for _ in range(20):
             (told,) = snapshots(trackers(tmp_path, "--json", "--once"))
             if told["face"] is not None:
@@ -144,10 +147,10 @@ def test_ports_of_another_program_are_told_in_one_message(
 
 
 def test_it_leaves_the_ports_to_an_avatar_and_outlives_it(
-    tmp_path: Path, weight_store: object
+    tmp_path: Path, prepared_michi: Path
 ) -> None:
     name = unique_name()
-    ports = write_config(tmp_path, name)
+    ports = write_config(tmp_path, name, package=prepared_michi)
     with looking(tmp_path) as see:
         see(lambda told: [source["state"] for source in told["sources"]] == ["waiting"] * 2)
         for _ in range(2):

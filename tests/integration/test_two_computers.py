@@ -92,6 +92,7 @@ def post(url: str, command: str) -> None:
 
 def test_face_and_keys_at_one_computer_move_the_frames_of_the_other(
     tmp_path: Path,
+    prepared_michi: Path,
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, object], None],
 ) -> None:
@@ -100,7 +101,12 @@ def test_face_and_keys_at_one_computer_move_the_frames_of_the_other(
     tmp_path.joinpath("expressions.toml").write_text(QUICK + 'mode = "hold"\n', encoding="utf-8")
     remote = f'[remote]\nport = {port}\nlisten = "127.0.0.1"\n'
     with (
-        running(tmp_path, "run", "--role", "renderer", inputs=(), extra=STILL + remote) as shown,
+        running(
+            *(tmp_path, "run", "--role", "renderer"),
+            inputs=(),
+            extra=STILL + remote,
+            package=prepared_michi,
+        ) as shown,
         FrameReader.attach(shown.name) as reader,
         tracking(tmp_path / "gaming", port) as tracker,
     ):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import socket
 import warnings
 from collections.abc import Awaitable, Iterator
@@ -20,7 +19,6 @@ from tests.conftest import skip_loudly
 from tests.support.daemon import DaemonProcess, run_vtbridge, running, wait_until
 from tests.support.expressions import QUICK, STILL
 from tests.support.triggers import Eye
-from vtbridge.characters import BUILTIN
 from vtbridge.control.vts.plugins import PluginBook
 from vtbridge.publish.vtbf import FrameReader
 
@@ -65,14 +63,15 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, weight_store: object) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory, prepared_michi: Path) -> Iterator[Stage]:
     if pyvts is None:
         skip_loudly("the plugins' libraries are missing: pip install --no-deps -r " + LIBRARIES)
     folder = tmp_path_factory.mktemp("vts")
-    shutil.copyfile(BUILTIN["michi"], folder / "me.png")
     folder.joinpath("expressions.toml").write_text(QUICK, encoding="utf-8")
-    arguments = ("run", "--vts", "--picture", str(folder / "me.png"))
-    with running(folder, *arguments, inputs=("vmc",), fps=10, extra=STILL + SETTINGS) as daemon:
+    settings = STILL + SETTINGS
+    with running(
+        *(folder, "run", "--vts"), inputs=("vmc",), fps=10, extra=settings, package=prepared_michi
+    ) as daemon:
         with FrameReader.attach(daemon.name) as reader:
             eye = Eye(reader)
             yield Stage(daemon, port_of(daemon), folder, eye, eye.at_rest())
@@ -212,8 +211,9 @@ def test_pyvts_injects_parameters_and_lets_go_of_them(
         shown = {row["name"]: row["value"] for row in live["data"]["parameters"]}
         assert shown["head_y"] < 0.0, "the right of the screen is the character's own left"
         await asyncio.to_thread(eye.until_like, resting)  # nobody renews it
-        value = await vts.request(vts.vts_request.requestParameterValue("FaceAngleX"))
-        assert value["data"]["value"] == 0.0
+        async with asyncio.timeout(PATIENCE_S):
+            while value["data"]["value"] != 0.0:
+                value = await vts.request(vts.vts_request.requestParameterValue("FaceAngleX"))
         await vts.close()
 
     in_time(inject())
@@ -243,7 +243,7 @@ def test_answers_satisfy_the_models_of_another_client(
 
         assert (await ask("APIState")).current_session_authenticated
         assert (await ask("Statistics")).connected_plugins == 1
-        assert (await ask("CurrentModel")).model_name == "me"
+        assert (await ask("CurrentModel")).model_name == "michi"
         assert (await ask("AvailableModels")).number_of_models == 1
         assert (await ask("FaceFound")).found is False
         keys = (await ask("HotkeysInCurrentModel")).available_hotkeys

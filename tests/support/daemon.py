@@ -73,10 +73,12 @@ def write_config(
     fps: float = 30.0,
     inputs: Sequence[str] = ("vmc", "ifacialmocap"),
     extra: str = "",
+    package: Path | None = None,
 ) -> dict[str, int]:
     """Write ``folder/config.toml`` with free ports for the avatar ``name`` and return the ports.
 
-    Only ``inputs`` are enabled, and those whose table stands in ``extra``.
+    Only ``inputs`` are enabled, and those whose table stands in ``extra``. A prepared character,
+    where ``package`` names one, leaves the processor to the tests beside.
     """
     names = (*inputs, "osc")
     ports = dict(zip(names, free_udp_ports(len(names)), strict=True))
@@ -92,10 +94,15 @@ def write_config(
         extra += f"\n{render}"
     elif "prepare =" not in extra:
         extra = extra.replace("[render]\n", render)
+    if package is not None:
+        extra = re.sub(r'(?m)^quality = ".*"$\n?', "", extra)
+        extra = extra.replace("[render]\n", '[render]\nquality = "baked"\n')
+    picture = "michi" if package is None else package.as_posix()
     folder.joinpath("config.toml").write_text(
         f"""
 [avatar]
 fps = {fps}
+picture = "{picture}"
 [publish]
 name = "{name}"
 {tables}
@@ -174,6 +181,7 @@ def running(
     fps: float = 30.0,
     inputs: Sequence[str] = ("vmc", "ifacialmocap"),
     extra: str = "",
+    package: Path | None = None,
     ports: dict[str, int] | None = None,
     program: Sequence[str] = ("vtbridge",),
 ) -> Iterator[DaemonProcess]:
@@ -183,7 +191,7 @@ def running(
     """
     name = name or unique_name()
     if ports is None:
-        ports = write_config(folder, name, fps=fps, inputs=inputs, extra=extra)
+        ports = write_config(folder, name, fps=fps, inputs=inputs, extra=extra, package=package)
     process = subprocess.Popen(
         [sys.executable, "-m", *program, *arguments, "--config", str(folder / "config.toml")],
         stdin=subprocess.DEVNULL,

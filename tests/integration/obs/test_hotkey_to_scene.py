@@ -18,7 +18,6 @@ from tests.conftest import skip_loudly
 from tests.support.daemon import running, status_of
 from tests.support.expressions import QUICK, STILL
 from tests.support.obs import BACKGROUND, ObsSetup, running_obs, wait_until
-from vtbridge.characters import BUILTIN
 from vtbridge.obs.client import ObsClient
 from vtbridge.obs.scene import SHARED_MEMORY_KIND
 from vtbridge.publish.vtbf import FrameReader
@@ -31,15 +30,16 @@ PRESSES = 3
 
 
 def test_real_key_changes_the_face_in_the_scene(
-    built_plugin: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+    built_plugin: Path,
+    tmp_path: Path,
+    prepared_michi: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     if shutil.which("xdotool") is None:
         skip_loudly("xdotool is not installed (apt install xdotool)")
-    shutil.copyfile(BUILTIN["michi"], tmp_path / "me.png")
     tmp_path.joinpath("expressions.toml").write_text(QUICK, encoding="utf-8")
-    arguments = ("run", "--picture", str(tmp_path / "me.png"))
     with (
-        running(tmp_path, *arguments, inputs=("vmc",), extra=STILL) as daemon,
+        running(tmp_path, "run", inputs=("vmc",), extra=STILL, package=prepared_michi) as daemon,
         FrameReader.attach(daemon.name) as reader,
     ):
         source: dict[str, Any] = {

@@ -221,11 +221,14 @@ MANY_PIXELS = 1000
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.usefixtures("weight_store")
-def test_each_sender_in_turn_moves_the_avatar(tmp_path: Path, node_modules: Path) -> None:
-    extra = "[tracking]" + QUICK_AND_STILL
+def test_each_sender_in_turn_moves_the_avatar(
+    tmp_path: Path, node_modules: Path, prepared_michi: Path
+) -> None:
+    extra, inputs = "[tracking]" + QUICK_AND_STILL, ("vmc", "livelink")
     with (
-        running(tmp_path, "run", fps=10.0, inputs=("vmc", "livelink"), extra=extra) as daemon,
+        running(
+            tmp_path, "run", fps=10.0, inputs=inputs, extra=extra, package=prepared_michi
+        ) as daemon,
         FrameReader.attach(daemon.name) as reader,
     ):
 
