@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -17,29 +13,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.control_avatar import FakeAvatar
-from tests.support.control_server import TOKEN
+from tests.support.control_server import TOKEN, served
 from tests.support.daemon import run_vtbridge, running
-from vtbridge.control.server import ControlServer
 
 DOCUMENT = "/api/v1/openapi.json"
 CHECKED_S = 200
-
-
-@contextmanager
-def served(avatar: FakeAvatar) -> Iterator[str]:
-    """Serve ``avatar`` to a program that asks without a pause, and yield the address."""
-    loop = asyncio.new_event_loop()
-    server = ControlServer(0, TOKEN, avatar, orders_per_s=100_000)
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
-    try:
-        yield f"127.0.0.1:{server.port}"
-    finally:
-        asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
 
 
 def got(address: str, token: str, path: str) -> bytes:
@@ -80,7 +58,7 @@ def schemathesis(folder: Path, address: str, token: str, *options: str) -> str:
 
 def test_hostile_clients_get_only_what_is_described(tmp_path: Path) -> None:
     avatar = FakeAvatar()
-    with served(avatar) as address:
+    with served(avatar, orders_per_s=100_000) as address:
         described = json.loads(got(address, TOKEN, DOCUMENT))
         found = schemathesis(tmp_path, address, TOKEN, "--max-examples", "25")
     operations = sum(len(methods) for methods in described["paths"].values())
@@ -97,7 +75,7 @@ def test_a_check_that_must_fail_fails(tmp_path: Path) -> None:
     avatar = FakeAvatar()
     avatar.calibrate = lambda: 1 / 0  # type: ignore[assignment]
     with (
-        served(avatar) as address,
+        served(avatar, orders_per_s=100_000) as address,
         pytest.raises(AssertionError, match="POST /api/v1/calibrate"),
     ):
         schemathesis(

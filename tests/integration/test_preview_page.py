@@ -13,6 +13,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.conftest import skip_loudly
+from tests.support.control_avatar import FakeAvatar
+from tests.support.control_server import TOKEN, served
 from tests.support.daemon import DaemonProcess, running
 from vtbridge.datatypes import U8Array
 
@@ -89,3 +91,14 @@ def test_page_without_its_token_shows_nothing(demo: DaemonProcess, page: Page) -
     page.goto(demo.url.partition("#")[0])
     expect(page.locator("#connection")).to_contain_text("lacks its token")
     assert page.evaluate("document.body.dataset.frame") is None
+
+
+def test_page_tells_what_needs_attention_and_when_it_is_over(page: Page) -> None:
+    avatar = FakeAvatar()
+    avatar.trouble = "the phone is <b>away</b>"
+    with served(avatar) as address:
+        page.goto(f"http://{address}/#token={TOKEN}")
+        expect(page.locator("#warnings li")).to_have_text([avatar.trouble], timeout=20_000)
+        expect(page.locator("#preparation")).to_have_text("not prepared")
+        avatar.trouble = ""
+        expect(page.locator("#warnings li")).to_have_count(0)

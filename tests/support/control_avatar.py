@@ -95,6 +95,7 @@ class FakeAvatar:
             sources=[SOURCE],
             obs="ready",
             expressions=self.expressions().expressions,
+            warnings=self.warnings(),
             stopped=["media"],
             latency_ms={"face_to_frame": Latency(p50=20.0, p99=40.0)},
             counters={"render.cache.body.hit": 3, "render.cache.body.miss": 1, "osc.rejected": 2},

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -53,3 +55,20 @@ def with_server(body: Callable[[Served], Awaitable[None]], *, orders_per_s: int 
             await server.close()
 
     asyncio.run(run())
+
+
+@contextmanager
+def served(avatar: FakeAvatar, *, orders_per_s: int = 10) -> Iterator[str]:
+    """Serve ``avatar`` to other programs, and yield the address."""
+    loop = asyncio.new_event_loop()
+    server = ControlServer(0, TOKEN, avatar, orders_per_s=orders_per_s)
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    try:
+        yield f"127.0.0.1:{server.port}"
+    finally:
+        asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

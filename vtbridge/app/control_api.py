@@ -102,20 +102,7 @@ class RunningAvatar:
 
     def warnings(self) -> list[Warning]:
         """Return what a streamer would want to know."""
-        state, live = self.state, self.state.render.status()
-        found = [("stopped", f"{name} stopped") for name in sorted(state.lost)]
-        found += [
-            ("tracking", f"{source.title}: {source.trouble}")
-            for source in state.inputs.status()
-            if source.trouble
-        ]
-        if live.trouble:
-            found.append(("rendering", live.trouble))
-        if live.below_wanted:
-            found.append(("load", f"the computer is busy: {live.quality} at {live.fps:g} fps"))
-        if trouble := self.expressions().trouble:
-            found.append(("expressions", trouble))
-        return [Warning(about=about, text=text) for about, text in found]
+        return self.state.warnings()
 
     def latencies(self) -> Mapping[str, LatencySummary]:
         """Return the percentiles of every stage."""

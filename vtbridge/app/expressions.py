@@ -96,11 +96,16 @@ class Expressions:
 
         return self.news.subscribe(hand_over)
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong with their file, empty if nothing is."""
+        return "" if self.watch is None else self.watch.trouble
+
     def status(self) -> dict[str, object]:
         """Return the part of the daemon's status that is theirs."""
         return {
             "expressions": [plain_state(state) for state in self.engine.state()],
-            "expressions_trouble": "" if self.watch is None else self.watch.trouble,
+            "expressions_trouble": self.trouble,
         }
 
 

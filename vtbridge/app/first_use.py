@@ -105,6 +105,32 @@ class Preparation:
     learning: LearnProgress | None = None
     learning_waits: bool = False
 
+    @property
+    def text(self) -> str:
+        """One phrase such as ``preparing: 3:10 left, 36.2 dB``, empty if there is nothing."""
+        if self.state == "baking" and self.progress is not None:
+            left_s = max(round(self.progress.wanted_s - self.progress.baked_s), 0)
+            best_db = self.progress.psnr_db
+            quality = "no model yet" if best_db is None else f"{best_db:.1f} dB"
+            return f"preparing: {left_s // 60}:{left_s % 60:02d} left, {quality}"
+        if self.state == "baking":
+            return "preparing: loading"
+        if self.state == "elsewhere" and self.shown_db is None:
+            return "preparing: by another vtbridge"
+        if self.state == "failed":
+            return f"not prepared: {self.trouble}"
+        if self.shown_db is None:
+            return ""
+        return f"prepared, {self.shown_db:.1f} dB{self._learning_text}"
+
+    @property
+    def _learning_text(self) -> str:
+        if self.state != "learning" or self.learning is None:
+            return ""
+        if self.learning_waits:
+            return ", learning waits: frames come late"
+        return f", learning: {self.learning.turns} turns known"
+
 
 class FirstUse(ThreadService):
     """Watch the networks, have the character prepared, and offer each better model.

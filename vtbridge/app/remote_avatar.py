@@ -91,16 +91,7 @@ class RemoteAvatar:
 
     def warnings(self) -> list[Warning]:
         """Return what a streamer would want to know."""
-        status = self._tracker.status()
-        found = [("stopped", f"{name} stopped") for name in status.stopped]
-        found += [
-            ("tracking", f"{source.title}: {source.trouble}")
-            for source in status.sources
-            if source.trouble
-        ]
-        if status.renderer is not None and status.renderer.trouble:
-            found.append(("renderer", status.renderer.trouble))
-        return [Warning(about=about, text=text) for about, text in found]
+        return self._tracker.status().warnings
 
     def latencies(self) -> Mapping[str, LatencySummary]:
         """Return the percentiles of every stage."""

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field
 
 from vtbridge.app.audience import Audience
 from vtbridge.app.expressions import Expressions
-from vtbridge.app.first_use import FirstUse
+from vtbridge.app.first_use import FirstUse, Preparation
 from vtbridge.app.render_loop import RenderLoop
 from vtbridge.clock import Clock
 from vtbridge.config.schema import Config
-from vtbridge.control.api.models import Status, Trackers
+from vtbridge.control.api.models import Status, Trackers, Warning  # noqa: A004 - see there
 from vtbridge.datatypes import FaceFrame, Picture
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.obs.connection import ObsConnection
@@ -95,13 +95,14 @@ class DaemonStatus:
                 "live": asdict(live),
                 "preparation": None
                 if self.first_use is None
-                else asdict(self.first_use.preparation()),
+                else _plain(self.first_use.preparation()),
                 "tracked": render.tracked,
                 "tracker": self.source() if render.tracked else "waiting for a face",
                 "sources": self._sources(),
                 "obs": self._obs_state(),
                 **({} if self.audience is None else self.audience.status()),
                 **({} if self.expressions is None else self.expressions.status()),
+                "warnings": self.warnings(),
                 "stopped": sorted(self.lost),
                 "latency_ms": self.telemetry.latency_ms(),
                 "counters": self.telemetry.counters(),
@@ -120,6 +121,23 @@ class DaemonStatus:
             }
         )
 
+    def warnings(self) -> list[Warning]:
+        """Return what a streamer would want to know."""
+        live = self.render.status()
+        found = [("stopped", f"{name} stopped") for name in sorted(self.lost)]
+        found += [
+            ("tracking", f"{source.title}: {source.trouble}")
+            for source in self.inputs.status()
+            if source.trouble
+        ]
+        if live.trouble:
+            found.append(("rendering", live.trouble))
+        if live.below_wanted:
+            found.append(("load", f"the computer is busy: {live.quality} at {live.fps:g} fps"))
+        if self.expressions is not None and self.expressions.trouble:
+            found.append(("expressions", self.expressions.trouble))
+        return [Warning(about=about, text=text) for about, text in found]
+
     def _sources(self, *, with_face: bool = False) -> list[dict[str, object]]:
         now_ns = self.clock.now_ns()
         return [
@@ -130,6 +148,10 @@ class DaemonStatus:
         if self.obs is None:
             return "not connected by vtbridge"
         return self.obs.trouble or self.obs.state.value
+
+
+def _plain(preparation: Preparation) -> dict[str, object]:
+    return asdict(preparation) | {"text": preparation.text}
 
 
 def summary_of(render: RenderLoop, telemetry: Telemetry, seconds: float) -> RunSummary:

@@ -213,7 +213,6 @@ def _health_text(flags: list[str]) -> str:
 
 
 def _line(report: dict[str, Any]) -> str:
-    from vtbridge.app.preparation_watch import preparation_text
 
     age = "-" if report["age_ms"] is None else f"{report['age_ms']:.1f} ms"
     parts = [
@@ -227,6 +226,7 @@ def _line(report: dict[str, Any]) -> str:
     ]
     if report["flags"]:
         parts.append(", ".join(report["flags"]))
-    if preparation := preparation_text(report["preparation"]):
+    preparation = (report["preparation"] or {}).get("text", "")
+    if preparation:
         parts.append(preparation)
     return "  ".join(parts)

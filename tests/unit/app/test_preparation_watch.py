@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from vtbridge.app import preparation_watch
 from vtbridge.app.background_bake import BakeProgress
 from vtbridge.app.background_learning import LearnProgress
 from vtbridge.app.first_use import Preparation
-from vtbridge.app.preparation_watch import PreparationWatch, preparation_text
+from vtbridge.app.preparation_watch import PreparationWatch
 from vtbridge.control.address import ControlAddress
 from vtbridge.errors import VtbridgeError
 
@@ -51,11 +50,7 @@ _END_S = 10.0
     ],
 )
 def test_each_state_has_its_phrase(preparation: Preparation, expected: str) -> None:
-    assert preparation_text(asdict(preparation)) == expected
-
-
-def test_an_avatar_without_one_has_none() -> None:
-    assert preparation_text(None) == ""
+    assert preparation.text == expected
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,8 @@ class Preparation(Answer):
     learning: LearnProgress | None
     learning_waits: bool
     """Learning stands still because frames came late."""
+    text: str
+    """All of it in one phrase, for people; empty if there is nothing to say."""
 
 
 class Face(Answer):
@@ -261,6 +263,14 @@ class Trackers(Answer):
     """What is shown, null before the first."""
 
 
+class Warning(Answer):  # noqa: A001 - what it is called on the wire
+    """Something that a streamer would want to know."""
+
+    about: str
+    """`tracking`, `rendering`, `load`, `expressions`, `renderer` or `stopped`."""
+    text: str
+
+
 class Renderer(Answer):
     """The other computer, where the frames are made."""
 
@@ -310,6 +320,8 @@ class Status(Answer):
     """Who looks."""
     expressions: list[Expression] = []
     expressions_trouble: str = ""
+    warnings: list[Warning]
+    """What a streamer would want to know."""
     stopped: list[str]
     """Parts that died."""
     latency_ms: dict[str, Latency]
@@ -332,14 +344,6 @@ class Obs(Answer):
     """`ready`, or what it is instead; `off` where vtbridge makes none."""
     trouble: str
     """Why there is none, and the remedy; empty if nothing is wrong."""
-
-
-class Warning(Answer):  # noqa: A001 - what it is called on the wire
-    """Something that a streamer would want to know."""
-
-    about: str
-    """`tracking`, `rendering`, `load`, `expressions`, `renderer` or `stopped`."""
-    text: str
 
 
 class Wrong(Answer):

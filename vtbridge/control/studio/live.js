@@ -72,9 +72,20 @@ function show(status) {
   $("obs").textContent = status.obs;
   $("runtime").textContent = status.runtime;
   $("dropped").textContent = status.dropped;
+  $("preparation").textContent = status.preparation?.text || "not prepared";
+  if (!status.shown) $("fps").textContent += " (nobody looks: the networks rest)";
+  warn(status.warnings.map((one) => one.text));
   $("credit").textContent = status.credit;
   const total = status.latency_ms?.face_to_frame;
   $("latency").textContent = total ? `${total.p50.toFixed(0)} ms (p99 ${total.p99.toFixed(0)})` : "–";
+}
+
+/** Lists what needs attention; a list that stays the same is not read out again. */
+function warn(texts) {
+  const list = $("warnings");
+  if (list.dataset.told === texts.join("\n")) return;
+  list.dataset.told = texts.join("\n");
+  list.replaceChildren(...texts.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
 }
 
 function connect() {
