@@ -24,7 +24,8 @@ demo: $(VENV)/.installed
 	$(BIN)/vtbridge demo $(DEMO_ARGS)
 
 ## make test    lint, types and every test, with a real OBS where it can be installed
-test: $(VENV)/.installed-dev .cache/.system-checked
+test:
+	$(MAKE) --no-print-directory --jobs 2 $(VENV)/.installed-dev .cache/.system-checked
 	$(MAKE) --no-print-directory --jobs 2 lint weights
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 

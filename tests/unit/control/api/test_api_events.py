@@ -169,8 +169,11 @@ def test_message_that_is_too_long_costs_only_its_sender() -> None:
 
 
 def test_who_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    much = 40_000_000
+    """Far more than the system keeps for a client."""
+
     async def body(served: Served) -> None:
-        served.avatar.credit = "x" * 4_000_000
+        served.avatar.credit = "x" * much
         reader, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
         writer.write(
             f"GET {EVENTS} HTTP/1.1\r\nHost: 127.0.0.1:{served.server.port}\r\n"
@@ -179,18 +182,20 @@ def test_who_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> Non
             "".encode()
         )
         command = b'{"command": "status", "id": 1}'
-        masked = bytes([0x81, 0x80 | len(command), 0, 0, 0, 0]) + command
-        with contextlib.suppress(ConnectionError):
-            for _ in range(8):
-                writer.write(masked)
-                await writer.drain()
+        writer.write(bytes([0x81, 0x80 | len(command), 0, 0, 0, 0]) + command)
         async with asyncio.timeout(10):
+            while not served.avatar.listeners:
+                await asyncio.sleep(0.01)
             while served.avatar.listeners:
                 await asyncio.sleep(0.05)
+        received = 0
+        with contextlib.suppress(ConnectionError):
+            while part := await asyncio.wait_for(reader.read(1 << 20), 5):
+                received += len(part)
+        assert received < much, "what it left unread is not kept for it"
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
-        del reader
 
     monkeypatch.setattr(events, "PATIENCE_S", 0.3)
     with_server(body)
