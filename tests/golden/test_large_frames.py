@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 import pytest
@@ -9,8 +11,10 @@ import pytest
 from vtbridge.characters import find_picture
 from vtbridge.datatypes import F32Array, U8Array
 from vtbridge.pose_params import POSE_SIZE, PoseParam
+from vtbridge.render.poser import Poser
 from vtbridge.render.settings import Quality, RenderSettings, RuntimeName
 from vtbridge.render.tha3 import open_poser
+from vtbridge.render.weights import WeightStore
 from vtbridge.telemetry import Telemetry
 
 SIDE = 1024
@@ -35,9 +39,25 @@ def turned() -> F32Array:
     return pose
 
 
-@pytest.mark.usefixtures("weight_store")
+@pytest.fixture(scope="module")
+def posers(weight_store: WeightStore) -> Iterator[dict[int, Poser]]:
+    """Return a poser by the size of its frames."""
+    settings = RenderSettings(runtime=RuntimeName.NATIVE, quality=Quality.EXACT)
+    opened = {
+        size: open_poser(
+            settings.model_copy(update={"size": size}), Telemetry(), store=weight_store
+        )
+        for size in (512, SIDE)
+    }
+    yield opened
+    for poser in opened.values():
+        poser.close()
+
+
 @pytest.mark.parametrize("name", ["momo", "ren", "sumi", "yuki"])
-def test_static_parts_keep_nearly_all_edge_energy_of_the_drawing(name: str) -> None:
+def test_static_parts_keep_nearly_all_edge_energy_of_the_drawing(
+    name: str, posers: dict[int, Poser]
+) -> None:
     picture = find_picture(name)
     assert picture.original is not None
     assert len(picture.original) == SIDE
@@ -45,14 +65,11 @@ def test_static_parts_keep_nearly_all_edge_energy_of_the_drawing(name: str) -> N
     drawn[..., :3] *= drawn[..., 3:] / 255
     wanted = edge_energy(np.rint(drawn).astype(np.uint8))
     energy = {}
-    for size in (512, SIDE):
-        settings = RenderSettings(runtime=RuntimeName.NATIVE, quality=Quality.EXACT, size=size)
-        poser = open_poser(settings, Telemetry())
+    for size, poser in posers.items():
         poser.set_picture(picture)
         frame = poser.render(turned())
         if size != SIDE:
             frame = np.asarray(cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC))
         energy[size] = edge_energy(frame) / wanted
-        poser.close()
     assert energy[SIDE] >= LEAST, f"{energy}"
     assert energy[512] < 0.6, f"enlarged afterwards it is not sharp: {energy}"

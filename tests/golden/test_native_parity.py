@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import torch
 
-from tests.golden.conftest import RANDOM, ReferenceRun
-from tests.support.tha3 import StageCase, stage_cases
+from tests.golden.conftest import STAGE_POSES, PlainRun
+from tests.support.tha3 import StageCase
 from vtbridge.datatypes import F32Array
 from vtbridge.render.models.signatures import Stage, stage_signatures
 from vtbridge.render.models.tha3 import Tha3Networks
@@ -41,12 +40,14 @@ def open_runtime(networks: Tha3Networks, threads: int) -> NativeRuntime:
 
 
 @pytest.fixture(scope="module")
-def cases(real_networks: Tha3Networks, reference_run: ReferenceRun) -> list[dict[Stage, StageCase]]:
+def cases(plain_runs: dict[int, PlainRun]) -> list[dict[Stage, StageCase]]:
     """Return the stages' cases of a pose anywhere in the ranges and of one of a performance."""
-    picture = torch.from_numpy(reference_run.picture)
-    poses = [torch.from_numpy(reference_run.poses[i])[None] for i in (0, RANDOM + 2)]
-    with torch.inference_mode():
-        return [stage_cases(real_networks, picture, pose)[0] for pose in poses]
+    return [plain_runs[index].cases for index in (STAGE_POSES[0], STAGE_POSES[-1])]
+
+
+@pytest.fixture(scope="module")
+def native(real_networks: Tha3Networks) -> NativeRuntime:
+    return open_runtime(real_networks, threads=2)
 
 
 def outputs(
@@ -61,11 +62,10 @@ def outputs(
 
 @pytest.mark.parametrize("stage", Stage)
 def test_a_stage_differs_from_the_networks_by_rounding_alone(
-    stage: Stage, real_networks: Tha3Networks, cases: list[dict[Stage, StageCase]]
+    stage: Stage, native: NativeRuntime, cases: list[dict[Stage, StageCase]]
 ) -> None:
-    runtime = open_runtime(real_networks, threads=2)
     for case in cases:
-        for name, ours, theirs in outputs(runtime, stage, case[stage]):
+        for name, ours, theirs in outputs(native, stage, case[stage]):
             assert ours.shape == theirs.shape
             assert theirs.std() > 1e-3, "a flat answer proves nothing"
             tolerance = GRID_TOLERANCE if name == "grid_change" else TOLERANCE

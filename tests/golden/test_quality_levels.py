@@ -47,7 +47,7 @@ def telemetry() -> Telemetry:
 
 @pytest.fixture(scope="module")
 def poser(weight_store: WeightStore, telemetry: Telemetry) -> Iterator[Tha3Poser[object]]:
-    request = RuntimeRequest(store=weight_store, weights=DEFAULT_WEIGHTS)
+    request = RuntimeRequest(store=weight_store, weights=DEFAULT_WEIGHTS, threads=1)
     runtime = open_row(RuntimeName.OPENVINO, request)
     opened = Tha3Poser(runtime, telemetry, Compositor(), cache_bytes=CACHE_BYTES)
     yield opened

@@ -6,16 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.golden.conftest import RANDOM, ReferenceRun
-from tests.support.tha3 import PlainOutputs, StageCase, frame_of, stage_cases
+from tests.golden.conftest import STAGE_POSES, PlainRun
+from tests.support.tha3 import frame_of
 from vtbridge.render.models.signatures import Stage
 from vtbridge.render.models.stages import Tha3Stages, build_stages
 from vtbridge.render.models.tha3 import Tha3Networks
 
 pytestmark = pytest.mark.timeout(400)
-
-POSES = (0, RANDOM - 1, RANDOM + 2)
-"""Two anywhere in the parameters' ranges, one of a performance."""
 
 # These stages add up the same numbers in the same order. Convolutions of other widths may
 # be computed by other kernels on older CPUs, which need not keep it.
@@ -33,13 +30,15 @@ def stages(real_networks: Tha3Networks) -> Tha3Stages:
     return build_stages(real_networks)
 
 
-@pytest.fixture(scope="module", params=POSES)
-def case(
-    request: pytest.FixtureRequest, real_networks: Tha3Networks, reference_run: ReferenceRun
-) -> tuple[dict[Stage, StageCase], PlainOutputs]:
-    pose = torch.from_numpy(reference_run.poses[request.param])[None]
-    with torch.inference_mode():
-        return stage_cases(real_networks, torch.from_numpy(reference_run.picture), pose)
+@pytest.fixture(scope="module", params=STAGE_POSES)
+def plain(request: pytest.FixtureRequest, plain_runs: dict[int, PlainRun]) -> PlainRun:
+    return plain_runs[request.param]
+
+
+@pytest.fixture(scope="module")
+def given(stages: Tha3Stages, plain: PlainRun) -> dict[Stage, tuple[Tensor, ...]]:
+    """Return what every stage gives."""
+    return {stage: run(stages, stage, case.inputs) for stage, case in plain.cases.items()}
 
 
 def run(stages: Tha3Stages, stage: Stage, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -55,19 +54,18 @@ def largest(ours: Tensor, theirs: Tensor) -> float:
 
 @pytest.mark.parametrize("stage", SAME_SUMS)
 def test_a_stage_that_keeps_the_order_of_sums_is_exact(
-    stage: Stage, stages: Tha3Stages, case: tuple[dict[Stage, StageCase], PlainOutputs]
+    stage: Stage, plain: PlainRun, given: dict[Stage, tuple[Tensor, ...]]
 ) -> None:
-    wanted = case[0][stage]
-    for ours, theirs in zip(run(stages, stage, wanted.inputs), wanted.outputs, strict=True):
+    for ours, theirs in zip(given[stage], plain.cases[stage].outputs, strict=True):
         assert theirs.std() > 1e-2, "a flat answer proves nothing"
         assert largest(ours, theirs) <= (0 if SAME_KERNELS else OTHER_KERNELS)
 
 
 def test_the_rotator_differs_by_rounding_alone(
-    stages: Tha3Stages, case: tuple[dict[Stage, StageCase], PlainOutputs]
+    plain: PlainRun, given: dict[Stage, tuple[Tensor, ...]]
 ) -> None:
-    wanted = case[0][Stage.ROTATE]
-    morphed, warped, grid_change = run(stages, Stage.ROTATE, wanted.inputs)
+    wanted = plain.cases[Stage.ROTATE]
+    morphed, warped, grid_change = given[Stage.ROTATE]
     assert torch.equal(morphed, wanted.outputs[0])
     assert largest(grid_change, wanted.outputs[2]) <= OTHER_SUMS
     # A hard edge multiplies what the grid is off by with half the side, in pixels.
@@ -76,21 +74,20 @@ def test_the_rotator_differs_by_rounding_alone(
 
 
 def test_the_editor_differs_by_rounding_alone(
-    stages: Tha3Stages, case: tuple[dict[Stage, StageCase], PlainOutputs]
+    plain: PlainRun, given: dict[Stage, tuple[Tensor, ...]]
 ) -> None:
-    wanted = case[0][Stage.EDIT]
-    for ours, theirs in zip(run(stages, Stage.EDIT, wanted.inputs), wanted.outputs, strict=True):
+    for ours, theirs in zip(given[Stage.EDIT], plain.cases[Stage.EDIT].outputs, strict=True):
         assert theirs.std() > 1e-3
         assert largest(ours, theirs) <= OTHER_SUMS
 
 
 def test_the_fields_make_the_frame_that_the_editor_paints(
-    stages: Tha3Stages, case: tuple[dict[Stage, StageCase], PlainOutputs]
+    plain: PlainRun, given: dict[Stage, tuple[Tensor, ...]]
 ) -> None:
-    cases, plain = case
-    morphed = cases[Stage.EDIT].inputs[0]
+    case = plain.cases[Stage.EDIT]
     with torch.inference_mode():
-        exact = frame_of(morphed, *cases[Stage.EDIT].outputs)
-        ours = frame_of(morphed, *run(stages, Stage.EDIT, cases[Stage.EDIT].inputs))
-    assert torch.equal(exact, plain.edited.image)
-    assert largest(ours, plain.edited.image) <= 1e-4
+        exact = frame_of(case.inputs[0], *case.outputs)
+        ours = frame_of(case.inputs[0], *given[Stage.EDIT])
+    painted = plain.outputs.edited.image
+    assert torch.equal(exact, painted)
+    assert largest(ours, painted) <= 1e-4

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
+from tests.support.freed_memory import keep_freed_memory
 from tests.support.recording_runtime import pose
 from tests.support.tha3 import randomise, run_stages, thinned
 from tests.support.weights import sha256
@@ -36,6 +37,8 @@ from vtbridge.render.weights.store import WeightStore
 from vtbridge.telemetry import Telemetry
 
 POSE = pose(head_x=0.5, head_y=-0.3, mouth_aaa=0.6, eye_wink_left=1, eyebrow_happy_left=0.4)
+
+keep_freed_memory()
 
 
 def noise() -> U8Array:

@@ -53,18 +53,38 @@ def problem(store: WeightStore) -> str:
     return OPENVINO_FILES.problem(store, DEFAULT_WEIGHTS)
 
 
-@pytest.mark.parametrize("stage", Stage)
-@pytest.mark.parametrize("which", [0, 1], ids=["graph", "constants"])
-def test_one_flipped_bit_is_refused(stage: Stage, which: int, store: WeightStore) -> None:
-    file = OPENVINO_FILES.paths(folder(store), stage)[which]
+def flip_a_bit(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     replace(file, bytes(content))
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("which", [0, 1], ids=["graph", "constants"])
+def test_one_flipped_bit_is_refused(stage: Stage, which: int, store: WeightStore) -> None:
+    flip_a_bit(OPENVINO_FILES.paths(folder(store), stage)[which])
     with pytest.raises(WeightsError, match=f"{stage}.*damaged.*{PREPARE}"):
+        OPENVINO_FILES.read_stage(store, DEFAULT_WEIGHTS, stage)
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["graph", "constants"])
+def test_a_runtime_does_not_open_with_a_damaged_stage(which: int, store: WeightStore) -> None:
+    file = OPENVINO_FILES.paths(folder(store), Stage.EDIT)[which]
+    flip_a_bit(file)
+    with pytest.raises(WeightsError, match=f"edit.*damaged.*{PREPARE}"):
         open_openvino(RuntimeRequest(store, DEFAULT_WEIGHTS))
     (damaged,) = [check for check in check_runtime_files(store, DEFAULT_WEIGHTS) if check.problem]
     assert damaged.path == file
     assert damaged.remedy == PREPARE
+
+
+def test_every_damaged_file_is_told_of(store: WeightStore) -> None:
+    files = {file for stage in Stage for file in OPENVINO_FILES.paths(folder(store), stage)}
+    for file in files:
+        flip_a_bit(file)
+    damaged = [check for check in check_runtime_files(store, DEFAULT_WEIGHTS) if check.problem]
+    assert {check.path for check in damaged} == files
+    assert {check.remedy for check in damaged} == {PREPARE}
 
 
 @pytest.mark.parametrize("name", [RECORD, "edit.bin", "face.xml"])

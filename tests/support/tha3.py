@@ -53,10 +53,19 @@ def run_networks(networks: Tha3Networks, picture: Tensor, pose: Tensor) -> Plain
     return PlainOutputs(decomposed, combined, face, rotated, edited)
 
 
-def run_stages(stages: Tha3Stages, picture: Tensor, pose: Tensor) -> Tensor:
-    """Pose ``picture`` [1, 4, 512, 512] by ``pose`` [1, 45] as a runtime does."""
+def run_stages(
+    stages: Tha3Stages,
+    picture: Tensor,
+    pose: Tensor,
+    layers: tuple[Tensor, ...] | None = None,
+) -> Tensor:
+    """Pose ``picture`` [1, 4, 512, 512] by ``pose`` [1, 45] as a runtime does.
+
+    ``layers`` is what the picture was decomposed into before, if it was.
+    """
     rotation = pose[:, ROTATION_SLICE]
-    layers = stages.decompose(cut(picture, BROW_CROP))
+    if layers is None:
+        layers = stages.decompose(cut(picture, BROW_CROP))
     brows = stages.brows(*layers, pose[:, BROW_SLICE])
     face = stages.face(cut(picture, FACE_CROP), brows, pose[:, FACE_SLICE])
     morphed, warped, grid_change = stages.rotate(picture, face, rotation)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import pytest
 import torch
 from torch import Tensor
 
+from tests.support.freed_memory import keep_freed_memory
 from tests.support.tha3 import cut, randomise, run_networks, run_stages, thinned
 from vtbridge.pose_params import BROW_SLICE
 from vtbridge.quiet_openvino import ov
@@ -20,11 +23,15 @@ from vtbridge.render.models.variants import BlockKind, Tha3Variant
 EXACT = 1e-9
 RUNTIME_TOLERANCE = 2e-3
 
+keep_freed_memory()
+
 
 @pytest.fixture(scope="module", params=BlockKind)
 def variant(request: pytest.FixtureRequest) -> Tha3Variant:
-    """Return networks of full picture size but few channels."""
-    return thinned(Tha3Variant("thin", request.param))
+    """Return networks of full picture size but few channels and blocks."""
+    thin = thinned(Tha3Variant("thin", request.param))
+    fewer = {name: replace(shape, bottleneck_blocks=1) for name, shape in thin.shapes.items()}
+    return replace(thin, shapes=fewer)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +49,20 @@ def stages(variant: Tha3Variant) -> Tha3Stages:
     networks = build_networks(variant)
     randomise(networks, seed=3)
     return build_stages(networks)
+
+
+@dataclass(frozen=True)
+class Example:
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+@pytest.fixture(scope="module")
+def examples(variant: Tha3Variant, stages: Tha3Stages) -> dict[Stage, Example]:
+    """Return inputs of every stage and what it gives."""
+    inputs = {stage: example_inputs(variant, stage) for stage in Stage}
+    with torch.inference_mode():
+        return {each: Example(inputs[each], tensors(stages[each](*inputs[each]))) for each in Stage}
 
 
 @pytest.fixture(scope="module")
@@ -90,22 +111,21 @@ def tensors(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 @pytest.mark.parametrize("stage", Stage)
 def test_each_stage_keeps_its_signature(
-    variant: Tha3Variant, stages: Tha3Stages, stage: Stage
+    variant: Tha3Variant, examples: dict[Stage, Example], stage: Stage
 ) -> None:
-    with torch.inference_mode():
-        outputs = tensors(stages[stage](*example_inputs(variant, stage)))
-    shapes = [tuple(output.shape) for output in outputs]
+    shapes = [tuple(output.shape) for output in examples[stage].outputs]
     assert shapes == list(stage_signatures(variant)[stage].outputs.values())
 
 
 @pytest.mark.parametrize("stage", Stage)
-def test_each_stage_can_be_exported(variant: Tha3Variant, stages: Tha3Stages, stage: Stage) -> None:
-    inputs = example_inputs(variant, stage)
+def test_each_stage_can_be_exported(
+    stages: Tha3Stages, examples: dict[Stage, Example], stage: Stage
+) -> None:
+    inputs = examples[stage].inputs
     exported = torch.export.export(stages[stage], inputs).module()
     with torch.inference_mode():
-        expected = tensors(stages[stage](*inputs))
         outputs = tensors(exported(*inputs))
-    for output, wanted in zip(outputs, expected, strict=True):
+    for output, wanted in zip(outputs, examples[stage].outputs, strict=True):
         torch.testing.assert_close(output, wanted, rtol=0, atol=RUNTIME_TOLERANCE)
 
 
@@ -115,16 +135,15 @@ def test_each_stage_can_be_exported(variant: Tha3Variant, stages: Tha3Stages, st
 @pytest.mark.parametrize("variant", [BlockKind.SEPARABLE], indirect=True)
 @pytest.mark.parametrize("stage", Stage)
 def test_each_stage_converts_to_openvino(
-    variant: Tha3Variant, stages: Tha3Stages, stage: Stage
+    stages: Tha3Stages, examples: dict[Stage, Example], stage: Stage
 ) -> None:
-    inputs = example_inputs(variant, stage)
+    inputs = examples[stage].inputs
     shapes = [list(tensor.shape) for tensor in inputs]
     with torch.inference_mode():
-        expected = tensors(stages[stage](*inputs))
         model = ov.convert_model(stages[stage], example_input=inputs, input=shapes)
     config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
     outputs = ov.compile_model(model, "CPU", config)([tensor.numpy() for tensor in inputs])
-    for index, wanted in enumerate(expected):
+    for index, wanted in enumerate(examples[stage].outputs):
         output = torch.from_numpy(outputs[index])
         torch.testing.assert_close(output, wanted, rtol=0, atol=RUNTIME_TOLERANCE)
 
