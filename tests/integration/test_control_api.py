@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.cli import run_isolated
 from tests.support.control_avatar import FakeAvatar
 from tests.support.control_server import TOKEN, served
-from tests.support.daemon import run_vtbridge, running
+from tests.support.daemon import running
 
 DOCUMENT = "/api/v1/openapi.json"
 CHECKED_S = 200
@@ -91,7 +92,7 @@ def test_a_real_avatar_answers_as_described(tmp_path: Path, prepared_michi: Path
             *(tmp_path, address, token, "--include-method", "GET"),
             *("--phases", "coverage,fuzzing", "--max-examples", "3", "--mode", "positive"),
         )
-        told = run_vtbridge(tmp_path, "api", "-n", daemon.name).stdout
+        told = run_isolated(tmp_path, "api", "-n", daemon.name).stdout
         assert f"http://{address}/api/v1/" in told
         (private,) = (tmp_path / "state").rglob(f"{daemon.name}.token")
         if os.name == "posix":

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.daemon import run_vtbridge, running, status_of, wait_until
+from tests.support.cli import run_isolated
+from tests.support.daemon import running, status_of, wait_until
 from tests.support.expressions import QUICK, STILL
 from tests.support.triggers import Button, Eye, expression_of
 from vtbridge.publish.vtbf import FrameReader
@@ -56,11 +57,11 @@ def test_expression_is_triggered_seen_told_and_reloaded(
             status = status_of(daemon)
             assert status["expressions_trouble"] == ""
             assert not expression_of(daemon, "cat")
-            told = run_vtbridge(tmp_path, "expression", "trigger", "dog", "-n", daemon.name)
+            told = run_isolated(tmp_path, "expression", "trigger", "dog", "-n", daemon.name)
             assert told.returncode == 0, told.stderr
             eye.seconds_until_changed(resting)
             assert expression_of(daemon, "dog")["triggers"] == ["http"]
-            wrong = run_vtbridge(tmp_path, "expression", "trigger", "dig", "-n", daemon.name)
+            wrong = run_isolated(tmp_path, "expression", "trigger", "dig", "-n", daemon.name)
             assert wrong.returncode == 2
             assert "did you mean dog" in wrong.stderr
             button.press("dog")

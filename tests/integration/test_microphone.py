@@ -13,6 +13,7 @@ import pytest
 from scipy.signal import find_peaks  # type: ignore[import-untyped]  # scipy ships no types
 
 from tests.conftest import REPOSITORY
+from tests.support.cli import run_isolated
 from tests.support.daemon import run_vtbridge, running, wait_until
 from tests.support.voices import PHONEMES, silence, speak, synthetic_vowel, write_wav
 from vtbridge.clock import ManualClock
@@ -50,7 +51,7 @@ def calibrated(folder: Path, voice: str) -> VowelProfile:
         path = folder / f"{vowel.name}.wav"
         speak(path, f"[[{phoneme}]]", voice=voice, speed=80)
         recordings += ["--wav", f"{vowel.name}={path}"]
-    result = run_vtbridge(folder, "calibrate", "--vowels", *recordings)
+    result = run_isolated(folder, "calibrate", "--vowels", *recordings)
     assert result.returncode == 0, result.stderr
     assert "told apart:" in result.stderr
     saved = folder / "state" / "vtbridge" / "vowels.json"

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import REPOSITORY
+from tests.support.cli import Told, run_here
 from vtbridge.pose_params import POSE_SIZE, PoseParam
 
 pytestmark = pytest.mark.timeout(240)
@@ -32,8 +33,8 @@ def run_python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def run_pose(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return run_python("-m", "vtbridge", "pose", *arguments, cwd=cwd)
+def run_pose(*arguments: str, cwd: Path) -> Told:
+    return run_here("pose", *arguments, cwd=cwd)
 
 
 def pixels(file: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -45,7 +46,7 @@ def pixels(file: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 @pytest.mark.usefixtures("weight_store")
 def test_a_built_in_character_is_posed_into_a_png(tmp_path: Path) -> None:
-    rest = run_pose("michi", cwd=tmp_path)
+    rest = run_python("-m", "vtbridge", "pose", "michi", cwd=tmp_path)
     assert rest.returncode == 0, rest.stderr
     wink = run_pose(
         *("michi", "--set", "eye_wink_left=1", "--set", "mouth_aaa=1", "-o", "deep/wink.png"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.support.cli import run_isolated
 from tests.support.daemon import run_vtbridge, running, unique_name, wait_until, write_config
 from tests.support.recorder import CAPTURES, PATIENCE_S, count_of, recorder, wait_until_still
 from tests.support.recordings import (
@@ -82,7 +83,7 @@ def test_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     path.write_bytes(b"precious")
     for command in ("record", "run"):
         options = (str(path),) if command == "record" else ("--record", str(path))
-        refused = run_vtbridge(
+        refused = run_isolated(
             tmp_path, command, *options, "--config", str(tmp_path / "config.toml")
         )
         assert refused.returncode == 1
@@ -107,7 +108,7 @@ def test_avatar_records_while_it_runs_and_has_the_trackers(
         capture = captures / CAPTURES["ifacialmocap"]
         sent = play(bursts_of_capture(capture), to, MonotonicClock(), speed=5.0)
         config = ("--config", str(tmp_path / "config.toml"))
-        assert run_vtbridge(tmp_path, "calibrate", *config).returncode == 0
+        assert run_isolated(tmp_path, "calibrate", *config).returncode == 0
         wait_until_still(lambda: kinds_of(open_recording(path))[RecordedCalibration])
         assert daemon.terminate() == 0
     recording = open_recording(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cli import run_isolated
 from tests.support.daemon import (
     isolated_environment,
     run_vtbridge,
@@ -37,7 +38,7 @@ def test_mistake_is_one_message_and_an_exit_code(
     write_config(tmp_path, unique_name())
     capture = str(captures / "vmc_node-osc.udpcap")
     names = {"CAPTURE": capture, "config.toml": str(tmp_path / "config.toml")}
-    finished = run_vtbridge(tmp_path, "replay", *(names.get(a, a) for a in arguments))
+    finished = run_isolated(tmp_path, "replay", *(names.get(a, a) for a in arguments))
     assert finished.returncode == code, finished.stderr
     assert told in " ".join(finished.stderr.split())
     assert "Traceback" not in finished.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cli import run_isolated
 from tests.support.daemon import (
     isolated_environment,
     run_vtbridge,
@@ -41,7 +42,7 @@ def test_calibration_can_be_asked_for_and_is_kept(tmp_path: Path, prepared_michi
             wait_until(
                 lambda: any("face seen by vmc" in line for line in daemon.log), 60, "a face is seen"
             )
-            assert run_vtbridge(tmp_path, "calibrate", "--config", config).returncode == 0
+            assert run_isolated(tmp_path, "calibrate", "--config", config).returncode == 0
             wait_until(
                 lambda: any("calibrating" in line for line in daemon.log), 20, "it was heard"
             )
@@ -49,7 +50,7 @@ def test_calibration_can_be_asked_for_and_is_kept(tmp_path: Path, prepared_michi
         daemon.kill()
     with running(tmp_path, "run", name=daemon.name, ports=daemon.ports) as again:
         assert any("neutral face is the one of last time" in line for line in again.log)
-    refused = run_vtbridge(tmp_path, "calibrate", "--config", config)
+    refused = run_isolated(tmp_path, "calibrate", "--config", config)
     assert refused.returncode == 1
     assert daemon.name in refused.stderr
 
@@ -110,7 +111,7 @@ def test_killed_daemons_name_is_free_at_once(tmp_path: Path) -> None:
 def test_mistake_is_one_message_and_an_exit_code(
     tmp_path: Path, arguments: tuple[str, ...], code: int, told: str
 ) -> None:
-    finished = run_vtbridge(tmp_path, *arguments)
+    finished = run_isolated(tmp_path, *arguments)
     assert finished.returncode == code, finished.stderr
     assert told in finished.stderr
     assert "Traceback" not in finished.stderr

@@ -8,6 +8,7 @@ from vtbridge.config.schema import Config
 from vtbridge.control.api.avatar import ProcessFigures
 from vtbridge.control.api.models import (
     Action,
+    Alert,
     Character,
     Characters,
     Expression,
@@ -22,7 +23,6 @@ from vtbridge.control.api.models import (
     Status,
     Trackers,
     Tracking,
-    Warning,  # noqa: A004 - see there
 )
 from vtbridge.telemetry import LatencySummary
 
@@ -136,8 +136,8 @@ class FakeAvatar:
     def obs(self) -> Obs:
         return Obs(state="ready", trouble="")
 
-    def warnings(self) -> list[Warning]:
-        return [Warning(about="tracking", text=self.trouble)] if self.trouble else []
+    def warnings(self) -> list[Alert]:
+        return [Alert(about="tracking", text=self.trouble)] if self.trouble else []
 
     def latencies(self) -> Mapping[str, LatencySummary]:
         return {"face_to_frame": LatencySummary(90, 20.0, 30.0, 40.0, 55.0)}

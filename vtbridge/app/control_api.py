@@ -12,6 +12,7 @@ from vtbridge.config.schema import Config
 from vtbridge.control.api.avatar import ProcessFigures
 from vtbridge.control.api.models import (
     Action,
+    Alert,
     Character,
     Characters,
     Expressions,
@@ -21,7 +22,6 @@ from vtbridge.control.api.models import (
     Status,
     Trackers,
     Tracking,
-    Warning,  # noqa: A004 - see there
 )
 from vtbridge.render.settings import Quality as RenderQuality
 from vtbridge.telemetry import LatencySummary
@@ -100,7 +100,7 @@ class RunningAvatar:
             return Obs(state="off", trouble="")
         return Obs(state=connection.state.value, trouble=connection.trouble)
 
-    def warnings(self) -> list[Warning]:
+    def warnings(self) -> list[Alert]:
         """Return what a streamer would want to know."""
         return self.state.warnings()
 

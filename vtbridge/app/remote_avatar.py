@@ -13,6 +13,7 @@ from vtbridge.config.schema import Config
 from vtbridge.control.api.avatar import ProcessFigures
 from vtbridge.control.api.models import (
     Action,
+    Alert,
     Characters,
     Expression,
     Expressions,
@@ -22,7 +23,6 @@ from vtbridge.control.api.models import (
     Status,
     Trackers,
     Tracking,
-    Warning,  # noqa: A004 - see there
 )
 from vtbridge.remote.wire import Code
 from vtbridge.telemetry import LatencySummary
@@ -89,7 +89,7 @@ class RemoteAvatar:
         """Return that OBS is connected elsewhere."""
         return Obs(state="off", trouble="")
 
-    def warnings(self) -> list[Warning]:
+    def warnings(self) -> list[Alert]:
         """Return what a streamer would want to know."""
         return self._tracker.status().warnings
 

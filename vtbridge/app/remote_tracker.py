@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
+from vtbridge.app.alerts import alerts
 from vtbridge.app.calibration_file import load_calibration, save_calibration
 from vtbridge.app.control_ports import open_osc, open_page
 from vtbridge.app.expressions import (
@@ -28,7 +29,7 @@ from vtbridge.app.remote_poses import pose_message
 from vtbridge.app.signals import catch_signals
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
-from vtbridge.control.api.models import Status, Trackers, Warning  # noqa: A004 - see there
+from vtbridge.control.api.models import Status, Trackers
 from vtbridge.control.osc_control import OscControl
 from vtbridge.datatypes import FaceFrame
 from vtbridge.errors import ConfigError
@@ -209,7 +210,9 @@ class RemoteTracker:
                 "tracker": self._source() if self._tracked else "waiting for a face",
                 "sources": self._sources(with_face=False),
                 "obs": "not connected by vtbridge",
-                "warnings": self._warnings(),
+                "warnings": alerts(
+                    self._lost, self._inputs.status(), [("renderer", self.sender.trouble)]
+                ),
                 "stopped": sorted(self._lost),
                 "latency_ms": self._telemetry.latency_ms(),
                 "counters": self._telemetry.counters(),
@@ -290,17 +293,6 @@ class RemoteTracker:
                 log.info("face seen by %s" if tracked else "face lost (%s)", self._source())
             if deadline_ns is not None and self._clock.now_ns() >= deadline_ns:
                 return
-
-    def _warnings(self) -> list[Warning]:
-        found = [("stopped", f"{name} stopped") for name in sorted(self._lost)]
-        found += [
-            ("tracking", f"{source.title}: {source.trouble}")
-            for source in self._inputs.status()
-            if source.trouble
-        ]
-        if self.sender.trouble:
-            found.append(("renderer", self.sender.trouble))
-        return [Warning(about=about, text=text) for about, text in found]
 
     def _source(self) -> str:
         newest = self._faces.peek()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
+from vtbridge.app.alerts import alerts
 from vtbridge.app.audience import Audience
 from vtbridge.app.expressions import Expressions
 from vtbridge.app.first_use import FirstUse, Preparation
 from vtbridge.app.render_loop import RenderLoop
 from vtbridge.clock import Clock
 from vtbridge.config.schema import Config
-from vtbridge.control.api.models import Status, Trackers, Warning  # noqa: A004 - see there
+from vtbridge.control.api.models import Alert, Status, Trackers
 from vtbridge.datatypes import FaceFrame, Picture
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.obs.connection import ObsConnection
@@ -121,22 +122,19 @@ class DaemonStatus:
             }
         )
 
-    def warnings(self) -> list[Warning]:
+    def warnings(self) -> list[Alert]:
         """Return what a streamer would want to know."""
         live = self.render.status()
-        found = [("stopped", f"{name} stopped") for name in sorted(self.lost)]
-        found += [
-            ("tracking", f"{source.title}: {source.trouble}")
-            for source in self.inputs.status()
-            if source.trouble
-        ]
-        if live.trouble:
-            found.append(("rendering", live.trouble))
-        if live.below_wanted:
-            found.append(("load", f"the computer is busy: {live.quality} at {live.fps:g} fps"))
-        if self.expressions is not None and self.expressions.trouble:
-            found.append(("expressions", self.expressions.trouble))
-        return [Warning(about=about, text=text) for about, text in found]
+        load = f"the computer is busy: {live.quality} at {live.fps:g} fps"
+        return alerts(
+            self.lost,
+            self.inputs.status(),
+            (
+                ("rendering", live.trouble),
+                ("load", load if live.below_wanted else ""),
+                ("expressions", "" if self.expressions is None else self.expressions.trouble),
+            ),
+        )
 
     def _sources(self, *, with_face: bool = False) -> list[dict[str, object]]:
         now_ns = self.clock.now_ns()

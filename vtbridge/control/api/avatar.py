@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from vtbridge.control.api.models import (
     Action,
+    Alert,
     Characters,
     Expressions,
     Obs,
@@ -18,7 +19,6 @@ from vtbridge.control.api.models import (
     Status,
     Trackers,
     Tracking,
-    Warning,  # noqa: A004 - see there
 )
 from vtbridge.telemetry import LatencySummary
 
@@ -71,7 +71,7 @@ class Avatar(Protocol):
     def obs(self) -> Obs:
         """Return how the connection to OBS is."""
 
-    def warnings(self) -> list[Warning]:
+    def warnings(self) -> list[Alert]:
         """Return what a streamer would want to know."""
 
     def latencies(self) -> Mapping[str, LatencySummary]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Hashable, Iterator
 
 from aiohttp import WSMsgType, web
@@ -23,6 +24,8 @@ from vtbridge.control.api.models import (
 from vtbridge.control.api.orders import obey
 from vtbridge.control.api.problem import Refusal, refusal_of_body
 from vtbridge.control.rate_limit import RateLimit
+
+log = logging.getLogger(__name__)
 
 PROTOCOL = "vtbridge.v1"
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -64,7 +67,7 @@ async def serve_events(
 
     async def tell() -> None:
         told: dict[str, Hashable] = {}
-        with contextlib.suppress(ConnectionError):
+        try:
             while True:
                 changed.clear()
                 for event, essence in _events(avatar):
@@ -73,6 +76,11 @@ async def serve_events(
                         told[event.event] = essence
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), _LOOK_EVERY_S)
+        except ConnectionError:
+            pass  # the client has left
+        except Exception:
+            log.exception("events cannot be told any more; the client is hung up on")
+            hang_up()
 
     unsubscribe = avatar.subscribe(wake)
     telling = asyncio.create_task(tell())

@@ -263,7 +263,7 @@ class Trackers(Answer):
     """What is shown, null before the first."""
 
 
-class Warning(Answer):  # noqa: A001 - what it is called on the wire
+class Alert(Answer):
     """Something that a streamer would want to know."""
 
     about: str
@@ -320,7 +320,7 @@ class Status(Answer):
     """Who looks."""
     expressions: list[Expression] = []
     expressions_trouble: str = ""
-    warnings: list[Warning]
+    warnings: list[Alert]
     """What a streamer would want to know."""
     stopped: list[str]
     """Parts that died."""
@@ -462,7 +462,7 @@ class WarningsEvent(Answer):
     """What is wrong now; empty when all is well again."""
 
     event: Literal["warnings"] = "warnings"
-    data: list[Warning]
+    data: list[Alert]
 
 
 Event = TrackingEvent | ExpressionsEvent | QualityEvent | ObsEvent | WarningsEvent

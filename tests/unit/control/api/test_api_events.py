@@ -213,6 +213,24 @@ def test_client_that_leaves_is_forgotten() -> None:
     with_server(body)
 
 
+def test_mistake_of_ours_hangs_up_so_that_the_client_connects_anew(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("secret inside")
+
+    async def body(served: Served) -> None:
+        socket = await greeted(served)
+        monkeypatch.setattr(served.avatar, "quality", broken)
+        message = await socket.receive(timeout=5)
+        assert message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+        monkeypatch.undo()
+        await (await greeted(served)).close()
+
+    with_server(body)
+    assert "secret inside" in caplog.text
+
+
 def test_browser_names_its_token_as_a_subprotocol() -> None:
     async def body(served: Served) -> None:
         protocols = (events.PROTOCOL, f"token.{TOKEN}")
