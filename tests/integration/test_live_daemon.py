@@ -76,6 +76,7 @@ def test_hanging_runtime_is_replaced_and_the_stream_goes_on(tmp_path: Path) -> N
             assert time.monotonic() < deadline, daemon.log
             assert reader.read_newer(0, timeout_s=PATIENCE_S) is not None
             states.add(reader.liveness())
+            time.sleep(0.02)  # who asks without a pause is refused
         wait_until(lambda: not status_of(daemon)["live"]["failing"], PATIENCE_S, "it goes on")
         new = [f for f in frames_during(reader, 2.0) if not f.flags & FrameFlag.REPEAT]
         status = reader.status()

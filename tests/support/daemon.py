@@ -240,7 +240,9 @@ def status_of(daemon: DaemonProcess) -> dict[str, Any]:
     connection = HTTPConnection(address, timeout=STATUS_TIMEOUT_S)
     try:
         connection.request("GET", "/api/v1/status", headers={"Authorization": f"Bearer {token}"})
-        found: dict[str, Any] = json.load(connection.getresponse())
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        found: dict[str, Any] = json.load(answer)
     finally:
         connection.close()
     return found
