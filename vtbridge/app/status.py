@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from vtbridge.app.alerts import alerts
 from vtbridge.app.audience import Audience
 from vtbridge.app.expressions import Expressions
-from vtbridge.app.first_use import FirstUse, Preparation
+from vtbridge.app.first_use import FirstUse
+from vtbridge.app.preparation import Preparation
 from vtbridge.app.render_loop import RenderLoop
 from vtbridge.clock import Clock
 from vtbridge.config.schema import Config

@@ -11,7 +11,7 @@ from aiohttp import WSMsgType, web
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from vtbridge.control.api.avatar import Avatar
-from vtbridge.control.api.models import (
+from vtbridge.control.api.messages import (
     Command,
     Event,
     ExpressionsEvent,

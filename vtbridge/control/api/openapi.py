@@ -13,7 +13,8 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from vtbridge import __version__
-from vtbridge.control.api.models import NAME_PATTERN, Command, Event, Problem, Reply
+from vtbridge.control.api.messages import Command, Event, Reply
+from vtbridge.control.api.models import NAME_PATTERN, Problem
 from vtbridge.control.api.operations import PREFIX as PREFIX
 from vtbridge.control.api.operations import Operation
 from vtbridge.control.api.problem import CONTENT_TYPE

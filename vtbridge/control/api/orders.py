@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from vtbridge.control.api.avatar import Avatar
-from vtbridge.control.api.models import (
-    Action,
+from vtbridge.control.api.messages import (
     CalibrateCommand,
     ClearCommand,
     Command,
     QualityCommand,
-    QualityName,
-    Status,
     StatusCommand,
     SwitchCommand,
 )
+from vtbridge.control.api.models import Action, QualityName, Status
 from vtbridge.control.api.problem import refusal, unknown_expression
 
 HTTP, WEBSOCKET = "http", "websocket"
