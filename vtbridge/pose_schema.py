@@ -150,14 +150,15 @@ class PoseSchema:
 
     @cached_property
     def _mirror_source(self) -> IndexArray:
-        return np.array([self.index[_other_side(p.label)] for p in self.parameters], np.intp)
+        return np.array([self.index[other_side(p.label)] for p in self.parameters], np.intp)
 
     @cached_property
     def _mirror_sign(self) -> F64Array:
         return np.array([-1.0 if parameter.sideways else 1.0 for parameter in self.parameters])
 
 
-def _other_side(label: str) -> str:
+def other_side(label: str) -> str:
+    """Return the parameter with the value of ``label`` in a mirror; itself if it has no side."""
     return "_".join(_OTHER_SIDE.get(word, word) for word in label.split("_"))
 
 

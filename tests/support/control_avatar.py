@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from tests.support.control_poser import FakePoser
 from vtbridge.config.schema import Config
 from vtbridge.control.api.avatar import ProcessFigures
 from vtbridge.control.api.models import (
@@ -63,6 +64,7 @@ class FakeAvatar:
         choices: qualities that may be wanted.
         credit: part of the state, as long as a test wants it.
         trouble: one warning, empty = none.
+        poser: poses by hand.
     """
 
     def __init__(self) -> None:
@@ -74,6 +76,7 @@ class FakeAvatar:
         self.trouble = ""
         self.tracked = True
         self.remote = False
+        self.poser: FakePoser | None = FakePoser(self.orders)
         self._changed: list[Callable[[], None]] = []
 
     def status(self) -> Status:

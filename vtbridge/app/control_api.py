@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from vtbridge.app.characters import known_characters
+from vtbridge.app.poser_desk import RunningPoser
 from vtbridge.app.process_figures import process_figures
 from vtbridge.app.status import DaemonStatus
 from vtbridge.config.schema import Config
@@ -36,10 +37,12 @@ class RunningAvatar:
     Args:
         state: of the daemon.
         take_neutral: begins a calibration.
+        poser: poses by hand.
     """
 
     state: DaemonStatus
     take_neutral: Callable[[], None]
+    poser: RunningPoser
 
     def status(self) -> Status:
         """Return the whole state."""

@@ -20,13 +20,16 @@ from vtbridge.app.expressions import (
     open_expressions,
 )
 from vtbridge.app.first_use import FirstUse, open_first_use
+from vtbridge.app.manual_pose import ManualPose
 from vtbridge.app.no_segment import NoSegment
 from vtbridge.app.obs_scene import open_obs
 from vtbridge.app.obs_ticks import OSC_TICK, obs_ticks
+from vtbridge.app.poser_desk import RunningPoser
 from vtbridge.app.remote import RemoteRenderer
 from vtbridge.app.render_loop import RenderLoop, Segment, Sink
 from vtbridge.app.signals import catch_signals
 from vtbridge.app.status import DaemonStatus, RunSummary, summary_of
+from vtbridge.app.stills import Stills
 from vtbridge.app.vts_api import ShownAvatar, faces_for_plugins, open_vts_api
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
@@ -36,6 +39,7 @@ from vtbridge.errors import PortInUse, SegmentsUnsupported, VtbridgeError
 from vtbridge.expressions.idle import IdleMotion
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
+from vtbridge.pose_schema import THA3
 from vtbridge.publish.media_tcp import MediaServer
 from vtbridge.publish.vtbf import FrameWriter
 from vtbridge.render.live.baked_live import BakedLive
@@ -102,6 +106,7 @@ class Daemon:
         self._retargeter = Retargeter(config.retarget, telemetry=self._telemetry)
         self._render: RenderLoop | None = None
         self._expressions: Expressions | None = None
+        self._manual = ManualPose()
         self._calibration_asked = False
         self._stop = asyncio.Event()
 
@@ -132,7 +137,7 @@ class Daemon:
             commands = {"calibrate": self.calibrate, "look": self._audience.look}
             commands |= _quality_commands(render)
             status = self._open_status(render)
-            avatar = RunningAvatar(status, self.calibrate)
+            avatar = RunningAvatar(status, self.calibrate, self._open_desk(stack, render))
             server = await open_page(stack, config, avatar)
             sinks.append(server.offer)
             if config.control.osc_enabled:
@@ -216,6 +221,7 @@ class Daemon:
             retargeter=self._retargeter if self._remote is None else self._remote.poses,
             idle=IdleMotion(config.idle, seed=self._idle_seed),
             expressions=None if self._expressions is None else self._expressions.engine,
+            manual=self._manual,
             faces=self._faces,
             writer=writer,
             sinks=sinks,
@@ -236,6 +242,18 @@ class Daemon:
             expressions=self._expressions,
             first_use=self._first_use,
             audience=self._audience,
+        )
+
+    def _open_desk(self, stack: contextlib.AsyncExitStack, render: RenderLoop) -> RunningPoser:
+        stills = Stills(self._config.render, self._clock)
+        stack.callback(stills.close)
+        return RunningPoser(
+            self._manual,
+            stills,
+            picture=lambda: self._picture,
+            pose=lambda: render.pose,
+            weights=self._config.render.weights,
+            schema=THA3,
         )
 
     def _shown(self, render: RenderLoop) -> ShownAvatar:

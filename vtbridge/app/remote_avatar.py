@@ -43,6 +43,11 @@ class RemoteAvatar:
     def __init__(self, tracker: RemoteTracker) -> None:
         self._tracker = tracker
 
+    @property
+    def poser(self) -> None:
+        """Nothing is posed here."""
+        return None
+
     def status(self) -> Status:
         """Return the whole state."""
         return self._tracker.status()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from vtbridge.app.manual_pose import ManualPose
 from vtbridge.clock import NS_PER_S, Clock
 from vtbridge.datatypes import FaceFrame, Frame, FrameFlag, Pose
 from vtbridge.expressions.engine import ExpressionEngine
@@ -59,6 +60,7 @@ class RenderLoop(ThreadService):
         retargeter: face to pose.
         idle: breathing, and life while no face is seen.
         expressions: laid over face and idle motion alike; None = none.
+        manual: what is posed by hand, over all of that; None = nothing.
         faces: where the trackers put the newest face.
         writer: the shared-memory segment, the first of all sinks.
         sinks: called with each frame after it is published; must not block.
@@ -75,6 +77,7 @@ class RenderLoop(ThreadService):
         retargeter: Poses,
         idle: IdleMotion,
         expressions: ExpressionEngine | None = None,
+        manual: ManualPose | None = None,
         faces: LatestSlot[FaceFrame],
         writer: Segment,
         sinks: Sequence[Sink],
@@ -88,6 +91,7 @@ class RenderLoop(ThreadService):
         self._retargeter = retargeter
         self._idle = idle
         self._expressions = expressions
+        self._manual = manual
         self._face: FaceFrame | None = None
         self._faces = faces
         self._writer = writer
@@ -199,6 +203,8 @@ class RenderLoop(ThreadService):
             with self._telemetry.timed("expressions"):
                 face = self._face if self.tracked else None
                 pose = self._expressions.apply(pose, face, now_ns)
+        if self._manual is not None:
+            pose = self._manual.apply(pose, now_ns)
         self.pose = pose
         if self.frames and not self._looks():
             self._telemetry.count("render.rested")

@@ -215,18 +215,13 @@ def write_png(planes: F32Array, file: Path) -> None:
         ConfigError: it cannot be written.
         InferenceError: it holds numbers that must not be shown.
     """
-    import numpy as np
-    from PIL import Image
+    from vtbridge.app.stills import png_of
 
-    from vtbridge.render.alpha import straight_from_network
-
-    rgba = np.empty((*planes.shape[1:], 4), np.uint8)
-    straight_from_network(planes, rgba)
-    picture = Image.fromarray(rgba)
-    write_whole(file, lambda stream: picture.save(stream, format="PNG", compress_level=4))
+    content = png_of(planes)
+    write_whole(file, lambda stream: stream.write(content))
 
 
-def write_whole(file: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_whole(file: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let ``write`` fill ``file``, so that it is there whole or not at all.
 
     Raises:

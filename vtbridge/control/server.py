@@ -10,6 +10,7 @@ from aiohttp import WSMsgType, web
 
 from vtbridge.clock import Clock, MonotonicClock
 from vtbridge.control.api.avatar import Avatar
+from vtbridge.control.api.events import SocketLimits
 from vtbridge.control.api.openapi import PREVIEW_PATH
 from vtbridge.control.api.problem import middleware
 from vtbridge.control.api.routes import add_routes
@@ -68,7 +69,8 @@ class ControlServer:
         app.router.add_get("/", self._get_page)
         app.router.add_static("/studio/", _STUDIO)
         app.router.add_get(PREVIEW_PATH, self._get_preview, allow_head=False)
-        add_routes(app, avatar, orders, self._sockets)
+        limits = SocketLimits(RateLimit("messages", READS_PER_S, clock), orders)
+        add_routes(app, avatar, limits, self._sockets)
         app.on_shutdown.append(self._close_sockets)
         self._runner = web.AppRunner(app, access_log=None, logger=_NO_HTTP, shutdown_timeout=1.0)
         self._port = 0

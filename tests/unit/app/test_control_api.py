@@ -11,9 +11,12 @@ from tests.support.blank_frames import BlankFrames
 from vtbridge.app.audience import Audience
 from vtbridge.app.control_api import RunningAvatar
 from vtbridge.app.expressions import open_expressions
+from vtbridge.app.manual_pose import ManualPose
 from vtbridge.app.no_segment import NoSegment
+from vtbridge.app.poser_desk import RunningPoser
 from vtbridge.app.render_loop import RenderLoop
 from vtbridge.app.status import DaemonStatus
+from vtbridge.app.stills import Stills
 from vtbridge.characters import BUILTIN
 from vtbridge.clock import ManualClock
 from vtbridge.config.schema import Config
@@ -24,6 +27,7 @@ from vtbridge.expressions.idle import IdleMotion
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.obs.sight import Sight
 from vtbridge.pose_params import POSE_SIZE
+from vtbridge.pose_schema import THA3
 from vtbridge.render.baked.store import MODEL_FILE
 from vtbridge.render.baked.store import ROOT_VARIABLE as CHARACTERS_VARIABLE
 from vtbridge.render.settings import Quality
@@ -44,11 +48,13 @@ class Stage:
         self.faces = faces
         self.expressions = open_expressions(self.config, seed=1)
         self.audience = Audience(self.clock)
+        self.manual = ManualPose()
         self.loop = RenderLoop(
             live=self.frames,
             retargeter=Retargeter(self.config.retarget, telemetry=telemetry),
             idle=IdleMotion(self.config.idle, seed=1),
             expressions=None if self.expressions is None else self.expressions.engine,
+            manual=self.manual,
             faces=faces,
             writer=NoSegment(),
             sinks=[],
@@ -68,7 +74,15 @@ class Stage:
             audience=self.audience,
         )
         self.calibrations = 0
-        self.avatar = RunningAvatar(self.state, self.calibrate)
+        self.desk = RunningPoser(
+            self.manual,
+            Stills(self.config.render, self.clock),
+            picture=lambda: PICTURE,
+            pose=lambda: self.loop.pose,
+            weights="tha3-separable-float",
+            schema=THA3,
+        )
+        self.avatar = RunningAvatar(self.state, self.calibrate, self.desk)
 
     def calibrate(self) -> None:
         self.calibrations += 1

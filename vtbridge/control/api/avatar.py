@@ -20,6 +20,7 @@ from vtbridge.control.api.models import (
     Trackers,
     Tracking,
 )
+from vtbridge.control.api.poser import PoserDesk
 from vtbridge.telemetry import LatencySummary
 
 
@@ -46,6 +47,10 @@ class Avatar(Protocol):
     All methods return at once, so that the event loop is never held up, but for
     ``characters``, which reads the disk and is called in a thread.
     """
+
+    @property
+    def poser(self) -> PoserDesk | None:
+        """Poses by hand; None where another computer makes the frames."""
 
     def status(self) -> Status:
         """Return the whole state."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
 
 from aiohttp import WSMsgType, web
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -16,6 +18,7 @@ from vtbridge.control.api.messages import (
     Event,
     ExpressionsEvent,
     ObsEvent,
+    PoseCommand,
     QualityEvent,
     Reply,
     TrackingEvent,
@@ -33,13 +36,27 @@ PATIENCE_S = 5.0
 """How long a client may leave what it is told unread."""
 
 _LOOK_EVERY_S = 0.1
+_NUMBERS = itertools.count(1)
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
+
+
+@dataclass(frozen=True, slots=True)
+class SocketLimits:
+    """How much the sockets may say.
+
+    Attributes:
+        messages: of all kinds.
+        orders: of those that are no poses; shared with the requests.
+    """
+
+    messages: RateLimit
+    orders: RateLimit
 
 
 async def serve_events(
     avatar: Avatar,
     socket: web.WebSocketResponse,
-    orders: RateLimit,
+    limits: SocketLimits,
     hang_up: Callable[[], None],
 ) -> None:
     """Tell what changes and obey until the client leaves.
@@ -47,7 +64,7 @@ async def serve_events(
     Args:
         avatar: is told of and commanded.
         socket: open.
-        orders: shared with the requests.
+        limits: how much it may say.
         hang_up: ends the connection of a client that does not read.
     """
     loop = asyncio.get_running_loop()
@@ -82,6 +99,7 @@ async def serve_events(
             log.exception("events cannot be told any more; the client is hung up on")
             hang_up()
 
+    holder = f"websocket-{next(_NUMBERS)}"
     unsubscribe = avatar.subscribe(wake)
     telling = asyncio.create_task(tell())
     try:
@@ -89,19 +107,30 @@ async def serve_events(
             async for message in socket:
                 if message.type is not WSMsgType.TEXT:
                     break
-                await send(reply_to(avatar, message.data, orders))
+                await send(reply_to(avatar, message.data, limits, holder))
     finally:
         unsubscribe()
+        if avatar.poser is not None:
+            avatar.poser.release(holder)  # a page that is gone holds nothing
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
 
 
-def reply_to(avatar: Avatar, text: str, orders: RateLimit) -> Reply:
-    """Do what a client says, and return the answer to it."""
+def reply_to(avatar: Avatar, text: str, limits: SocketLimits, holder: str) -> Reply:
+    """Do what a client says, and return the answer to it.
+
+    Args:
+        avatar: is commanded.
+        text: a command.
+        limits: how much may be said.
+        holder: of the poses that this client sends.
+    """
     try:
-        orders.take()
+        limits.messages.take()
         command = _COMMAND.validate_json(text)
-        return Reply(id=command.id, ok=True, status=obey(avatar, command))
+        if not isinstance(command, PoseCommand):  # a slider that is dragged sends one a frame
+            limits.orders.take()
+        return Reply(id=command.id, ok=True, status=obey(avatar, command, holder))
     except ValidationError as error:
         refused = refusal_of_body(error)
     except Refusal as error:

@@ -19,6 +19,7 @@ from vtbridge.control.api.models import (
     SwitchOrder,
     Tracking,
 )
+from vtbridge.control.api.poser import PoseOrder
 
 
 class SwitchCommand(SwitchOrder):
@@ -54,6 +55,22 @@ class QualityCommand(QualityOrder):
     """Comes back with the answer."""
 
 
+class PoseCommand(PoseOrder):
+    """Show a pose until `release-pose`, or until this socket closes."""
+
+    command: Literal["pose"]
+    id: str | int
+    """Comes back with the answer."""
+
+
+class ReleasePoseCommand(Order):
+    """Let the face move the character again."""
+
+    command: Literal["release-pose"]
+    id: str | int
+    """Comes back with the answer."""
+
+
 class StatusCommand(Order):
     """Ask for the whole state."""
 
@@ -63,7 +80,13 @@ class StatusCommand(Order):
 
 
 Command = Annotated[
-    SwitchCommand | ClearCommand | CalibrateCommand | QualityCommand | StatusCommand,
+    SwitchCommand
+    | ClearCommand
+    | CalibrateCommand
+    | QualityCommand
+    | PoseCommand
+    | ReleasePoseCommand
+    | StatusCommand,
     Field(discriminator="command"),
 ]
 

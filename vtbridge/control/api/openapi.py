@@ -15,8 +15,8 @@ from pydantic.json_schema import models_json_schema
 from vtbridge import __version__
 from vtbridge.control.api.messages import Command, Event, Reply
 from vtbridge.control.api.models import NAME_PATTERN, Problem
+from vtbridge.control.api.operation import Operation
 from vtbridge.control.api.operations import PREFIX as PREFIX
-from vtbridge.control.api.operations import Operation
 from vtbridge.control.api.problem import CONTENT_TYPE
 
 EVENTS_PATH = f"{PREFIX}/events"
@@ -102,7 +102,7 @@ def _with_definitions(
 def _described(
     operation: Operation, body: dict[str, Any] | None, answer: dict[str, Any] | None
 ) -> dict[str, Any]:
-    success: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
+    success: dict[str, Any] = {operation.media: {"schema": {"type": "string"}}}
     if answer is not None:
         success = {"application/json": {"schema": answer}}
     described: dict[str, Any] = {

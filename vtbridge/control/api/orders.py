@@ -7,11 +7,14 @@ from vtbridge.control.api.messages import (
     CalibrateCommand,
     ClearCommand,
     Command,
+    PoseCommand,
     QualityCommand,
+    ReleasePoseCommand,
     StatusCommand,
     SwitchCommand,
 )
 from vtbridge.control.api.models import Action, QualityName, Status
+from vtbridge.control.api.poser_operations import hold, release
 from vtbridge.control.api.problem import refusal, unknown_expression
 
 HTTP, WEBSOCKET = "http", "websocket"
@@ -47,8 +50,13 @@ def set_quality(avatar: Avatar, quality: QualityName) -> None:
     avatar.set_quality(quality)
 
 
-def obey(avatar: Avatar, command: Command) -> Status | None:
+def obey(avatar: Avatar, command: Command, holder: str) -> Status | None:
     """Do what a WebSocket's command says, and return what it asked for.
+
+    Args:
+        avatar: is commanded.
+        command: from the socket.
+        holder: of the pose that the socket sends.
 
     Raises:
         Refusal: it cannot be done.
@@ -62,6 +70,10 @@ def obey(avatar: Avatar, command: Command) -> Status | None:
             avatar.calibrate()
         case QualityCommand():
             set_quality(avatar, command.quality)
+        case PoseCommand():
+            hold(avatar, command.pose, holder)
+        case ReleasePoseCommand():
+            release(avatar, None)
         case StatusCommand():
             return avatar.status()
     return None

@@ -8,21 +8,23 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from vtbridge.control.api.avatar import Avatar
-from vtbridge.control.api.events import MAX_MESSAGE_BYTES, PROTOCOL, serve_events
+from vtbridge.control.api.events import MAX_MESSAGE_BYTES, PROTOCOL, SocketLimits, serve_events
 from vtbridge.control.api.openapi import DOCUMENT_PATH, EVENTS_PATH, document
-from vtbridge.control.api.operations import PREFIX, Operation, operations
+from vtbridge.control.api.operation import Operation
+from vtbridge.control.api.operations import PREFIX, operations
 from vtbridge.control.api.problem import Handler
-from vtbridge.control.rate_limit import RateLimit
 from vtbridge.control.sockets import Sockets
 
 
-def add_routes(app: web.Application, avatar: Avatar, orders: RateLimit, sockets: Sockets) -> None:
+def add_routes(
+    app: web.Application, avatar: Avatar, limits: SocketLimits, sockets: Sockets
+) -> None:
     """Let ``app`` answer for ``avatar``.
 
     Args:
         app: is behind the guard already.
         avatar: the one that runs.
-        orders: how many are taken over the WebSocket.
+        limits: how much WebSockets may say.
         sockets: counts those.
     """
     rows = operations(type(avatar.config()))
@@ -38,7 +40,7 @@ def add_routes(app: web.Application, avatar: Avatar, orders: RateLimit, sockets:
                 request.transport.abort()
 
         async with sockets.opened(request, PROTOCOL, max_bytes=MAX_MESSAGE_BYTES) as socket:
-            await serve_events(avatar, socket, orders, hang_up)
+            await serve_events(avatar, socket, limits, hang_up)
         return socket
 
     app.router.add_get(EVENTS_PATH, events, allow_head=False)
