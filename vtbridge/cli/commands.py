@@ -24,6 +24,7 @@ from vtbridge.cli import (
     replay,
     run,
     send,
+    studio,
     trackers,
     watch,
     weights,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 app.command()(run.run)
 app.command()(demo.demo)
+app.command()(studio.studio)
 app.command(epilog="Parameters: " + ", ".join(param.label for param in PoseParam) + ".")(pose.pose)
 app.command()(animate.animate)
 app.command()(calibrate.calibrate)

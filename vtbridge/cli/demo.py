@@ -45,6 +45,7 @@ def demo(
     from vtbridge.app.session import demo_daemon
     from vtbridge.cli.logs import set_up_logging
     from vtbridge.cli.run import with_options
+    from vtbridge.cli.studio import open_browser
     from vtbridge.config.load import load_config
 
     set_up_logging()
@@ -57,11 +58,7 @@ def demo(
     def greet(url: str) -> None:
         typer.echo(f"preview: {url}", err=True)
         if not headless:
-            import threading
-            import webbrowser
-
-            # A text browser would run here until it is left, so not on the daemon's loop.
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+            open_browser(url)
 
     summary = asyncio.run(daemon.run(seconds=seconds, on_ready=greet))
     if json:

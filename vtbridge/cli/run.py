@@ -192,6 +192,7 @@ def with_options(
     vts: bool | None = None,
     role: Role | None = None,
     renderer: str | None = None,
+    port: int | None = None,
 ) -> Config:
     """Return ``config`` with the options that were given on the command line.
 
@@ -219,6 +220,8 @@ def with_options(
         tables["publish"]["name"] = name
     if camera is not None:
         tables["publish"]["camera"] = camera
+    if port is not None:
+        tables["control"]["http_port"] = port
     if vts is not None:
         tables["control"]["vts"]["enabled"] = vts
     if person is not None:
@@ -226,10 +229,10 @@ def with_options(
     if role is not None:
         tables["remote"]["role"] = role
     if renderer is not None:
-        host, colon, port = renderer.partition(":")
+        host, colon, number = renderer.partition(":")
         tables["remote"]["renderer"] = host
         if colon:
-            tables["remote"]["port"] = int(port) if port.isdecimal() else port
+            tables["remote"]["port"] = int(number) if number.isdecimal() else number
     try:
         return Config.model_validate(tables)
     except ValidationError as error:

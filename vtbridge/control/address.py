@@ -43,6 +43,11 @@ def token_path(name: str) -> Path:
     return address_path(name).with_name(f"{name}.token")
 
 
+def page_url(address: ControlAddress) -> str:
+    """Return the page's address with its token, which stays in the browser (a fragment)."""
+    return f"http://127.0.0.1:{address.port}/#token={address.token}"
+
+
 def write_address(name: str, address: ControlAddress) -> None:
     """Leave ``address`` for this user's other programs.
 

@@ -17,7 +17,7 @@ from vtbridge.control.rate_limit import RateLimit
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; frame-ancestors 'self'; "
+        "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'self'; "
         "connect-src 'self' ws://127.0.0.1:* ws://localhost:*"
     ),
     "X-Content-Type-Options": "nosniff",

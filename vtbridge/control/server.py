@@ -9,6 +9,7 @@ from pathlib import Path
 from aiohttp import WSMsgType, web
 
 from vtbridge.clock import Clock, MonotonicClock
+from vtbridge.control.address import ControlAddress, page_url
 from vtbridge.control.api.avatar import Avatar
 from vtbridge.control.api.events import SocketLimits
 from vtbridge.control.api.openapi import PREVIEW_PATH
@@ -78,7 +79,7 @@ class ControlServer:
     @property
     def url(self) -> str:
         """The page's address with its token, which stays in the browser (a fragment)."""
-        return f"http://127.0.0.1:{self._port}/#token={self._token}"
+        return page_url(ControlAddress(self._port, self._token))
 
     @property
     def port(self) -> int:
