@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import re
-import shutil
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.conftest import skip_loudly
+from tests.support.browser import SOME_FRAMES, avatar_pixels
 from tests.support.control_avatar import FakeAvatar
 from tests.support.control_server import TOKEN, served
 from tests.support.daemon import DaemonProcess, running
-from vtbridge.datatypes import U8Array
 
 GREEN = (0, 177, 64)
-SOME_FRAMES = re.compile(r"[2-9]|\d\d+")
 
 
 @pytest.fixture(scope="module")
@@ -27,35 +22,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory, weight_store: object) -> Iter
     del weight_store
     with running(tmp_path_factory.mktemp("demo"), "demo", "--headless", fps=10) as daemon:
         yield daemon
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        skip_loudly("Chromium is not installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=[
-                "--no-sandbox",
-                "--disable-quic",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--use-gl=angle",
-                "--use-angle=swiftshader",
-                "--enable-unsafe-swiftshader",
-            ],
-        )
-        yield browser.new_page()
-        browser.close()
-
-
-def avatar_pixels(page: Page) -> U8Array:
-    """Return what the browser shows of the avatar, uint8 [H, W, 3]."""
-    shot = page.locator("#avatar").screenshot()
-    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
 
 
 def test_avatar_stands_transparent_before_the_background(demo: DaemonProcess, page: Page) -> None:
@@ -83,6 +49,7 @@ def test_avatar_moves_and_the_state_is_shown(demo: DaemonProcess, page: Page) ->
     assert moved > 100
     expect(page.locator("#connection")).to_have_text("live")
     expect(page.locator("#runtime")).to_contain_text(re.compile(r"CPU|native"))
+    page.get_by_role("tab", name="Face").click()
     page.get_by_role("button", name="Calibrate").click()
     expect(page.locator("#answer")).to_have_text("hold still for a second …")
 

@@ -18,14 +18,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from vtbridge.tracking.settings import InputSettings, TrackingSettings
 
 STATUS_TIMEOUT_S = 60.0
 START_TIMEOUT_S = 60.0
 RUN_TIMEOUT_S = 120.0
-_URL = re.compile(r"preview: (http://\S+)")
+_URL = re.compile(r"(http://127\.0\.0\.1:\d+/#token=\w+)")
 
 
 def free_udp_port() -> int:
@@ -47,13 +47,23 @@ def free_udp_ports(count: int) -> list[int]:
 
 @dataclass
 class DaemonProcess:
-    """One running ``vtbridge run`` or ``vtbridge demo``."""
+    """One running ``vtbridge run`` or the like.
+
+    Attributes:
+        process: it.
+        name: of the avatar.
+        url: of its page.
+        ports: by input.
+        log: lines on stderr.
+        told: lines on stdout.
+    """
 
     process: subprocess.Popen[str]
     name: str
     url: str = ""
     ports: dict[str, int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     def terminate(self, timeout_s: float = 10.0) -> int:
         """Ask it to stop and return its exit code."""
@@ -203,17 +213,22 @@ def running(
     daemon = DaemonProcess(process, name, ports=ports)
     ready: queue.Queue[str] = queue.Queue()
 
-    def follow() -> None:
-        assert process.stderr is not None
+    def follow(stream: IO[str], kept: list[str]) -> None:
         with contextlib.suppress(ValueError):
-            for line in process.stderr:
-                daemon.log.append(line.rstrip())
+            for line in stream:
+                kept.append(line.rstrip())
                 if found := _URL.search(line):
                     ready.put(found[1])
         ready.put("")
 
-    follower = threading.Thread(target=follow, daemon=True)
-    follower.start()
+    assert process.stdout is not None
+    assert process.stderr is not None
+    followers = [
+        threading.Thread(target=follow, args=streams, daemon=True)
+        for streams in ((process.stdout, daemon.told), (process.stderr, daemon.log))
+    ]
+    for follower in followers:
+        follower.start()
     try:
         daemon.url = ready.get(timeout=START_TIMEOUT_S)
         if not daemon.url:
@@ -227,10 +242,10 @@ def running(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)
-        follower.join(10)
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
+        for follower in followers:
+            follower.join(10)
+        process.stdout.close()
+        process.stderr.close()
 
 
 def status_of(daemon: DaemonProcess) -> dict[str, Any]:

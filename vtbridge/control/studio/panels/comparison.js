@@ -39,7 +39,7 @@ export class Comparison {
     const lists = { runtime: choices.runtimes, quality: choices.qualities, weights: choices.weights };
     for (const [number, { selects }] of this.sides.entries()) {
       for (const kind of KINDS) selects[kind].append(...lists[kind].map((one) => h("option", { value: one }, one)));
-      selects.quality.value = lists.quality[number] ?? lists.quality[0];
+      selects.runtime.value = lists.runtime.at(number ? -1 : 0); // the slowest, which is the plainest
     }
   }
 
