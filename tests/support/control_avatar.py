@@ -25,6 +25,7 @@ from vtbridge.control.api.models import (
     Trackers,
     Tracking,
 )
+from vtbridge.errors import ConfigError
 from vtbridge.telemetry import LatencySummary
 
 SOURCE = Source(
@@ -65,6 +66,7 @@ class FakeAvatar:
         credit: part of the state, as long as a test wants it.
         trouble: one warning, empty = none.
         poser: poses by hand.
+        fixed: why no setting can be changed, empty = any can.
     """
 
     def __init__(self) -> None:
@@ -76,6 +78,7 @@ class FakeAvatar:
         self.trouble = ""
         self.tracked = True
         self.remote = False
+        self.fixed = ""
         self.poser: FakePoser | None = FakePoser(self.orders)
         self._changed: list[Callable[[], None]] = []
 
@@ -115,6 +118,11 @@ class FakeAvatar:
 
     def config(self) -> Config:
         return Config()
+
+    def change_config(self, tables: Mapping[str, object]) -> None:
+        if self.fixed:
+            raise ConfigError(self.fixed)
+        self.orders.append(f"change {dict(tables)}")
 
     def expressions(self) -> Expressions:
         found = [

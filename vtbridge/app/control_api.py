@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from vtbridge.app.characters import known_characters
+from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.poser_desk import RunningPoser
 from vtbridge.app.process_figures import process_figures
 from vtbridge.app.status import DaemonStatus
@@ -38,11 +39,13 @@ class RunningAvatar:
         state: of the daemon.
         take_neutral: begins a calibration.
         poser: poses by hand.
+        settings: changes them.
     """
 
     state: DaemonStatus
     take_neutral: Callable[[], None]
     poser: RunningPoser
+    settings: LiveSettings
 
     def status(self) -> Status:
         """Return the whole state."""
@@ -69,6 +72,10 @@ class RunningAvatar:
     def config(self) -> Config:
         """Return the settings that hold; passwords lie in the keyring, none is among them."""
         return self.state.config
+
+    def change_config(self, tables: Mapping[str, object]) -> None:
+        """Let other settings hold, and keep them; raises ConfigError if they cannot be so."""
+        self.settings.change(tables)
 
     def expressions(self) -> Expressions:
         """Return the expressions and their states."""

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 from vtbridge.app.audience import Audience
 from vtbridge.app.calibration_file import load_calibration, save_calibration
@@ -20,6 +21,7 @@ from vtbridge.app.expressions import (
     open_expressions,
 )
 from vtbridge.app.first_use import FirstUse, open_first_use
+from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.manual_pose import ManualPose
 from vtbridge.app.no_segment import NoSegment
 from vtbridge.app.obs_scene import open_obs
@@ -71,6 +73,7 @@ class Daemon:
         idle_seed: of the character's own motion, None = different each time.
         first_use: go over to the prepared character, and prepare one that is not, where the
             networks are slow and the settings allow it.
+        config_file: keeps the settings that are changed meanwhile, None = nothing does.
         prepare: told of the retargeter before the first face.
         on_calibrate: told when a calibration begins, monotonic nanoseconds.
         remote: the other computer, where that one tracks.
@@ -85,6 +88,7 @@ class Daemon:
         keep_calibration: bool = True,
         idle_seed: int | None = None,
         first_use: bool = False,
+        config_file: Path | None = None,
         prepare: Callable[[Retargeter], None] = lambda retargeter: None,
         on_calibrate: Callable[[int], object] = lambda t_ns: None,
         remote: RemoteRenderer | None = None,
@@ -106,7 +110,10 @@ class Daemon:
         self._retargeter = Retargeter(config.retarget, telemetry=self._telemetry)
         self._render: RenderLoop | None = None
         self._expressions: Expressions | None = None
+        self._status: DaemonStatus | None = None
         self._manual = ManualPose()
+        self._idle = IdleMotion(config.idle, seed=idle_seed)
+        self._settings = LiveSettings(config, config_file, self._use)
         self._calibration_asked = False
         self._stop = asyncio.Event()
 
@@ -136,8 +143,10 @@ class Daemon:
             stack.callback(render.close)
             commands = {"calibrate": self.calibrate, "look": self._audience.look}
             commands |= _quality_commands(render)
-            status = self._open_status(render)
-            avatar = RunningAvatar(status, self.calibrate, self._open_desk(stack, render))
+            status = self._status = self._open_status(render)
+            desk = self._open_desk(stack, render)
+            avatar = RunningAvatar(status, self.calibrate, desk, self._settings)
+            stack.callback(self._settings.save)
             server = await open_page(stack, config, avatar)
             sinks.append(server.offer)
             if config.control.osc_enabled:
@@ -219,7 +228,7 @@ class Daemon:
         return RenderLoop(
             live=live,
             retargeter=self._retargeter if self._remote is None else self._remote.poses,
-            idle=IdleMotion(config.idle, seed=self._idle_seed),
+            idle=self._idle,
             expressions=None if self._expressions is None else self._expressions.engine,
             manual=self._manual,
             faces=self._faces,
@@ -242,7 +251,21 @@ class Daemon:
             expressions=self._expressions,
             first_use=self._first_use,
             audience=self._audience,
+            settings=self._settings,
         )
+
+    def _use(self, config: Config) -> None:
+        """Let other settings hold from the next beat on, as far as they can live."""
+        self._config = config
+        if self._status is not None:
+            self._status.config = config
+
+        def configure() -> None:
+            self._retargeter.configure(config.retarget)
+            self._idle.configure(config.idle)
+
+        if self._render is not None:
+            self._render.submit(configure)
 
     def _open_desk(self, stack: contextlib.AsyncExitStack, render: RenderLoop) -> RunningPoser:
         stills = Stills(self._config.render, self._clock)

@@ -24,6 +24,7 @@ from vtbridge.control.api.models import (
     Trackers,
     Tracking,
 )
+from vtbridge.errors import ConfigError
 from vtbridge.remote.wire import Code
 from vtbridge.telemetry import LatencySummary
 
@@ -63,6 +64,17 @@ class RemoteAvatar:
     def config(self) -> Config:
         """Return the settings that hold here; the shared key is not among them."""
         return self._tracker.config
+
+    def change_config(self, tables: Mapping[str, object]) -> None:
+        """Refuse: two computers read their settings when they start.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(
+            f"{', '.join(tables) or 'nothing'} can be changed while two computers share the work "
+            "only in config.toml: edit it, and start vtbridge again"
+        )
 
     def expressions(self) -> Expressions:
         """Return the expressions known here; which of them are on, the other computer knows."""

@@ -8,6 +8,7 @@ from vtbridge.app.alerts import alerts
 from vtbridge.app.audience import Audience
 from vtbridge.app.expressions import Expressions
 from vtbridge.app.first_use import FirstUse
+from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.preparation import Preparation
 from vtbridge.app.render_loop import RenderLoop
 from vtbridge.clock import Clock
@@ -57,6 +58,7 @@ class DaemonStatus:
         first_use: the way over to a prepared character, None where there is none.
         audience: who looks, None if nobody asks.
         inputs: the trackers; they open after the page.
+        settings: changes the settings, None where nobody may.
         obs: the connection to OBS, None where vtbridge makes none.
         lost: names of the services that died.
     """
@@ -70,6 +72,7 @@ class DaemonStatus:
     expressions: Expressions | None = None
     first_use: FirstUse | None = None
     audience: Audience | None = None
+    settings: LiveSettings | None = None
     inputs: Inputs = field(default_factory=Inputs)
     obs: ObsConnection | None = None
     lost: set[str] = field(default_factory=set)
@@ -133,6 +136,7 @@ class DaemonStatus:
             (
                 ("rendering", live.trouble),
                 ("load", load if live.below_wanted else ""),
+                ("settings", "" if self.settings is None else self.settings.trouble),
                 ("expressions", "" if self.expressions is None else self.expressions.trouble),
             ),
         )

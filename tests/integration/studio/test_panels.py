@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import SOME_FRAMES, START_MS, open_panel
-from tests.support.daemon import DaemonProcess, running, sending, status_of
+from tests.support.daemon import DaemonProcess, running, sending, status_of, wait_until
 
 PANELS = ("live", "pose", "face", "expressions", "character", "obs")
 WIDTHS = (320, 768, 1440)
@@ -144,3 +144,24 @@ def test_page_speaks_the_language_that_is_chosen(
     page.locator("#language").select_option(code)
     expect(page.locator("#tab-live")).to_have_text(live)
     expect(page.locator("html")).to_have_attribute("lang", {"zh": "zh-CN"}.get(code, code))
+
+
+def test_smoothing_takes_effect_and_is_kept_beside_the_comments(
+    studio: DaemonProcess, page: Page
+) -> None:
+    mouth = "[retarget.smoothing.mouth] # speech"
+    file = studio.folder / "config.toml"
+    file.write_text(f"# my stream\n{file.read_text()}\n{mouth}\nbeta = 3.0\n")
+    open_panel(page, studio, "face")
+    page.get_by_text("How calmly each part moves").click()
+    page.locator("#tune-smoothing-mouth-beta").fill("7.5")
+    wait_until(lambda: "beta = 7.5" in file.read_text(), 20, "config.toml has the new value")
+    text = file.read_text()
+    assert text.startswith("# my stream\n")
+    assert mouth in text
+    page.reload()
+    page.get_by_text("How calmly each part moves").click()
+    expect(page.locator("#tune-smoothing-mouth-beta")).to_have_value("7.5")
+    page.get_by_role("button", name="Reset mouth").last.click()
+    wait_until(lambda: "beta = 7.5" not in file.read_text(), 20, "the default holds again")
+    expect(page.locator("#tune-smoothing-mouth-beta")).to_have_value("3")

@@ -11,6 +11,7 @@ from tests.support.blank_frames import BlankFrames
 from vtbridge.app.audience import Audience
 from vtbridge.app.control_api import RunningAvatar
 from vtbridge.app.expressions import open_expressions
+from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.manual_pose import ManualPose
 from vtbridge.app.no_segment import NoSegment
 from vtbridge.app.poser_desk import RunningPoser
@@ -74,6 +75,7 @@ class Stage:
             audience=self.audience,
         )
         self.calibrations = 0
+        self.used: list[Config] = []
         self.desk = RunningPoser(
             self.manual,
             Stills(self.config.render, self.clock),
@@ -82,7 +84,8 @@ class Stage:
             weights="tha3-separable-float",
             schema=THA3,
         )
-        self.avatar = RunningAvatar(self.state, self.calibrate, self.desk)
+        self.settings = LiveSettings(self.config, None, self.used.append)
+        self.avatar = RunningAvatar(self.state, self.calibrate, self.desk, self.settings)
 
     def calibrate(self) -> None:
         self.calibrations += 1

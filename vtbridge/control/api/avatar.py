@@ -64,6 +64,16 @@ class Avatar(Protocol):
     def config(self) -> BaseModel:
         """Return the settings that hold; there are no secrets among them."""
 
+    def change_config(self, tables: Mapping[str, object]) -> None:
+        """Let other settings hold from the next frame on, and keep them.
+
+        Args:
+            tables: a part of ``config``; None in place of a value or table is its default.
+
+        Raises:
+            ConfigError: they cannot be so; nothing changes.
+        """
+
     def expressions(self) -> Expressions:
         """Return the expressions and their states."""
 

@@ -267,7 +267,7 @@ class Alert(Answer):
     """Something that a streamer would want to know."""
 
     about: str
-    """`tracking`, `rendering`, `load`, `expressions`, `renderer` or `stopped`."""
+    """`tracking`, `rendering`, `load`, `settings`, `expressions`, `renderer` or `stopped`."""
     text: str
 
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from vtbridge.control.api.avatar import Avatar
+from vtbridge.control.api.config_operations import config_operations
 from vtbridge.control.api.metrics import CONTENT_TYPE as METRICS_TYPE
 from vtbridge.control.api.metrics import exposition
 from vtbridge.control.api.models import (
@@ -51,13 +52,6 @@ def operations(config: type[BaseModel]) -> Sequence[Operation]:
             "The characters on this computer, and which one is shown.",
             _characters,
             Characters,
-        ),
-        get(
-            "/config",
-            "config",
-            "The settings that hold, as in config.toml; secrets are not among them.",
-            config,
-            lambda avatar: avatar.config(),
         ),
         Operation(
             "GET",
@@ -132,6 +126,7 @@ def operations(config: type[BaseModel]) -> Sequence[Operation]:
             lambda avatar, _names, wanted: set_quality(avatar, wanted.quality),
             problems=(409,),
         ),
+        *config_operations(config),
         *poser_operations(),
     )
 

@@ -213,3 +213,38 @@ def test_mistake_of_ours_is_told_and_costs_only_that_answer(
 
     with_server(body)
     assert "secret inside" in caplog.text, "the user's own terminal has it"
+
+
+def test_settings_that_move_the_character_can_be_changed() -> None:
+    async def body(served: Served) -> None:
+        change = {"retarget": {"smoothing": {"mouth": {"min_cutoff_hz": None, "beta": 4.0}}}}
+        assert (await served.session.patch("/api/v1/config", json=change)).status == 202
+        assert served.avatar.orders == [f"change {change}"]
+        served.avatar.fixed = "full_at must exceed dead_zone"
+        refused = await served.session.patch("/api/v1/config", json=change)
+        assert refused.status == 409
+        assert (await refused.json())["detail"] == served.avatar.fixed
+
+    with_server(body)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"control": {"http_port": 1}},
+        {"expressions": {"file": "/etc/passwd"}},
+        {"avatar": {"picture": "/etc/passwd"}},
+        {"retarget": {"calibration": {"person": "../x"}}},
+        {"retarget": {"smoothing": {"mouth": {"beta": -1}}}},
+        {"retarget": {"smoothing": {"mouth": {"beta": "4"}}}},
+        {"retarget": {"mirror": 1}},
+    ],
+)
+def test_settings_that_could_open_something_are_not_among_them(change: object) -> None:
+    async def body(served: Served) -> None:
+        refused = await served.session.patch("/api/v1/config", json=change)
+        assert refused.status == 422
+        assert (await refused.json())["errors"]
+        assert served.avatar.orders == []
+
+    with_server(body)
