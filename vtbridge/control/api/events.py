@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from vtbridge.control.api.avatar import Avatar
 from vtbridge.control.api.messages import (
+    CharacterEvent,
     Command,
     Event,
     ExpressionsEvent,
@@ -89,19 +90,19 @@ async def serve_events(
             async for message in socket:
                 if message.type is not WSMsgType.TEXT:
                     break
-                await send(reply_to(avatar, message.data, orders))
+                await send(await reply_to(avatar, message.data, orders))
     finally:
         unsubscribe()
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
 
 
-def reply_to(avatar: Avatar, text: str, orders: RateLimit) -> Reply:
+async def reply_to(avatar: Avatar, text: str, orders: RateLimit) -> Reply:
     """Do what a client says, and return the answer to it."""
     try:
         orders.take()
         command = _COMMAND.validate_json(text)
-        return Reply(id=command.id, ok=True, status=obey(avatar, command))
+        return Reply(id=command.id, ok=True, status=await obey(avatar, command))
     except ValidationError as error:
         refused = refusal_of_body(error)
     except Refusal as error:
@@ -126,12 +127,14 @@ def _id_of(text: str) -> str | int | None:
 def _events(avatar: Avatar) -> Iterator[tuple[Event, Hashable]]:
     """Yield the newest event of each kind, and what of it is worth telling again."""
     tracking, quality, obs = avatar.tracking(), avatar.quality(), avatar.obs()
+    character = avatar.character()
     expressions, warnings = avatar.expressions().expressions, avatar.warnings()
     yield TrackingEvent(data=tracking), tracking.model_dump_json()
     # Their amounts change at every frame while they fade: who needs those asks.
     switched = tuple((one.name, one.active, *one.triggers) for one in expressions)
     yield ExpressionsEvent(data=expressions), switched
     yield QualityEvent(data=quality), quality.model_dump_json()
+    yield CharacterEvent(data=character), character.model_dump_json()
     yield ObsEvent(data=obs), obs.model_dump_json()
     essence = tuple((one.about, one.text) for one in warnings)
     yield WarningsEvent(data=warnings), essence

@@ -9,12 +9,14 @@ from pydantic import Field, StringConstraints
 from vtbridge.control.api.models import (
     Alert,
     Answer,
+    CharacterOrder,
     Expression,
     Obs,
     Order,
     Problem,
     Quality,
     QualityOrder,
+    ShownCharacter,
     Status,
     SwitchOrder,
     Tracking,
@@ -54,6 +56,14 @@ class QualityCommand(QualityOrder):
     """Comes back with the answer."""
 
 
+class CharacterCommand(CharacterOrder):
+    """Show another character."""
+
+    command: Literal["character"]
+    id: str | int
+    """Comes back with the answer."""
+
+
 class StatusCommand(Order):
     """Ask for the whole state."""
 
@@ -63,7 +73,12 @@ class StatusCommand(Order):
 
 
 Command = Annotated[
-    SwitchCommand | ClearCommand | CalibrateCommand | QualityCommand | StatusCommand,
+    SwitchCommand
+    | ClearCommand
+    | CalibrateCommand
+    | QualityCommand
+    | CharacterCommand
+    | StatusCommand,
     Field(discriminator="command"),
 ]
 
@@ -101,6 +116,13 @@ class QualityEvent(Answer):
     data: Quality
 
 
+class CharacterEvent(Answer):
+    """Another character is shown, or coming, or cannot be shown."""
+
+    event: Literal["character"] = "character"
+    data: ShownCharacter
+
+
 class ObsEvent(Answer):
     """The connection to OBS came or went."""
 
@@ -115,4 +137,6 @@ class WarningsEvent(Answer):
     data: list[Alert]
 
 
-Event = TrackingEvent | ExpressionsEvent | QualityEvent | ObsEvent | WarningsEvent
+Event = (
+    TrackingEvent | ExpressionsEvent | QualityEvent | CharacterEvent | ObsEvent | WarningsEvent
+)

@@ -19,17 +19,19 @@ from vtbridge.control.api.metrics import CONTENT_TYPE as METRICS_TYPE
 from vtbridge.control.api.metrics import exposition
 from vtbridge.control.api.models import (
     Accepted,
+    CharacterOrder,
     Characters,
     Expression,
     Expressions,
     Nothing,
     Quality,
     QualityOrder,
+    ShownCharacter,
     Status,
     SwitchOrder,
     Trackers,
 )
-from vtbridge.control.api.orders import HTTP, set_quality, switch
+from vtbridge.control.api.orders import HTTP, set_quality, show, switch
 from vtbridge.control.api.problem import refusal_of_body, unknown_expression
 
 PREFIX = "/api/v1"
@@ -84,6 +86,22 @@ def operations(config: type[BaseModel]) -> Sequence[Operation]:
             "The characters on this computer, and which one is shown.",
             _characters,
             Characters,
+        ),
+        _get(
+            "/character",
+            "character",
+            "Which character is shown, and which one is coming.",
+            ShownCharacter,
+            lambda avatar: avatar.character(),
+        ),
+        _order(
+            "PUT",
+            "/character",
+            "showCharacter",
+            "Show another character, as soon as it is ready; the last one asked for wins.",
+            CharacterOrder,
+            lambda avatar, _names, order: show(avatar, order.name),
+            problems=(404,),
         ),
         _get(
             "/config",
@@ -183,7 +201,7 @@ def _order(
     name: str,
     summary: str,
     body: type[B],
-    do: Callable[[Avatar, Mapping[str, str], B], None],
+    do: Callable[[Avatar, Mapping[str, str], B], Awaitable[None] | None],
     *,
     problems: tuple[int, ...] = (),
 ) -> Operation:
@@ -192,7 +210,9 @@ def _order(
             order = body.model_validate_json(await request.read() or b"{}")
         except ValidationError as error:
             raise refusal_of_body(error) from error
-        do(avatar, request.match_info, order)
+        doing = do(avatar, request.match_info, order)
+        if doing is not None:
+            await doing
         return _json(Accepted(), HTTPStatus.ACCEPTED)
 
     return Operation(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from vtbridge.control.api.avatar import Avatar
 from vtbridge.control.api.messages import (
     CalibrateCommand,
+    CharacterCommand,
     ClearCommand,
     Command,
     QualityCommand,
@@ -12,7 +15,7 @@ from vtbridge.control.api.messages import (
     SwitchCommand,
 )
 from vtbridge.control.api.models import Action, QualityName, Status
-from vtbridge.control.api.problem import refusal, unknown_expression
+from vtbridge.control.api.problem import refusal, unknown_character, unknown_expression
 
 HTTP, WEBSOCKET = "http", "websocket"
 """Who switched an expression, as its state tells."""
@@ -47,7 +50,19 @@ def set_quality(avatar: Avatar, quality: QualityName) -> None:
     avatar.set_quality(quality)
 
 
-def obey(avatar: Avatar, command: Command) -> Status | None:
+async def show(avatar: Avatar, name: str) -> None:
+    """Show another character.
+
+    Raises:
+        Refusal: there is none of that name.
+    """
+    try:
+        await asyncio.to_thread(avatar.show, name)  # it reads the disk
+    except KeyError as error:
+        raise unknown_character(error) from error
+
+
+async def obey(avatar: Avatar, command: Command) -> Status | None:
     """Do what a WebSocket's command says, and return what it asked for.
 
     Raises:
@@ -62,6 +77,8 @@ def obey(avatar: Avatar, command: Command) -> Status | None:
             avatar.calibrate()
         case QualityCommand():
             set_quality(avatar, command.quality)
+        case CharacterCommand():
+            await show(avatar, command.name)
         case StatusCommand():
             return avatar.status()
     return None
