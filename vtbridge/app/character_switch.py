@@ -30,6 +30,8 @@ FADE_NS: Final = 2 * NS_PER_S // 5
 """How long one character fades into another."""
 
 _LOOK_EVERY_S = 0.5
+_REST_S = 0.05
+"""After each turn: whoever asks without end cannot keep a core busy, nor fill the log."""
 
 
 class Display(Protocol):
@@ -108,6 +110,8 @@ class CharacterSwitch(ThreadService):
         self._coming: list[_Coming] = []
         self._outcomes: deque[tuple[_Coming, Outcome]] = deque()
         self._lock = threading.Lock()
+        self._epoch = 0
+        self._asked: tuple[str, int] | None = None
         self._wish = _Wish(first.name, 0)
         self._done_epoch = 0
         self._wake = threading.Event()
@@ -141,9 +145,16 @@ class CharacterSwitch(ThreadService):
         Raises:
             KeyError: there is none of that name.
         """
-        listed = self.cast.named(name)
         with self._lock:
-            self._wish = _Wish(listed, self._wish.epoch + 1)
+            self._epoch = epoch = self._epoch + 1
+        self._want(name, epoch)
+        self._wake.set()
+
+    def ask(self, name: str) -> None:
+        """Do as ``show``, but return at once; that there is none of that name is logged."""
+        with self._lock:
+            self._epoch += 1
+            self._asked = name, self._epoch
         self._wake.set()
 
     def serve(self) -> None:
@@ -154,6 +165,7 @@ class CharacterSwitch(ThreadService):
                 self._wake.wait(_LOOK_EVERY_S)
                 self._wake.clear()
                 self.tend()
+                self.stopping.wait(_REST_S)
         finally:
             self._stop_first_use()
 
@@ -166,6 +178,7 @@ class CharacterSwitch(ThreadService):
         """Take up what became of those that were offered, then the newest wish."""
         while self._outcomes:
             self._settle(*self._outcomes.popleft())
+        self._take_asked()
         with self._lock:
             wish = self._wish
         if wish.epoch != self._done_epoch:
@@ -224,7 +237,25 @@ class CharacterSwitch(ThreadService):
         if not self._is_outdated(wish):
             self._trouble = trouble
 
+    def _take_asked(self) -> None:
+        with self._lock:
+            asked, self._asked = self._asked, None
+        if asked is None:
+            return
+        try:
+            self._want(*asked)
+        except KeyError as error:
+            log.warning("%s", error.args[0])
+
+    def _want(self, name: str, epoch: int) -> None:
+        """Wish for a character, unless a newer wish came while the disk was read."""
+        listed = self.cast.named(name)
+        with self._lock:
+            if epoch > self._wish.epoch:
+                self._wish = _Wish(listed, epoch)
+
     def _is_outdated(self, wish: _Wish) -> bool:
+        self._take_asked()
         with self._lock:
             return self._wish.epoch != wish.epoch
 

@@ -137,6 +137,4 @@ class WarningsEvent(Answer):
     data: list[Alert]
 
 
-Event = (
-    TrackingEvent | ExpressionsEvent | QualityEvent | CharacterEvent | ObsEvent | WarningsEvent
-)
+Event = TrackingEvent | ExpressionsEvent | QualityEvent | CharacterEvent | ObsEvent | WarningsEvent

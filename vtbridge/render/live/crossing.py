@@ -212,6 +212,11 @@ class CrossingLive:
         return self._history.newest
 
     @property
+    def wanted(self) -> Quality | None:
+        """The quality last wanted of this, None before; safe from any thread."""
+        return self._wanted
+
+    @property
     def crossing(self) -> bool:
         """True while one fades into the other."""
         return self._next is not None
