@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.blank_frames import BlankFrames
 from tests.support.switching import Stage, picture_called
-from vtbridge.app.character_switch import CharacterSwitch, Casting
+from vtbridge.app.character_switch import Casting, CharacterSwitch
 from vtbridge.app.first_use import FirstUse
 from vtbridge.app.opened_character import OpenedCharacter
 from vtbridge.app.picture_watch import PictureWatch

@@ -117,7 +117,7 @@ def test_osc_that_names_nobody_is_refused(arguments: tuple[object, ...]) -> None
 
 def test_triggers_are_heard_though_expressions_are_switched_off() -> None:
     off = {"expressions": {"enabled": False}}
-    assert open_expressions(Config.model_validate(off), seed=1) is None
+    assert not open_expressions(Config.model_validate(off), seed=1)
     bound = {**off, "avatar": {"triggers": {"momo": {"key": "f9"}}}}
     found = open_expressions(Config.model_validate(bound), seed=1)
     assert found is not None
@@ -132,7 +132,7 @@ def test_the_expressions_of_another_character_come_with_it(
         return Config.model_validate({"avatar": {"picture": picture}})
 
     def names() -> set[str]:
-        return set(found.engine.library.expressions)
+        return set(engine.library.expressions)
 
     mine, broken = tmp_path / "mine" / "me.png", tmp_path / "broken" / "me.png"
     for file in (mine, broken):
@@ -142,6 +142,7 @@ def test_the_expressions_of_another_character_come_with_it(
     (broken.parent / "expressions.toml").write_text("no = TOML")
     found = open_expressions(config("michi"), seed=1)
     assert found is not None
+    engine = found.engine
     builtin = names()
     found.follow(config(str(mine)))
     assert names() == {"cat"}
