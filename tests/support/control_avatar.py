@@ -19,6 +19,7 @@ from vtbridge.control.api.models import (
     Obs,
     Quality,
     QualityName,
+    ShownCharacter,
     Source,
     SourceWithFace,
     Status,
@@ -80,6 +81,8 @@ class FakeAvatar:
         self.remote = False
         self.fixed = ""
         self.poser: FakePoser | None = FakePoser(self.orders)
+        self.shown = "michi"
+        self.coming = ""
         self._changed: list[Callable[[], None]] = []
 
     def status(self) -> Status:
@@ -113,8 +116,23 @@ class FakeAvatar:
 
     def characters(self) -> Characters:
         return Characters(
-            shown="michi", characters=[Character(name="michi", kind="built-in", shown=True)]
+            shown=self.shown,
+            characters=[
+                Character.model_validate(
+                    {"name": name, "kind": "built-in", "shown": name == self.shown}
+                )
+                for name in ("michi", "momo")
+            ],
         )
+
+    def character(self) -> ShownCharacter:
+        return ShownCharacter(name=self.shown, coming=self.coming, trouble="")
+
+    def show(self, name: str) -> None:
+        if name not in ("michi", "momo"):
+            raise KeyError(f"no character is called {name!r:.60}; did you mean momo?")
+        self.orders.append(f"show {name}")
+        self.shown = name
 
     def config(self) -> Config:
         return Config()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from vtbridge.app.characters import known_characters
 from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.poser_desk import RunningPoser
 from vtbridge.app.process_figures import process_figures
@@ -21,6 +20,7 @@ from vtbridge.control.api.models import (
     Obs,
     Quality,
     QualityName,
+    ShownCharacter,
     Status,
     Trackers,
     Tracking,
@@ -57,17 +57,23 @@ class RunningAvatar:
 
     def characters(self) -> Characters:
         """Return the characters on this computer; reads the disk."""
-        shown = self.state.config.avatar.picture
-        known = known_characters()
-        if shown not in (name for name, _ in known):
-            known.append((shown, "own"))
+        shown = self.state.characters.shown.name
         return Characters(
             shown=shown,
             characters=[
                 Character.model_validate({"name": name, "kind": kind, "shown": name == shown})
-                for name, kind in known
+                for name, kind in self.state.characters.cast.listed()
             ],
         )
+
+    def character(self) -> ShownCharacter:
+        """Return who is on the screen, and who is coming."""
+        casting = self.state.characters.casting()
+        return ShownCharacter(name=casting.shown, coming=casting.coming, trouble=casting.trouble)
+
+    def show(self, name: str) -> None:
+        """Go over to another character; reads the disk, raises KeyError if there is none."""
+        self.state.characters.show(name)
 
     def config(self) -> Config:
         """Return the settings that hold; passwords lie in the keyring, none is among them."""

@@ -20,6 +20,7 @@ from vtbridge.control.api.models import (
     Obs,
     Quality,
     QualityName,
+    ShownCharacter,
     Status,
     Trackers,
     Tracking,
@@ -60,6 +61,18 @@ class RemoteAvatar:
     def characters(self) -> Characters:
         """Return none: the other computer has them."""
         return Characters(shown="", characters=[])
+
+    def character(self) -> ShownCharacter:
+        """Return nobody: the other computer knows."""
+        return ShownCharacter(name="", coming="", trouble="")
+
+    def show(self, name: str) -> None:
+        """Have the other computer show another character; it knows which there are.
+
+        Raises:
+            KeyError: no character that can be asked for from here has so long a name.
+        """
+        self._tracker.switch(Code.CHARACTER, name, True)
 
     def config(self) -> Config:
         """Return the settings that hold here; the shared key is not among them."""

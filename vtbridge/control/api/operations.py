@@ -16,18 +16,20 @@ from vtbridge.control.api.config_operations import config_operations
 from vtbridge.control.api.metrics import CONTENT_TYPE as METRICS_TYPE
 from vtbridge.control.api.metrics import exposition
 from vtbridge.control.api.models import (
+    CharacterOrder,
     Characters,
     Expression,
     Expressions,
     Nothing,
     Quality,
     QualityOrder,
+    ShownCharacter,
     Status,
     SwitchOrder,
     Trackers,
 )
 from vtbridge.control.api.operation import Operation, get, json_response, order
-from vtbridge.control.api.orders import HTTP, set_quality, switch
+from vtbridge.control.api.orders import HTTP, set_quality, show, switch
 from vtbridge.control.api.poser_operations import poser_operations
 from vtbridge.control.api.problem import unknown_expression
 
@@ -52,6 +54,22 @@ def operations(config: type[BaseModel]) -> Sequence[Operation]:
             "The characters on this computer, and which one is shown.",
             _characters,
             Characters,
+        ),
+        get(
+            "/character",
+            "character",
+            "Which character is shown, and which one is coming.",
+            ShownCharacter,
+            lambda avatar: avatar.character(),
+        ),
+        order(
+            "PUT",
+            "/character",
+            "showCharacter",
+            "Show another character, as soon as it is ready; the last one asked for wins.",
+            CharacterOrder,
+            lambda avatar, _names, wanted: show(avatar, wanted.name),
+            problems=(404,),
         ),
         Operation(
             "GET",

@@ -23,6 +23,7 @@ ORDERS = [
     ("POST", "/calibrate", {}, "calibrate"),
     ("POST", "/look", {}, "look"),
     ("PUT", "/quality", {"quality": "fast"}, "quality fast"),
+    ("PUT", "/character", {"name": "momo"}, "show momo"),
 ]
 
 
@@ -58,6 +59,7 @@ def test_each_view_tells_what_the_avatar_says() -> None:
             ("/status", avatar.status()),
             ("/trackers", avatar.trackers()),
             ("/characters", avatar.characters()),
+            ("/character", avatar.character()),
             ("/config", avatar.config()),
             ("/expressions", avatar.expressions()),
             ("/expressions/cat", avatar.expressions().expressions[1]),
@@ -162,6 +164,19 @@ def test_quality_of_a_prepared_character_cannot_be_chosen() -> None:
         async with served.session.put(f"{API}/quality", json=words) as answer:
             assert answer.status == 409
             assert "prepared" in (await problem_of(answer))["detail"]
+        assert served.avatar.orders == []
+
+    with_server(body)
+
+
+def test_only_a_character_that_is_listed_can_be_shown() -> None:
+    async def body(served: Served) -> None:
+        for name in ("nobody", "/etc/passwd", "../momo.png", "C:\\\\momo"):
+            async with served.session.put(f"{API}/character", json={"name": name}) as answer:
+                assert answer.status == 404
+                problem = await problem_of(answer)
+                assert problem["type"] == "urn:vtbridge:unknown-character"
+                assert "/api/v1/characters" in problem["remedy"]
         assert served.avatar.orders == []
 
     with_server(body)
