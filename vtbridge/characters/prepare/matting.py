@@ -1,0 +1,244 @@
+"""Cut a figure out of its background, without networks unless its user has one.
+
+Border and figure meet in a band of a few pixels that are a mixture of both. There alpha and the
+figure's own colour are worked out of its nearest sure colours on either side, so that no fringe of
+the old background is left.
+"""
+
+from __future__ import annotations
+
+import importlib
+from enum import StrEnum
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vtbridge.datatypes import F32Array, U8Array
+from vtbridge.errors import PictureError
+
+BoolArray = NDArray[np.bool_]
+
+_SOLID = 128
+_FLAT = 6.0
+"""How far, in Lab, a background's colours may be from a smooth surface."""
+_TOLERANCE = 7.0
+"""How far, in Lab, a pixel may be from its neighbour's background to belong to it."""
+_FITS = 5
+_HOLE = 0.0015
+"""Share of the drawing from which an enclosed patch of the background's colour is a hole."""
+_GRABCUT_SIDE = 480
+_GRABCUT_ROUNDS = 6
+_ISLAND = 0.002
+"""Share of the figure that a separate piece must have to stay."""
+_HAZE = 10
+"""Alpha up to which nobody would miss a pixel."""
+
+
+class Matting(StrEnum):
+    """How a figure is cut out."""
+
+    AUTO = "auto"
+    KEEP = "keep"
+    FLOOD = "flood"
+    GRABCUT = "grabcut"
+    REMBG = "rembg"
+
+
+def cut_out(rgba: U8Array, method: Matting = Matting.AUTO) -> tuple[U8Array, Matting]:
+    """Return the figure on nothing, and how it was cut out.
+
+    Args:
+        rgba: uint8 [H, W, 4], straight alpha.
+        method: ``AUTO`` keeps a transparency that is there, floods a plain background, and
+            divides any other by its colours.
+
+    Raises:
+        PictureError: nothing would be left, or what should cut it out is not installed.
+    """
+    if method is Matting.AUTO:
+        method = _method_for(rgba)
+    match method:
+        case Matting.KEEP:
+            cut = rgba.copy()
+        case Matting.REMBG:
+            cut = _by_rembg(rgba)
+        case Matting.FLOOD:
+            cut = _unmixed(rgba, _flooded(rgba))
+        case _:
+            cut = _unmixed(rgba, _divided(rgba))
+    cut = _cleaned(cut)
+    if float((cut[..., 3] >= _SOLID).mean()) < 0.01:
+        raise PictureError(
+            "nothing is left when the background is removed: choose another --matting, or give "
+            "a picture with a transparent background"
+        )
+    return cut, method
+
+
+def _method_for(rgba: U8Array) -> Matting:
+    alpha = rgba[..., 3]
+    edge = np.concatenate([alpha[0], alpha[:, 0], alpha[:, -1]])
+    if float((edge < _SOLID).mean()) > 0.3 and float((alpha < _SOLID).mean()) > 0.05:
+        return Matting.KEEP
+    lab = _lab(rgba)
+    off = np.linalg.norm(lab - _smooth_background(lab), axis=2)
+    border = np.concatenate([off[0], off[:, 0], off[:, -1]])
+    return Matting.FLOOD if float(np.percentile(border, 75)) < _FLAT else Matting.GRABCUT
+
+
+def _smooth_background(lab: F32Array) -> F32Array:
+    """Return a plain or shaded background as it would be behind the figure, float32 [H, W, 3].
+
+    A surface of second degree through the upper and side edges; what stands out from them, such
+    as an arm that is cut off, is left out step by step.
+    """
+    height, width = lab.shape[:2]
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    y, x = y / height * 2 - 1, x / width * 2 - 1
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=2)
+    edge = np.concatenate([terms[0], terms[:, 0], terms[:, -1]])
+    colours = np.concatenate([lab[0], lab[:, 0], lab[:, -1]])
+    kept = np.ones(len(edge), np.bool_)
+    fitted = np.zeros((edge.shape[1], 3), np.float32)
+    for _ in range(_FITS):
+        fitted = np.linalg.lstsq(edge[kept], colours[kept], rcond=None)[0]
+        off = np.linalg.norm(edge @ fitted - colours, axis=1)
+        kept = off <= max(_FLAT / 2, 2.0 * float(np.median(off)))
+    surface: F32Array = (terms @ fitted).astype(np.float32)
+    return surface
+
+
+def _lab(rgba: U8Array) -> F32Array:
+    """Return colours as Lab, in which a distance is about what eyes see, float32 [H, W, 3]."""
+    rgb = np.ascontiguousarray(rgba[..., :3]).astype(np.float32) / 255.0
+    lab: F32Array = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
+    return lab
+
+
+def _flooded(rgba: U8Array) -> BoolArray:
+    """Return True where a plain or shaded background is, flooded from the border."""
+    lab = _lab(rgba)
+    off = np.linalg.norm(lab - _smooth_background(lab), axis=2)
+    near = (off < _TOLERANCE) | (rgba[..., 3] < _SOLID)
+    _, labels = cv2.connectedComponents(near.astype(np.uint8), connectivity=4)
+    touching = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    background: BoolArray = near & np.isin(labels, touching)
+    # Between arms and body the same colour shows through: large areas of it are background too.
+    counts = np.bincount(labels[near].ravel(), minlength=int(labels.max()) + 1)
+    holes = np.flatnonzero(counts > _HOLE * near.size)
+    sure = off < _TOLERANCE / 2
+    for label in holes:
+        place = labels == label
+        if label and not background[place].any() and float(sure[place].mean()) > 0.9:
+            background |= place
+    return background
+
+
+def _divided(rgba: U8Array) -> BoolArray:
+    """Return True where the background is, by the colours of figure and border (grabCut)."""
+    height, width = rgba.shape[:2]
+    scale = min(1.0, _GRABCUT_SIDE / max(height, width))
+    small = cv2.resize(
+        np.ascontiguousarray(rgba[..., :3]), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
+    )
+    rows, columns = small.shape[:2]
+    mask: NDArray[Any] = np.full((rows, columns), cv2.GC_PR_BGD, np.uint8)
+    margin = max(2, round(0.02 * min(rows, columns)))
+    mask[:margin] = cv2.GC_BGD
+    mask[:, :margin] = cv2.GC_BGD
+    mask[:, -margin:] = cv2.GC_BGD
+    # Figures stand in the middle and mostly run out of the lower edge.
+    middle = np.s_[round(0.12 * rows) :, round(0.25 * columns) : round(0.75 * columns)]
+    mask[middle] = cv2.GC_PR_FGD
+    core = np.s_[
+        round(0.35 * rows) : round(0.9 * rows), round(0.44 * columns) : round(0.56 * columns)
+    ]
+    mask[core] = cv2.GC_FGD
+    background_model, figure_model = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.setRNGSeed(0)  # it begins with chance
+    everywhere = (0, 0, columns, rows)
+    cv2.grabCut(
+        small,
+        mask,
+        everywhere,
+        background_model,
+        figure_model,
+        _GRABCUT_ROUNDS,
+        cv2.GC_INIT_WITH_MASK,
+    )
+    figure = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+    whole = cv2.resize(figure, (width, height), interpolation=cv2.INTER_LINEAR)
+    background: BoolArray = whole < 0.5
+    return background
+
+
+def _by_rembg(rgba: U8Array) -> U8Array:
+    try:
+        rembg = importlib.import_module("rembg")  # its user's own; nothing here needs it
+    except ImportError as error:
+        raise PictureError(
+            "rembg is not installed: pip install 'rembg[cpu]', or choose another --matting"
+        ) from error
+    colours = np.ascontiguousarray(rgba[..., :3])
+    return np.array(rembg.remove(colours, session=rembg.new_session("isnet-anime")), np.uint8)
+
+
+def _unmixed(rgba: U8Array, background: BoolArray) -> U8Array:
+    """Return the figure with the background's share taken out of the band where they meet."""
+    if background.all() or not background.any():
+        result = rgba.copy()
+        result[..., 3][background] = 0
+        return result
+    reach = max(1, round(0.0025 * max(rgba.shape[:2])))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    outside = cv2.erode(background.astype(np.uint8), kernel).astype(bool)
+    inside = ~cv2.dilate(background.astype(np.uint8), kernel).astype(bool)
+    # Narrow parts, such as hairs, have no inside: their own middle has to do.
+    inside |= _thin(~background, kernel)
+    band = ~(outside | inside)
+    colours = rgba[..., :3].astype(np.float32)
+    figure, ground = _nearest(colours, inside), _nearest(colours, outside)
+    way = figure - ground
+    share = ((colours - ground) * way).sum(axis=2) / np.maximum((way * way).sum(axis=2), 1.0)
+    alpha = np.where(inside, 1.0, np.where(outside, 0.0, np.clip(share, 0.0, 1.0)))
+    alpha = np.where(band & (alpha > 0.95), 1.0, alpha) * (rgba[..., 3] / 255.0)
+    result = np.empty_like(rgba)
+    result[..., :3] = np.rint(np.where(band[..., None], figure, colours)).astype(np.uint8)
+    result[..., 3] = np.rint(alpha * 255.0).astype(np.uint8)
+    return result
+
+
+def _thin(figure: BoolArray, kernel: NDArray[Any]) -> BoolArray:
+    opened = cv2.morphologyEx(figure.astype(np.uint8), cv2.MORPH_OPEN, kernel).astype(bool)
+    thin: BoolArray = figure & ~opened
+    return thin
+
+
+def _nearest(colours: F32Array, known: BoolArray) -> F32Array:
+    """Return for each pixel the colour of the nearest one that is ``known``."""
+    if not known.any():
+        return colours
+    _, labels = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_label = np.zeros((int(labels.max()) + 1, 3), np.float32)
+    of_label[labels[known]] = colours[known]
+    nearest: F32Array = of_label[labels]
+    return nearest
+
+
+def _cleaned(rgba: U8Array) -> U8Array:
+    """Return the figure without islands and haze, and without colour where nothing is."""
+    result = rgba.copy()
+    alpha = result[..., 3]
+    alpha[alpha <= _HAZE] = 0
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > 0).astype(np.uint8))
+    if count > 2:
+        areas = stats[:, cv2.CC_STAT_AREA].copy()
+        areas[0] = 0
+        small = np.flatnonzero(areas < _ISLAND * areas.max())
+        alpha[np.isin(labels, small) & (labels > 0)] = 0
+    result[alpha == 0] = 0
+    return result
