@@ -88,7 +88,7 @@ def _method_for(rgba: U8Array) -> Matting:
     return Matting.FLOOD if float(np.percentile(border, 75)) < _FLAT else Matting.GRABCUT
 
 
-def _smooth_background(lab: F32Array) -> F32Array:
+def _smooth_background(lab: NDArray[Any]) -> F32Array:
     """Return a plain or shaded background as it would be behind the figure, float32 [H, W, 3].
 
     A surface of second degree through the upper and side edges; what stands out from them, such
@@ -110,11 +110,10 @@ def _smooth_background(lab: F32Array) -> F32Array:
     return surface
 
 
-def _lab(rgba: U8Array) -> F32Array:
+def _lab(rgba: U8Array) -> NDArray[Any]:
     """Return colours as Lab, in which a distance is about what eyes see, float32 [H, W, 3]."""
     rgb = np.ascontiguousarray(rgba[..., :3]).astype(np.float32) / 255.0
-    lab: F32Array = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
-    return lab
+    return cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
 
 
 def _flooded(rgba: U8Array) -> BoolArray:
@@ -128,7 +127,7 @@ def _flooded(rgba: U8Array) -> BoolArray:
     # Between arms and body the same colour shows through: large areas of it are background too.
     counts = np.bincount(labels[near].ravel(), minlength=int(labels.max()) + 1)
     holes = np.flatnonzero(counts > _HOLE * near.size)
-    sure = off < _TOLERANCE / 2
+    sure = off < _TOLERANCE / 4
     for label in holes:
         place = labels == label
         if label and not background[place].any() and float(sure[place].mean()) > 0.9:

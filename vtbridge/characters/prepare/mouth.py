@@ -64,8 +64,8 @@ def _line_and_skin(rgba: U8Array) -> tuple[F32Array, F32Array]:
     region = np.ascontiguousarray(rgba[_part(rgba)][..., :3])
     size = max(3, round(11 * len(rgba) / PICTURE_SIZE)) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    skin = cv2.morphologyEx(region, cv2.MORPH_CLOSE, kernel)
-    skin = cv2.GaussianBlur(skin, (0, 0), size / 4).astype(np.float32)
+    closed = cv2.morphologyEx(region, cv2.MORPH_CLOSE, kernel)
+    skin: F32Array = cv2.GaussianBlur(closed, (0, 0), size / 4).astype(np.float32)
     line = np.minimum(region.astype(np.float32) - skin, 0.0)
     return line * _middle(*line.shape[:2])[..., None], skin
 
