@@ -8,12 +8,12 @@ import sys
 import pytest
 
 _SCRIPT = """
-import ctypes, threading
+import ctypes, os, threading
 from pathlib import Path
 from vtbridge.render.live.freed_memory import give_freed_memory_back
 
 def resident_mb():
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
 
 def work():
     libc = ctypes.CDLL(None)
