@@ -35,6 +35,7 @@ from vtbridge.pose_params import POSE_SIZE
 from vtbridge.pose_schema import THA3
 from vtbridge.render.baked.store import MODEL_FILE
 from vtbridge.render.baked.store import ROOT_VARIABLE as CHARACTERS_VARIABLE
+from vtbridge.render.live.crossing import Outcome
 from vtbridge.render.settings import Quality
 from vtbridge.render.weights.store import ROOT_VARIABLE as WEIGHTS_VARIABLE
 from vtbridge.retarget.retargeter import Retargeter
@@ -233,6 +234,31 @@ def test_characters_are_all_that_can_be_shown(
     assert (found.shown, [one.name for one in found.characters if one.shown]) == (own, [own])
     named = Stage(avatar={"picture": "momo"}).avatar.characters()
     assert [one.name for one in named.characters if one.shown] == ["momo"]
+
+
+def test_what_is_told_of_the_character_follows_it() -> None:
+    stage = Stage()
+    avatar = stage.avatar
+    assert avatar.character().model_dump() == {"name": "michi", "coming": "", "trouble": ""}
+    avatar.show("momo")
+    stage.characters.tend()
+    assert avatar.character().model_dump() == {"name": "michi", "coming": "momo", "trouble": ""}
+    stage.display.end(Outcome.SHOWN)
+    stage.characters.tend()
+    assert avatar.character().name == avatar.characters().shown == "momo"
+    assert (avatar.status().picture, avatar.status().credit) == ("momo", "")
+    with pytest.raises(KeyError, match="no character is called"):
+        avatar.show("nobody")
+
+
+def test_a_character_that_cannot_be_shown_is_a_warning() -> None:
+    stage = Stage()
+    stage.avatar.show("momo")
+    stage.characters.tend()
+    stage.display.end(Outcome.FAILED)
+    stage.characters.tend()
+    (warning,) = stage.avatar.warnings()
+    assert (warning.about, warning.text) == ("character", "momo gave no frames, michi stays")
 
 
 def test_process_takes_what_the_system_says() -> None:
