@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from tests.support.control_definitions import FakeDefinitions
 from tests.support.control_poser import FakePoser
 from vtbridge.config.schema import Config
 from vtbridge.control.api.avatar import ProcessFigures
@@ -65,6 +66,7 @@ class FakeAvatar:
         credit: part of the state, as long as a test wants it.
         trouble: one warning, empty = none.
         poser: poses by hand.
+        definitions: expressions as they are written.
     """
 
     def __init__(self) -> None:
@@ -77,6 +79,7 @@ class FakeAvatar:
         self.tracked = True
         self.remote = False
         self.poser: FakePoser | None = FakePoser(self.orders)
+        self.definitions: FakeDefinitions | None = FakeDefinitions(self.orders)
         self._changed: list[Callable[[], None]] = []
 
     def status(self) -> Status:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from vtbridge.app.characters import known_characters
+from vtbridge.app.definition_desk import RunningDefinitions
 from vtbridge.app.poser_desk import RunningPoser
 from vtbridge.app.process_figures import process_figures
 from vtbridge.app.status import DaemonStatus
@@ -43,6 +44,12 @@ class RunningAvatar:
     state: DaemonStatus
     take_neutral: Callable[[], None]
     poser: RunningPoser
+
+    @property
+    def definitions(self) -> RunningDefinitions | None:
+        """Expressions as they are written; None if they are switched off."""
+        found = self.state.expressions
+        return None if found is None else RunningDefinitions(found)
 
     def status(self) -> Status:
         """Return the whole state."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class ExpressionFileWatch(ThreadService):
     Args:
         path: the file; it may come later, and going away changes nothing.
         names: the words of conditions.
-        use: takes a new set; called on this thread.
+        use: takes a new set; called on the thread that looks.
         poll_s: from one look to the next.
 
     Attributes:
@@ -46,6 +47,7 @@ class ExpressionFileWatch(ThreadService):
         self._use = use
         self._poll_s = poll_s
         self._seen: _Signature | None = None
+        self._looking = threading.Lock()
 
     def serve(self) -> None:
         """Look until asked to stop."""
@@ -53,7 +55,14 @@ class ExpressionFileWatch(ThreadService):
             self.look()
 
     def look(self) -> bool:
-        """Read the file if it has changed, and return whether a new set was handed on."""
+        """Read the file if it has changed, and return whether a new set was handed on.
+
+        Safe from any thread: who has written the file need not wait for the next look.
+        """
+        with self._looking:
+            return self._look()
+
+    def _look(self) -> bool:
         signature = _signature(self.path)
         if signature is None or signature == self._seen:
             return False
