@@ -20,12 +20,14 @@ from vtbridge.control.api.models import (
     Obs,
     Quality,
     QualityName,
+    ShownCharacter,
     Source,
     SourceWithFace,
     Status,
     Trackers,
     Tracking,
 )
+from vtbridge.errors import ConfigError
 from vtbridge.telemetry import LatencySummary
 
 SOURCE = Source(
@@ -67,6 +69,7 @@ class FakeAvatar:
         trouble: one warning, empty = none.
         poser: poses by hand.
         definitions: expressions as they are written.
+        fixed: why no setting can be changed, empty = any can.
     """
 
     def __init__(self) -> None:
@@ -78,8 +81,11 @@ class FakeAvatar:
         self.trouble = ""
         self.tracked = True
         self.remote = False
+        self.fixed = ""
         self.poser: FakePoser | None = FakePoser(self.orders)
         self.definitions: FakeDefinitions | None = FakeDefinitions(self.orders)
+        self.shown = "michi"
+        self.coming = ""
         self._changed: list[Callable[[], None]] = []
 
     def status(self) -> Status:
@@ -113,11 +119,31 @@ class FakeAvatar:
 
     def characters(self) -> Characters:
         return Characters(
-            shown="michi", characters=[Character(name="michi", kind="built-in", shown=True)]
+            shown=self.shown,
+            characters=[
+                Character.model_validate(
+                    {"name": name, "kind": "built-in", "shown": name == self.shown}
+                )
+                for name in ("michi", "momo")
+            ],
         )
+
+    def character(self) -> ShownCharacter:
+        return ShownCharacter(name=self.shown, coming=self.coming, trouble="")
+
+    def show(self, name: str) -> None:
+        if name not in ("michi", "momo"):
+            raise KeyError(f"no character is called {name!r:.60}; did you mean momo?")
+        self.orders.append(f"show {name}")
+        self.shown = name
 
     def config(self) -> Config:
         return Config()
+
+    def change_config(self, tables: Mapping[str, object]) -> None:
+        if self.fixed:
+            raise ConfigError(self.fixed)
+        self.orders.append(f"change {dict(tables)}")
 
     def expressions(self) -> Expressions:
         found = [

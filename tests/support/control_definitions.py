@@ -5,6 +5,7 @@ from __future__ import annotations
 from vtbridge.control.api.definitions import Definition, ShownDefinition, WrongDefinition
 from vtbridge.control.api.models import Wrong
 from vtbridge.errors import ConfigError
+from vtbridge.expressions.parameters import PARAMETERS
 
 
 class FakeDefinitions:
@@ -57,10 +58,13 @@ class FakeDefinitions:
 
 
 def _check_values(definition: Definition) -> None:
+    named = [("values", definition.values), ("weights", definition.weights)]
+    named += [(f"keyframes.{i}.values", key.values) for i, key in enumerate(definition.keyframes)]
     wrong = [
-        Wrong(where=f"values.{name}", wrong="no pose parameter is called that")
-        for name in definition.values
-        if not name.startswith(("mouth", "eye", "head"))
+        Wrong(where=f"{where}.{name}", wrong="no pose parameter is called that")
+        for where, values in named
+        for name in values
+        if name not in PARAMETERS
     ]
     if wrong:
         raise WrongDefinition(wrong)

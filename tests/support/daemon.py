@@ -52,6 +52,7 @@ class DaemonProcess:
     Attributes:
         process: it.
         name: of the avatar.
+        folder: with its config.toml and its state.
         url: of its page.
         ports: by input.
         log: lines on stderr.
@@ -60,6 +61,7 @@ class DaemonProcess:
 
     process: subprocess.Popen[str]
     name: str
+    folder: Path
     url: str = ""
     ports: dict[str, int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
@@ -210,7 +212,7 @@ def running(
         text=True,
         env=isolated_environment(folder),
     )
-    daemon = DaemonProcess(process, name, ports=ports)
+    daemon = DaemonProcess(process, name, folder, ports=ports)
     ready: queue.Queue[str] = queue.Queue()
 
     def follow(stream: IO[str], kept: list[str]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from vtbridge.app.characters import known_characters
 from vtbridge.app.definition_desk import RunningDefinitions
+from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.poser_desk import RunningPoser
 from vtbridge.app.process_figures import process_figures
 from vtbridge.app.status import DaemonStatus
@@ -21,6 +21,7 @@ from vtbridge.control.api.models import (
     Obs,
     Quality,
     QualityName,
+    ShownCharacter,
     Status,
     Trackers,
     Tracking,
@@ -39,17 +40,21 @@ class RunningAvatar:
         state: of the daemon.
         take_neutral: begins a calibration.
         poser: poses by hand.
+        settings: changes them.
     """
 
     state: DaemonStatus
     take_neutral: Callable[[], None]
     poser: RunningPoser
+    settings: LiveSettings
 
     @property
     def definitions(self) -> RunningDefinitions | None:
         """Expressions as they are written; None if they are switched off."""
         found = self.state.expressions
-        return None if found is None else RunningDefinitions(found)
+        if found is None or found.watch is None:
+            return None
+        return RunningDefinitions(found.engine, found.watch)
 
     def status(self) -> Status:
         """Return the whole state."""
@@ -61,21 +66,31 @@ class RunningAvatar:
 
     def characters(self) -> Characters:
         """Return the characters on this computer; reads the disk."""
-        shown = self.state.config.avatar.picture
-        known = known_characters()
-        if shown not in (name for name, _ in known):
-            known.append((shown, "own"))
+        shown = self.state.characters.shown.name
         return Characters(
             shown=shown,
             characters=[
                 Character.model_validate({"name": name, "kind": kind, "shown": name == shown})
-                for name, kind in known
+                for name, kind in self.state.characters.cast.listed()
             ],
         )
+
+    def character(self) -> ShownCharacter:
+        """Return who is on the screen, and who is coming."""
+        casting = self.state.characters.casting()
+        return ShownCharacter(name=casting.shown, coming=casting.coming, trouble=casting.trouble)
+
+    def show(self, name: str) -> None:
+        """Go over to another character; reads the disk, raises KeyError if there is none."""
+        self.state.characters.show(name)
 
     def config(self) -> Config:
         """Return the settings that hold; passwords lie in the keyring, none is among them."""
         return self.state.config
+
+    def change_config(self, tables: Mapping[str, object]) -> None:
+        """Let other settings hold, and keep them; raises ConfigError if they cannot be so."""
+        self.settings.change(tables)
 
     def expressions(self) -> Expressions:
         """Return the expressions and their states."""

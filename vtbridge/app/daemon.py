@@ -7,10 +7,13 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 from vtbridge.app.audience import Audience
 from vtbridge.app.calibration_file import load_calibration, save_calibration
 from vtbridge.app.camera import open_camera
+from vtbridge.app.character_switch import CharacterSwitch
+from vtbridge.app.character_triggers import OSC_CHARACTER, character_orders
 from vtbridge.app.control_api import RunningAvatar
 from vtbridge.app.control_ports import open_osc, open_page
 from vtbridge.app.expressions import (
@@ -19,11 +22,13 @@ from vtbridge.app.expressions import (
     Expressions,
     open_expressions,
 )
-from vtbridge.app.first_use import FirstUse, open_first_use
+from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.manual_pose import ManualPose
 from vtbridge.app.no_segment import NoSegment
 from vtbridge.app.obs_scene import open_obs
 from vtbridge.app.obs_ticks import OSC_TICK, obs_ticks
+from vtbridge.app.open_characters import open_characters
+from vtbridge.app.opened_character import OpenedCharacter
 from vtbridge.app.poser_desk import RunningPoser
 from vtbridge.app.remote import RemoteRenderer
 from vtbridge.app.render_loop import RenderLoop, Segment, Sink
@@ -42,10 +47,6 @@ from vtbridge.flow.slot import LatestSlot
 from vtbridge.pose_schema import THA3
 from vtbridge.publish.media_tcp import MediaServer
 from vtbridge.publish.vtbf import FrameWriter
-from vtbridge.render.live.baked_live import BakedLive
-from vtbridge.render.live.live_frames import LiveFrames
-from vtbridge.render.live.live_poser import LivePoser
-from vtbridge.render.live.open import open_live_poser
 from vtbridge.render.settings import Quality
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.telemetry import Telemetry
@@ -71,6 +72,7 @@ class Daemon:
         idle_seed: of the character's own motion, None = different each time.
         first_use: go over to the prepared character, and prepare one that is not, where the
             networks are slow and the settings allow it.
+        config_file: keeps the settings that are changed meanwhile, None = nothing does.
         prepare: told of the retargeter before the first face.
         on_calibrate: told when a calibration begins, monotonic nanoseconds.
         remote: the other computer, where that one tracks.
@@ -85,6 +87,7 @@ class Daemon:
         keep_calibration: bool = True,
         idle_seed: int | None = None,
         first_use: bool = False,
+        config_file: Path | None = None,
         prepare: Callable[[Retargeter], None] = lambda retargeter: None,
         on_calibrate: Callable[[int], object] = lambda t_ns: None,
         remote: RemoteRenderer | None = None,
@@ -95,7 +98,7 @@ class Daemon:
         self._keep_calibration = keep_calibration
         self._idle_seed = idle_seed
         self._wants_first_use = first_use
-        self._first_use: FirstUse | None = None
+        self._characters: CharacterSwitch | None = None
         self._prepare = prepare
         self._on_calibrate = on_calibrate
         self._remote = remote
@@ -106,7 +109,10 @@ class Daemon:
         self._retargeter = Retargeter(config.retarget, telemetry=self._telemetry)
         self._render: RenderLoop | None = None
         self._expressions: Expressions | None = None
+        self._status: DaemonStatus | None = None
         self._manual = ManualPose()
+        self._idle = IdleMotion(config.idle, seed=idle_seed)
+        self._settings = LiveSettings(config, config_file, self._use)
         self._calibration_asked = False
         self._stop = asyncio.Event()
 
@@ -127,22 +133,27 @@ class Daemon:
             catch_signals(asyncio.get_running_loop(), self._stop.set)
             sinks: list[Sink] = []
             writer = self._open_segment(stack)
-            self._expressions = open_expressions(config, seed=self._idle_seed)
+            self._expressions = open_expressions(
+                config, seed=self._idle_seed, show=self.show_character
+            )
             if self._remote is not None:
-                self._remote.use(self._expressions)
+                self._remote.use(self._expressions, self.show_character)
             log.info("loading the networks")
             # In a thread, so that a signal is heard meanwhile.
-            self._render = render = await asyncio.to_thread(self._make_render, writer, sinks)
+            render, characters = await asyncio.to_thread(self._make_render, writer, sinks)
+            self._render, self._characters = render, characters
             stack.callback(render.close)
             commands = {"calibrate": self.calibrate, "look": self._audience.look}
             commands |= _quality_commands(render)
-            status = self._open_status(render)
-            avatar = RunningAvatar(status, self.calibrate, self._open_desk(stack, render))
+            status = self._status = self._open_status(render, characters)
+            desk = self._open_desk(stack, render, characters)
+            avatar = RunningAvatar(status, self.calibrate, desk, self._settings)
+            stack.callback(self._settings.save)
             server = await open_page(stack, config, avatar)
             sinks.append(server.offer)
             if config.control.osc_enabled:
-                await self._open_osc(stack, commands)
-            await open_vts_api(stack, config, self._shown(render), self._faces)
+                await self._open_osc(stack, commands, render)
+            await open_vts_api(stack, config, self._plugins_avatar(render, characters), self._faces)
             services: list[ThreadService] = []
             media: MediaServer | None = None
             if config.publish.media_enabled and (media := self._open_media()) is not None:
@@ -163,9 +174,7 @@ class Daemon:
             services += status.inputs.services
             if self._expressions is not None:
                 services += self._expressions.services
-            if self._first_use is not None:
-                services.append(self._first_use)
-            services.append(render)
+            services += [characters, render]
             if self._keep_calibration:
                 person = config.retarget.calibration.person
                 load_calibration(self._retargeter, person, avatar=config.publish.name)
@@ -205,60 +214,90 @@ class Daemon:
                     _stop_service(service)
             raise
 
-    def _make_render(self, writer: Segment, sinks: list[Sink]) -> RenderLoop:
+    def _make_render(
+        self, writer: Segment, sinks: list[Sink]
+    ) -> tuple[RenderLoop, CharacterSwitch]:
         """Load the networks and return the loop that runs them; takes a second or two."""
-        config = self._config
-        fps = config.avatar.fps
-        live: LiveFrames = open_live_poser(
-            config.render, self._picture, fps=fps, clock=self._clock, telemetry=self._telemetry
+        config, clock, telemetry = self._config, self._clock, self._telemetry
+        live, characters = open_characters(
+            config,
+            self._picture,
+            first_use=self._wants_first_use,
+            changed=self._character_changed,
+            look=self._audience.look,
+            clock=clock,
+            telemetry=telemetry,
         )
-        if self._wants_first_use and isinstance(live, LivePoser | BakedLive):
-            live, self._first_use = open_first_use(
-                config, self._picture, live, clock=self._clock, telemetry=self._telemetry
-            )
-        return RenderLoop(
+        render = RenderLoop(
             live=live,
             retargeter=self._retargeter if self._remote is None else self._remote.poses,
-            idle=IdleMotion(config.idle, seed=self._idle_seed),
+            idle=self._idle,
             expressions=None if self._expressions is None else self._expressions.engine,
             manual=self._manual,
             faces=self._faces,
             writer=writer,
             sinks=sinks,
             looks=self._audience.looks,
-            fps=fps,
-            clock=self._clock,
-            telemetry=self._telemetry,
+            fps=config.avatar.fps,
+            clock=clock,
+            telemetry=telemetry,
         )
+        return render, characters
 
-    def _open_status(self, render: RenderLoop) -> DaemonStatus:
+    def show_character(self, name: str) -> None:
+        """Go over to another character; safe from any thread, returns at once."""
+        if self._characters is not None:
+            self._characters.ask(name)
+
+    def _character_changed(self, character: OpenedCharacter) -> None:
+        """Go over to the expressions of the character that is shown now."""
+        if self._expressions is not None:
+            avatar = self._config.avatar.model_copy(update={"picture": character.name})
+            self._expressions.follow(self._config.model_copy(update={"avatar": avatar}))
+
+    def _open_status(self, render: RenderLoop, characters: CharacterSwitch) -> DaemonStatus:
         return DaemonStatus(
             self._config,
-            self._picture,
+            characters,
             self._clock,
             self._telemetry,
             self._faces,
             render,
             expressions=self._expressions,
-            first_use=self._first_use,
             audience=self._audience,
+            settings=self._settings,
         )
 
-    def _open_desk(self, stack: contextlib.AsyncExitStack, render: RenderLoop) -> RunningPoser:
+    def _use(self, config: Config) -> None:
+        """Let other settings hold from the next beat on, as far as they can live."""
+        self._config = config
+        if self._status is not None:
+            self._status.config = config
+
+        def configure() -> None:
+            self._retargeter.configure(config.retarget)
+            self._idle.configure(config.idle)
+
+        if self._render is not None:
+            self._render.submit(configure)
+
+    def _open_desk(
+        self, stack: contextlib.AsyncExitStack, render: RenderLoop, characters: CharacterSwitch
+    ) -> RunningPoser:
         stills = Stills(self._config.render, self._clock)
         stack.callback(stills.close)
         return RunningPoser(
             self._manual,
             stills,
-            picture=lambda: self._picture,
+            picture=lambda: characters.shown.picture,
             pose=lambda: render.pose,
             weights=self._config.render.weights,
             schema=THA3,
         )
 
-    def _shown(self, render: RenderLoop) -> ShownAvatar:
+    def _plugins_avatar(self, render: RenderLoop, characters: CharacterSwitch) -> ShownAvatar:
         return ShownAvatar(
-            self._picture,
+            lambda: characters.shown.picture,
             render,
             self._expressions,
             self.calibrate,
@@ -268,7 +307,10 @@ class Daemon:
         )
 
     async def _open_osc(
-        self, stack: contextlib.AsyncExitStack, commands: Mapping[str, Callable[[], None]]
+        self,
+        stack: contextlib.AsyncExitStack,
+        commands: Mapping[str, Callable[[], None]],
+        render: RenderLoop,
     ) -> None:
         """Take commands over OSC; a taken port costs only that."""
         addresses = {f"/vtbridge/{name}": command for name, command in commands.items()}
@@ -282,9 +324,10 @@ class Daemon:
                 OSC_PREFIX: expressions.switch_by("osc"),
                 OSC_KEY_PREFIX: expressions.press_by("key"),
             },
-            listeners={}
-            if self._render is None
-            else {OSC_TICK: obs_ticks(self._render.lock_phase, self._audience.look)},
+            listeners={
+                OSC_CHARACTER: character_orders(self.show_character),
+                OSC_TICK: obs_ticks(render.lock_phase, self._audience.look),
+            },
             allow=control.osc_allow,
             feedback_port=control.osc_feedback_port,
         )
@@ -328,7 +371,7 @@ class Daemon:
             raise failure
         if failure is not None:
             raise VtbridgeError(f"rendering stopped: {failure}") from failure
-        for service in services:
+        for service in [*services, *status.characters.services]:
             if service.failure is not None and service.name not in status.lost:
                 status.lost.add(service.name)
                 log.warning("%s stopped (%s); the avatar goes on", service.name, service.failure)
@@ -389,11 +432,8 @@ class Daemon:
 def _quality_commands(render: RenderLoop) -> dict[str, Callable[[], None]]:
     """Return a command for each quality that the networks know, such as ``quality-fast``.
 
-    None for a prepared character, whose model knows no other quality, nor for going over to
-    one: that is settled when the daemon starts.
+    None for going over to a prepared character: that is settled when one is opened.
     """
-    if render.status().quality is Quality.BAKED:
-        return {}
     return {
         f"quality-{quality}": partial(render.set_quality, quality)
         for quality in Quality

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vtbridge.app.expressions import Expressions, known_names
+from vtbridge.app.expressions import known_names
 from vtbridge.atomic_file import write_atomically
 from vtbridge.control.api.definitions import Definition, ShownDefinition, WrongDefinition
 from vtbridge.control.api.models import Wrong
 from vtbridge.errors import ConfigError
 from vtbridge.expressions.checks import problems_of
 from vtbridge.expressions.edit import with_expression, without_expression
+from vtbridge.expressions.engine import ExpressionEngine
 from vtbridge.expressions.layer import Expression, expression_from_table
 from vtbridge.expressions.library import (
     FILE_NAME,
@@ -38,18 +39,20 @@ class RunningDefinitions:
     """One daemon, as ``control.api.definitions.DefinitionDesk`` has it.
 
     Args:
-        expressions: that are shown.
+        engine: shows them.
+        watch: follows their file, that of the character that is shown.
     """
 
-    def __init__(self, expressions: Expressions) -> None:
-        self._expressions = expressions
+    def __init__(self, engine: ExpressionEngine, watch: ExpressionFileWatch) -> None:
+        self._engine = engine
+        self._watch = watch
         self._names = known_names()
 
     def definition(self, name: str) -> ShownDefinition:
         """Return an expression as it stands; raises KeyError, or ConfigError with the line."""
-        watch = self._expressions.watch
-        text = "" if watch is None else _text_of(watch.path)
-        own, builtin = tables_of(text, FILE_NAME if watch is None else str(watch.path))
+        path = self._watch.path
+        text = "" if path is None else _text_of(path)
+        own, builtin = tables_of(text, str(path or FILE_NAME))
         known = {**builtin, **own}
         if name not in known:
             raise _unknown(name, known)
@@ -58,7 +61,7 @@ class RunningDefinitions:
             definition=_definition(known[name]),
             own=name in own,
             builtin=name in builtin_file().expressions,
-            editable=watch is not None,
+            editable=path is not None,
         )
 
     def save(self, name: str, definition: Definition) -> None:
@@ -72,7 +75,7 @@ class RunningDefinitions:
 
     def preview(self, name: str, definition: Definition | None) -> None:
         """Play a definition once; raises KeyError, WrongDefinition."""
-        known = self._expressions.engine.library.expressions
+        known = self._engine.library.expressions
         if definition is not None:
             table = self._checked(name, definition)
         elif name in known:
@@ -80,9 +83,7 @@ class RunningDefinitions:
         else:
             raise _unknown(name, known)
         expression = expression_from_table(name, table, self._names)
-        self._expressions.engine.preview(
-            dataclasses.replace(expression, length_s=_preview_s(expression))
-        )
+        self._engine.preview(dataclasses.replace(expression, length_s=_preview_s(expression)))
 
     def _checked(self, name: str, definition: Definition) -> ExpressionTable:
         table = ExpressionTable.model_validate_json(definition.model_dump_json(), strict=True)
@@ -97,20 +98,21 @@ class RunningDefinitions:
 
     def _write(self, edit: Callable[[str], str]) -> None:
         """Change the file if it can be read before and after, and show what it says."""
-        watch = self._expressions.watch
-        if watch is None:
+        path = self._watch.path
+        if path is None:
             raise ConfigError(
                 "this character has no file of expressions; name one in [expressions] file"
             )
         with _WRITING:
-            text = _text_of(watch.path)
-            parse_library(text, str(watch.path), self._names)
-            with _named(watch.path):
+            text = _text_of(path)
+            parse_library(text, str(path), self._names)
+            with _named(path):
                 edited = edit(text)
             if edited == text:
                 return
-            parse_library(edited, f"{watch.path} as it would be", self._names)
-            _put(watch, edited)
+            parse_library(edited, f"{path} as it would be", self._names)
+            _put(path, edited)
+            self._watch.look()
 
 
 def _definition(table: ExpressionTable) -> Definition:
@@ -139,17 +141,16 @@ def _named(path: Path) -> Iterator[None]:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _put(watch: ExpressionFileWatch, text: str) -> None:
+def _put(path: Path, text: str) -> None:
     try:
-        watch.path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         # What the path leads to is written, so that a link stays one.
-        write_atomically(watch.path.resolve(), text.encode())
+        write_atomically(path.resolve(), text.encode())
     except OSError as error:
         raise ConfigError(
-            f"{watch.path}: cannot be written ({error.strerror}); let vtbridge write there, or "
+            f"{path}: cannot be written ({error.strerror}); let vtbridge write there, or "
             "name another in [expressions] file"
         ) from error
-    watch.look()
 
 
 def _unknown(name: str, known: Mapping[str, Any]) -> KeyError:

@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
+from vtbridge.app.character_triggers import (
+    Show,
+    Triggers,
+    character_bindings,
+    character_hotkeys,
+    or_character,
+)
 from vtbridge.app.characters import FETCHED
 from vtbridge.characters import BUILTIN
 from vtbridge.clock import MonotonicClock
@@ -53,6 +61,7 @@ class Expressions:
         reload: whether it is looked at again while the avatar runs.
         keyboard: hears keys, None if it may not or cannot.
         midi: hears MIDI devices, None if none are wanted or it cannot.
+        show: goes over to a character, for triggers that show one.
     """
 
     engine: ExpressionEngine
@@ -61,6 +70,7 @@ class Expressions:
     reload: bool
     keyboard: KeyboardTrigger | None = None
     midi: MidiTrigger | None = None
+    show: Show = lambda name: None
 
     @property
     def services(self) -> list[ThreadService]:
@@ -97,6 +107,11 @@ class Expressions:
 
         return self.news.subscribe(hand_over)
 
+    def follow(self, config: Config) -> None:
+        """Go over to the expressions of another character, that of ``config``."""
+        if self.watch is not None and config.expressions.enabled:
+            self.watch.follow(expression_file(config))
+
     @property
     def trouble(self) -> str:
         """What is wrong with their file, empty if nothing is."""
@@ -110,26 +125,39 @@ class Expressions:
         }
 
 
-def open_expressions(config: Config, *, seed: int | None) -> Expressions | None:
+def open_expressions(
+    config: Config, *, seed: int | None, show: Show = lambda name: None
+) -> Expressions | None:
     """Return the expressions of the character of ``config``, None if they are switched off.
 
+    Where they are, but something triggers a character, there are none of them and the triggers.
     A file that is wrong costs its own expressions, not the avatar.
+
+    Args:
+        config: all settings.
+        seed: of what they do by chance, None = different each time.
+        show: goes over to another character; called on the threads of triggers.
     """
-    settings = config.expressions
-    if not settings.enabled:
+    settings, triggers = config.expressions, config.avatar.triggers
+    if not settings.enabled and not triggers:
         return None
-    names = known_names()
-    engine = ExpressionEngine(builtin_library(names), seed=seed)
-    path = expression_file(config)
-    watch = None if path is None else ExpressionFileWatch(path, names, engine.use)
-    if watch is not None and not watch.look() and settings.file and not watch.trouble:
-        log.warning("%s is not there yet; until it is, the built-in expressions are shown", path)
+    names, watch = known_names(), None
+    library = builtin_library(names) if settings.enabled else ExpressionLibrary({})
+    engine = ExpressionEngine(library, seed=seed)
+    if settings.enabled:
+        path = expression_file(config)
+        watch = ExpressionFileWatch(path, names, engine.use)
+        if not watch.look() and settings.file and not watch.trouble:
+            log.warning("%s is not there; until it is, the built-in expressions are shown", path)
     control, keyboard, midi = config.control, None, None
     if control.keyboard:
-        keyboard = open_keyboard(lambda: engine.library, partial(_switch, engine, "keyboard"))
+        switch = or_character(partial(_switch, engine, "keyboard"), show)
+        keyboard = open_keyboard(lambda: engine.library, switch, triggers)
     if control.midi:
-        midi = open_midi(lambda: engine.library, partial(_press, engine, "midi"), control.midi)
-    return Expressions(engine, ExpressionNews(engine), watch, settings.reload, keyboard, midi)
+        press = or_character(partial(_press, engine, "midi"), show)
+        midi = open_midi(lambda: engine.library, press, control.midi, triggers)
+    news = ExpressionNews(engine)
+    return Expressions(engine, news, watch, settings.reload, keyboard, midi, show)
 
 
 def known_names() -> Mapping[str, Name]:
@@ -186,7 +214,10 @@ def midi_bindings_of(library: ExpressionLibrary) -> list[MidiBinding]:
 
 
 def open_midi(
-    library: Callable[[], ExpressionLibrary], press: Press, wanted: str
+    library: Callable[[], ExpressionLibrary],
+    press: Press,
+    wanted: str,
+    triggers: Triggers = MappingProxyType({}),
 ) -> MidiTrigger | None:
     """Return what hears MIDI devices; where nothing can, that costs only them.
 
@@ -194,8 +225,10 @@ def open_midi(
         library: names the controls.
         press: what a press does.
         wanted: the devices, as in the settings.
+        triggers: of characters.
     """
-    keys = MidiKeys(lambda: midi_bindings_of(library()), press)
+    others = character_bindings(triggers)
+    keys = MidiKeys(lambda: [*midi_bindings_of(library()), *others], press)
     try:
         return MidiTrigger(keys, MidoPorts(), wanted, MonotonicClock())
     except RuntimeUnavailable as error:
@@ -204,15 +237,19 @@ def open_midi(
 
 
 def open_keyboard(
-    library: Callable[[], ExpressionLibrary], switch: Switch
+    library: Callable[[], ExpressionLibrary],
+    switch: Switch,
+    triggers: Triggers = MappingProxyType({}),
 ) -> KeyboardTrigger | None:
     """Return what hears the keyboard; where nothing can, that costs only the keys.
 
     Args:
         library: names the keys.
         switch: what a key does.
+        triggers: of characters.
     """
-    hotkeys = Hotkeys(lambda: hotkeys_of(library()), switch)
+    others = character_hotkeys(triggers)
+    hotkeys = Hotkeys(lambda: [*hotkeys_of(library()), *others], switch)
     try:
         return KeyboardTrigger(hotkeys, MonotonicClock())
     except RuntimeUnavailable as error:

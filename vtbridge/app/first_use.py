@@ -95,6 +95,9 @@ class FirstUse(ThreadService):
         learn: makes what learns for a package; None if nothing shall be learnt.
         newest: returns the pose that is shown now, None before the first.
         courtesy: says when learning has to wait.
+
+    Attributes:
+        judged_after_s: how long the networks are watched before a bake may begin.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class FirstUse(ThreadService):
         courtesy: Courtesy | None = None,
     ) -> None:
         super().__init__("first use")
+        self.judged_after_s = _JUDGED_AFTER_S
         self._networks = networks
         self._find = find
         self._open_package = open_package
@@ -150,7 +154,7 @@ class FirstUse(ThreadService):
 
     def _first_use(self, networks: Networks) -> None:
         """Show the best there is; have it baked if there is none."""
-        if self.stopping.wait(_JUDGED_AFTER_S):
+        if self.stopping.wait(self.judged_after_s):
             return
         if fluent(networks.status()):
             self._state = "not needed"

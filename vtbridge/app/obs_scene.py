@@ -6,6 +6,7 @@ import logging
 import socket
 
 from vtbridge.app.audience import Audience
+from vtbridge.app.character_triggers import character_events
 from vtbridge.app.expressions import Expressions
 from vtbridge.app.obs_triggers import ObsTriggers
 from vtbridge.config.schema import Config
@@ -69,7 +70,8 @@ def open_obs(
             # OBS reads also what it does not show, and is asked about that itself.
             audience.join("media", lambda: media.clients > sight.media_sources)
     if expressions is not None:
-        listeners.append(ObsTriggers(expressions.engine))
+        events = character_events(config.avatar.triggers)
+        listeners.append(ObsTriggers(expressions.engine, events, expressions.show))
 
     def set_up(obs: Requests) -> None:
         report = set_up_scene(obs, wanted_scene(config))

@@ -1,10 +1,12 @@
-"""Expressions that OBS switches: by its scenes and sources, streams and recordings."""
+"""Expressions that OBS switches, and characters: by its scenes, sources, streams, recordings."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from types import MappingProxyType
 
+from vtbridge.app.character_triggers import Show
 from vtbridge.clock import NS_PER_S
 from vtbridge.expressions.engine import ExpressionEngine
 from vtbridge.expressions.library import ExpressionLibrary
@@ -39,14 +41,24 @@ class ObsTriggers:
     """An ``ObsListener`` that switches expressions by the ``obs`` entries of their tables.
 
     An expression is kept on while any of its states holds. One that ends by itself begins when
-    a state or moment does, but not because it held already when OBS was found.
+    a state or moment does, but not because it held already when OBS was found. A character is
+    shown when a state or moment of its own begins, or holds when OBS is found.
 
     Args:
         engine: whose expressions these are; their file may change at any time.
+        characters: what shows which character.
+        show: goes over to it.
     """
 
-    def __init__(self, engine: ExpressionEngine) -> None:
+    def __init__(
+        self,
+        engine: ExpressionEngine,
+        characters: Mapping[str, frozenset[ObsTrigger]] = MappingProxyType({}),
+        show: Show = lambda name: None,
+    ) -> None:
         self._engine = engine
+        self._characters = characters
+        self._show = show
         self._library: ExpressionLibrary | None = None
         self._bound: Mapping[str, frozenset[ObsTrigger]] = {}
         self._needed: frozenset[ObsTrigger] = frozenset()
@@ -129,7 +141,7 @@ class ObsTriggers:
             for name, expression in library.expressions.items()
             if expression.table.obs
         }
-        self._needed = frozenset().union(*self._bound.values())
+        self._needed = frozenset().union(*self._bound.values(), *self._characters.values())
         for name in self._kept - self._bound.keys():
             self._let_go(name)
 
@@ -152,6 +164,7 @@ class ObsTriggers:
         """Let these states hold and no others."""
         begun = holds - self._holds
         self._holds = holds
+        self._show_by(begun)
         if fire:
             for trigger in begun:
                 self._fire(trigger)
@@ -165,10 +178,18 @@ class ObsTriggers:
 
     def _fire(self, trigger: ObsTrigger) -> None:
         """Begin what ends by itself."""
+        if not trigger.kind.lasts:
+            self._show_by(frozenset((trigger,)))
         lasting = self._lasting()
         for name, triggers in self._bound.items():
             if trigger in triggers and name not in lasting:
                 self._switch_on(name)
+
+    def _show_by(self, begun: frozenset[ObsTrigger]) -> None:
+        """Show the last character of those that one of these is bound to."""
+        names = [name for name, bound in self._characters.items() if not begun.isdisjoint(bound)]
+        if names:
+            self._show(names[-1])
 
     def _lasting(self) -> list[str]:
         """Return the names of those that stay until they are let go."""

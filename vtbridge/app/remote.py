@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 
+from vtbridge.app.character_triggers import Show
 from vtbridge.app.expressions import Expressions
 from vtbridge.app.remote_poses import RemotePoses
 from vtbridge.clock import NS_PER_S, Clock
@@ -54,13 +55,14 @@ class RemoteRenderer:
         self._faces: LatestSlot[FaceFrame] | None = None
         self._face: FaceFrame | None = None
         self._expressions: Expressions | None = None
+        self._show: Show | None = None
         self._telemetry: Telemetry | None = None
         self._clock: Clock | None = None
         self._held: set[str] = set()
 
-    def use(self, expressions: Expressions | None) -> None:
-        """Let the other computer trigger these."""
-        self._expressions = expressions
+    def use(self, expressions: Expressions | None, show: Show) -> None:
+        """Let the other computer trigger these, and show characters."""
+        self._expressions, self._show = expressions, show
 
     def open(self, faces: LatestSlot[FaceFrame], telemetry: Telemetry, clock: Clock) -> Inputs:
         """Return the input that listens to the tracker, its port taken.
@@ -143,7 +145,9 @@ class RemoteRenderer:
             self._telemetry.observe("remote.held_back", round(self.poses.delay_ms * 1e6))
 
     def _on_command(self, command: Command) -> None:
-        expressions = self._expressions
+        expressions, show = self._expressions, self._show
+        if command.code is Code.CHARACTER and show is not None:
+            show(command.name)
         if expressions is None:
             return
         engine = expressions.engine

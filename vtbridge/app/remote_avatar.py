@@ -20,10 +20,12 @@ from vtbridge.control.api.models import (
     Obs,
     Quality,
     QualityName,
+    ShownCharacter,
     Status,
     Trackers,
     Tracking,
 )
+from vtbridge.errors import ConfigError
 from vtbridge.remote.wire import Code
 from vtbridge.telemetry import LatencySummary
 
@@ -65,9 +67,32 @@ class RemoteAvatar:
         """Return none: the other computer has them."""
         return Characters(shown="", characters=[])
 
+    def character(self) -> ShownCharacter:
+        """Return nobody: the other computer knows."""
+        return ShownCharacter(name="", coming="", trouble="")
+
+    def show(self, name: str) -> None:
+        """Have the other computer show another character; it knows which there are.
+
+        Raises:
+            KeyError: no character that can be asked for from here has so long a name.
+        """
+        self._tracker.switch(Code.CHARACTER, name, True)
+
     def config(self) -> Config:
         """Return the settings that hold here; the shared key is not among them."""
         return self._tracker.config
+
+    def change_config(self, tables: Mapping[str, object]) -> None:
+        """Refuse: two computers read their settings when they start.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(
+            f"{', '.join(tables) or 'nothing'} can be changed while two computers share the work "
+            "only in config.toml: edit it, and start vtbridge again"
+        )
 
     def expressions(self) -> Expressions:
         """Return the expressions known here; which of them are on, the other computer knows."""

@@ -14,6 +14,7 @@ from functools import partial
 
 from vtbridge.app.alerts import alerts
 from vtbridge.app.calibration_file import load_calibration, save_calibration
+from vtbridge.app.character_triggers import OSC_CHARACTER, character_orders, or_character
 from vtbridge.app.control_ports import open_osc, open_page
 from vtbridge.app.expressions import (
     OSC_KEY_PREFIX,
@@ -166,6 +167,13 @@ class RemoteTracker:
             raise KeyError(name)
         self.sender.ask(Command(code, name, on))
 
+    def show(self, name: str) -> None:
+        """Have the renderer show another character; it knows which there are. From any thread."""
+        try:
+            self.switch(Code.CHARACTER, name, True)
+        except KeyError:
+            log.warning("no character is called %.60r: the name is too long", name)
+
     def pose_message(self, now_ns: int, taken: int) -> PoseMessage:
         """Return what the renderer is told at ``now_ns``; on the sender's thread alone.
 
@@ -249,10 +257,13 @@ class RemoteTracker:
             watch.look()
             services.append(watch if config.expressions.reload else None)
         if config.control.keyboard:
-            services.append(open_keyboard(lambda: self._library, partial(self.switch, Code.SWITCH)))
+            switch = or_character(partial(self.switch, Code.SWITCH), self.show)
+            services.append(open_keyboard(lambda: self._library, switch, config.avatar.triggers))
         if config.control.midi:
-            press = partial(self.switch, Code.PRESS)
-            services.append(open_midi(lambda: self._library, press, config.control.midi))
+            press = or_character(partial(self.switch, Code.PRESS), self.show)
+            services.append(
+                open_midi(lambda: self._library, press, config.control.midi, config.avatar.triggers)
+            )
         return [service for service in services if service is not None]
 
     def _use(self, library: ExpressionLibrary) -> None:
@@ -268,6 +279,7 @@ class RemoteTracker:
                 OSC_PREFIX: partial(self.switch, Code.SWITCH),
                 OSC_KEY_PREFIX: partial(self.switch, Code.PRESS),
             },
+            listeners={OSC_CHARACTER: character_orders(self.show)},
             allow=control.osc_allow,
             feedback_port=control.osc_feedback_port,
         )

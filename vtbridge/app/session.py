@@ -24,12 +24,15 @@ from vtbridge.tracking.recordings.open import Recording
 from vtbridge.tracking.recordings.writer import SessionWriter, check_new
 
 
-def tracked_daemon(config: Config, *, record_to: Path | None = None) -> Daemon:
+def tracked_daemon(
+    config: Config, *, record_to: Path | None = None, config_file: Path | None = None
+) -> Daemon:
     """Return a daemon fed by the trackers that ``config`` enables.
 
     Args:
         config: all settings.
         record_to: the new file that keeps what they send, None = keep nothing.
+        config_file: keeps the settings that are changed meanwhile, None = nothing does.
 
     Raises:
         PictureError: the picture of ``config`` cannot be used.
@@ -59,6 +62,7 @@ def tracked_daemon(config: Config, *, record_to: Path | None = None) -> Daemon:
         open_sources,
         idle_seed=seed,
         first_use=True,
+        config_file=config_file,
         on_calibrate=keep_calibration,
     )
 

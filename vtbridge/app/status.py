@@ -6,14 +6,15 @@ from dataclasses import asdict, dataclass, field
 
 from vtbridge.app.alerts import alerts
 from vtbridge.app.audience import Audience
+from vtbridge.app.character_switch import CharacterSwitch
 from vtbridge.app.expressions import Expressions
-from vtbridge.app.first_use import FirstUse
+from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.preparation import Preparation
 from vtbridge.app.render_loop import RenderLoop
 from vtbridge.clock import Clock
 from vtbridge.config.schema import Config
 from vtbridge.control.api.models import Alert, Status, Trackers
-from vtbridge.datatypes import FaceFrame, Picture
+from vtbridge.datatypes import FaceFrame
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.obs.connection import ObsConnection
 from vtbridge.telemetry import Telemetry
@@ -48,28 +49,28 @@ class DaemonStatus:
 
     Attributes:
         config: all settings.
-        picture: the character.
+        characters: who is shown, and who may be.
         clock: for the age of faces.
         telemetry: counters and latencies of all stages.
         faces: the newest face.
         render: the render loop.
         expressions: None where they are switched off.
-        first_use: the way over to a prepared character, None where there is none.
         audience: who looks, None if nobody asks.
         inputs: the trackers; they open after the page.
+        settings: changes the settings, None where nobody may.
         obs: the connection to OBS, None where vtbridge makes none.
         lost: names of the services that died.
     """
 
     config: Config
-    picture: Picture
+    characters: CharacterSwitch
     clock: Clock
     telemetry: Telemetry
     faces: LatestSlot[FaceFrame]
     render: RenderLoop
     expressions: Expressions | None = None
-    first_use: FirstUse | None = None
     audience: Audience | None = None
+    settings: LiveSettings | None = None
     inputs: Inputs = field(default_factory=Inputs)
     obs: ObsConnection | None = None
     lost: set[str] = field(default_factory=set)
@@ -82,11 +83,12 @@ class DaemonStatus:
     def status(self) -> Status:
         """Return the whole state, as a page wants it twice a second."""
         render, live = self.render, self.render.status()
+        character = self.characters.shown
         return Status.model_validate(
             {
                 "name": self.config.publish.name,
-                "picture": self.picture.name,
-                "credit": self.picture.credit,
+                "picture": character.picture.name,
+                "credit": character.picture.credit,
                 "runtime": live.runtime,
                 "fps": round(render.fps(), 2),
                 "fps_wanted": self.config.avatar.fps,
@@ -96,8 +98,8 @@ class DaemonStatus:
                 "locked": render.locked,
                 "live": asdict(live),
                 "preparation": None
-                if self.first_use is None
-                else _plain(self.first_use.preparation()),
+                if character.first_use is None
+                else _plain(character.first_use.preparation()),
                 "tracked": render.tracked,
                 "tracker": self.source() if render.tracked else "waiting for a face",
                 "sources": self._sources(),
@@ -132,7 +134,9 @@ class DaemonStatus:
             self.inputs.status(),
             (
                 ("rendering", live.trouble),
+                ("character", self.characters.casting().trouble),
                 ("load", load if live.below_wanted else ""),
+                ("settings", "" if self.settings is None else self.settings.trouble),
                 ("expressions", "" if self.expressions is None else self.expressions.trouble),
             ),
         )

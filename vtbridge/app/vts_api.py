@@ -54,7 +54,7 @@ def faces_for_plugins(config: Config, clock: Clock, *, history: int) -> LatestSl
 class ShownAvatar:
     """The avatar of this daemon, as ``control.vts.avatar.Avatar`` wants it."""
 
-    picture: Picture
+    picture: Callable[[], Picture]
     render: RenderLoop
     expression_set: Expressions | None
     take_neutral: Callable[[], None]
@@ -64,7 +64,8 @@ class ShownAvatar:
 
     def model(self) -> Model:
         """Return the character; its id is that of its pixels."""
-        return Model(self.picture.digest[:_MODEL_ID_DIGITS], Path(self.picture.name).stem)
+        picture = self.picture()
+        return Model(picture.digest[:_MODEL_ID_DIGITS], Path(picture.name).stem)
 
     def loaded_ms(self) -> int:
         """Return milliseconds since the daemon began."""

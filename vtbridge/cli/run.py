@@ -130,7 +130,7 @@ def run(
     import asyncio
 
     from vtbridge.cli.logs import set_up_logging
-    from vtbridge.config.load import load_config
+    from vtbridge.config.load import load_config, user_config_path
 
     set_up_logging(verbose=verbose)
     settings = with_options(
@@ -165,7 +165,9 @@ def run(
         daemon, remote = rendering_daemon(settings, key)
         invite = partial(invitation, key, remote, show_key=sys.stderr.isatty())
     else:
-        daemon = tracked_daemon(settings, record_to=record)
+        daemon = tracked_daemon(
+            settings, record_to=record, config_file=config or user_config_path()
+        )
 
     def greet(url: str) -> None:
         if invite is not None:

@@ -53,7 +53,7 @@ def studio(
     from vtbridge.cli.demo import fetch_missing_weights
     from vtbridge.cli.logs import set_up_logging
     from vtbridge.cli.run import with_options
-    from vtbridge.config.load import load_config
+    from vtbridge.config.load import load_config, user_config_path
 
     set_up_logging()
     settings = with_options(
@@ -71,7 +71,8 @@ def studio(
         greet(running)
         return
     fetch_missing_weights(settings.render.weights)
-    asyncio.run(tracked_daemon(settings).run(seconds=seconds, on_ready=greet))
+    daemon = tracked_daemon(settings, config_file=config or user_config_path())
+    asyncio.run(daemon.run(seconds=seconds, on_ready=greet))
 
 
 def open_browser(url: str) -> None:

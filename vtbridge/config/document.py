@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -26,7 +26,7 @@ def documented_defaults() -> str:
 
 def _table(model: BaseModel, meaning: str, path: tuple[str, ...]) -> Iterator[str]:
     fields = type(model).model_fields
-    nested = {name for name in fields if isinstance(getattr(model, name), BaseModel)}
+    nested = {name for name in fields if isinstance(getattr(model, name), BaseModel | Mapping)}
     if path:
         yield "\n" + _comment(meaning or (type(model).__doc__ or "").split("\n\n")[0])
         yield f"[{'.'.join(path)}]\n"
@@ -36,8 +36,20 @@ def _table(model: BaseModel, meaning: str, path: tuple[str, ...]) -> Iterator[st
             yield from _setting(name, field, model)
     for name in fields:
         if name in nested:
-            meaning = fields[name].description or ""
-            yield from _table(getattr(model, name), meaning, (*path, name))
+            value, meaning = getattr(model, name), fields[name].description or ""
+            if isinstance(value, BaseModel):
+                yield from _table(value, meaning, (*path, name))
+            else:
+                yield from _tables(fields[name], meaning, (*path, name))
+
+
+def _tables(field: FieldInfo, meaning: str, path: tuple[str, ...]) -> Iterator[str]:
+    """Yield an example of the tables of a field that has none until its user writes them."""
+    yield "\n" + _comment(meaning)
+    for name, table in (field.examples or [{}])[0].items():
+        yield f"# [{'.'.join((*path, name))}]\n"
+        for key, value in table.items():
+            yield f"# {key} = {_written(value)}\n"
 
 
 def _setting(name: str, field: FieldInfo, model: BaseModel) -> Iterator[str]:

@@ -97,7 +97,8 @@ def config_from_tables(tables: Mapping[str, object]) -> Config:
 
 def _with_whole_paths(file: Path, config: Config) -> Config:
     """Return ``config`` with the whole path of each file that it names, as ``file`` means it."""
-    avatar, tracking = config.avatar, config.tracking
+    avatar, tracking = _with_whole_path(config.avatar, "picture", file.parent), config.tracking
+    characters = tuple(_whole_path(one, file.parent) for one in avatar.characters)
     webcam, microphone = tracking.webcam, tracking.microphone
     tracking = tracking.model_copy(
         update={
@@ -107,7 +108,7 @@ def _with_whole_paths(file: Path, config: Config) -> Config:
     )
     return config.model_copy(
         update={
-            "avatar": _with_whole_path(avatar, "picture", file.parent),
+            "avatar": avatar.model_copy(update={"characters": characters}),
             "expressions": _with_whole_path(config.expressions, "file", file.parent),
             "publish": _with_whole_path(config.publish, "camera_background", file.parent),
             "tracking": tracking,
@@ -120,21 +121,24 @@ def _with_whole_path(table: Table, name: str, folder: Path) -> Table:
     value = getattr(table, name)
     if not isinstance(value, str):  # the number of a device
         return table
+    whole = _whole_path(value, folder)
+    return table if whole == value else table.model_copy(update={name: whole})
+
+
+def _whole_path(value: str, folder: Path) -> str:
     path = Path(value)
     if path.name == value and not path.suffix:  # the name of a character or a microphone
-        return table
+        return value
     if value.startswith("~") and path.name != value:
         try:
-            return table.model_copy(update={name: str(path.expanduser())})
+            return str(path.expanduser())
         except RuntimeError:  # nobody of that name: a folder that is called so
             pass
     beside = folder / value
     try:
-        if not beside.is_file():
-            return table
+        return str(beside) if beside.is_file() else value
     except OSError:  # such as a name too long for the system
-        return table
-    return table.model_copy(update={name: str(beside)})
+        return value
 
 
 def _line_of(text: str, key: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 EXPECTATIONS: Mapping[str, str] = MappingProxyType(
     {
         "bool_type": "true or false",
+        "dict_type": "a table",
         "enum": "{expected}",
         "float_type": "a number",
         "greater_than": "more than {gt:g}",
@@ -24,6 +25,7 @@ EXPECTATIONS: Mapping[str, str] = MappingProxyType(
         "string_too_long": "{max_length} or fewer characters",
         "string_too_short": "{min_length} or more characters",
         "string_type": "a text in quotes",
+        "too_long": "{max_length} entries or fewer",
         "tuple_type": "a list",
     }
 )

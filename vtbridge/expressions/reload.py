@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vtbridge.errors import ConfigError
 from vtbridge.expressions.grammar import Name
-from vtbridge.expressions.library import ExpressionLibrary, read_library
+from vtbridge.expressions.library import ExpressionLibrary, builtin_library, read_library
 from vtbridge.flow.service import ThreadService
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ class ExpressionFileWatch(ThreadService):
     """Look at a file twice a second and hand on each new version that is right.
 
     Args:
-        path: the file; it may come later, and going away changes nothing.
+        path: the file; it may come later, and going away changes nothing. None = there is none.
         names: the words of conditions.
         use: takes a new set; called on the thread that looks.
         poll_s: from one look to the next.
@@ -34,7 +34,7 @@ class ExpressionFileWatch(ThreadService):
 
     def __init__(
         self,
-        path: Path,
+        path: Path | None,
         names: Mapping[str, Name],
         use: Callable[[ExpressionLibrary], None],
         *,
@@ -47,35 +47,45 @@ class ExpressionFileWatch(ThreadService):
         self._use = use
         self._poll_s = poll_s
         self._seen: _Signature | None = None
-        self._looking = threading.Lock()
+        self._lock = threading.Lock()
 
     def serve(self) -> None:
         """Look until asked to stop."""
         while not self.stopping.wait(self._poll_s):
             self.look()
 
+    def follow(self, path: Path | None) -> None:
+        """Go over to another file; where it is not there or wrong, to the built-in set."""
+        with self._lock:
+            if path == self.path:
+                return
+            self.path, self._seen, self.trouble = path, None, ""
+            if not self._look():
+                self._use(builtin_library(self._names))
+
     def look(self) -> bool:
         """Read the file if it has changed, and return whether a new set was handed on.
 
         Safe from any thread: who has written the file need not wait for the next look.
         """
-        with self._looking:
+        with self._lock:
             return self._look()
 
     def _look(self) -> bool:
-        signature = _signature(self.path)
-        if signature is None or signature == self._seen:
+        path = self.path
+        signature = None if path is None else _signature(path)
+        if path is None or signature is None or signature == self._seen:
             return False
         self._seen = signature
         try:
-            library = read_library(self.path, self._names)
+            library = read_library(path, self._names)
         except ConfigError as error:
             self.trouble = str(error)
             log.warning("the expressions stay as they were: %s", error)
             return False
         self.trouble = ""
         self._use(library)
-        log.info("%d expressions with those of %s", len(library.expressions), self.path)
+        log.info("%d expressions with those of %s", len(library.expressions), path)
         return True
 
 

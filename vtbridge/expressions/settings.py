@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Callable
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from vtbridge.expressions.triggers.combination import parse_combination
+from vtbridge.expressions.triggers.midi_binding import parse_midi
+from vtbridge.expressions.triggers.obs_event import parse_obs_trigger
 from vtbridge.settings import StageSettings
 
 
@@ -53,3 +57,28 @@ class ExpressionSettings(StageSettings):
     character the one beside config.toml, and without one the built-in expressions."""
     reload: bool = True
     """Show what is changed in the file as soon as it is saved."""
+
+
+def _checked_by(parse: Callable[[str], object]) -> AfterValidator:
+    def check(text: str) -> str:
+        if text:
+            parse(text)
+        return text
+
+    return AfterValidator(check)
+
+
+class TriggerSettings(StageSettings):
+    """What has a character shown, written as in an expressions.toml.
+
+    It stands among the settings, for each character may have expressions of its own.
+    """
+
+    key: Annotated[str, Field(max_length=60), _checked_by(parse_combination)] = ""
+    """A key, from anywhere, with [control] keyboard: ``ctrl+alt+1``."""
+    midi: Annotated[str, Field(max_length=60), _checked_by(parse_midi)] = ""
+    """A control of a MIDI device, with [control] midi: ``note:60``, ``cc:21``."""
+    obs: tuple[Annotated[str, Field(max_length=260), _checked_by(parse_obs_trigger)], ...] = Field(
+        (), max_length=16
+    )
+    """What in OBS, when it begins, with [obs] enabled: ``scene:Gaming``, ``streaming-started``."""

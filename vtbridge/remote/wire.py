@@ -30,9 +30,10 @@ Kinds and their payloads; T and R are tracker and renderer::
     5 ASK      T>R   a command, see below
     6 TELL     R>T   a command
     command:         4  id, from 1
-                     1  code: 1 calibrate, 2 switch, 3 press, 4 release, 5 clear
+                     1  code: 1 calibrate, 2 switch, 3 press, 4 release, 5 clear,
+                        6 character
                      1  how: 0 off or up, 1 on or down, 2 the other way
-                     .  name of the expression, UTF-8, at most 64 bytes
+                     .  name of the expression or character, UTF-8, at most 64 bytes
 
 Signing keys come from the shared secret: ``derive(secret, b"hello")`` signs a HELLO,
 ``derive(secret, b"welcome" + T's nonce)`` the WELCOME, and ``derive(secret, b"session" + session
@@ -99,6 +100,7 @@ class Code(IntEnum):
     PRESS = 3
     RELEASE = 4
     CLEAR = 5
+    CHARACTER = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ class Command:
 
     Attributes:
         code: what.
-        name: of the expression, empty where none belongs to it.
+        name: of the expression or character, empty where none belongs to it.
         on: on or down, off or up, None = the other way.
     """
 

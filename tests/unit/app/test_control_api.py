@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 
 from tests.support.blank_frames import BlankFrames
+from tests.support.switching import Display, opened
 from vtbridge.app.audience import Audience
+from vtbridge.app.cast import Cast
+from vtbridge.app.character_switch import CharacterSwitch
 from vtbridge.app.control_api import RunningAvatar
 from vtbridge.app.expressions import open_expressions
+from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.manual_pose import ManualPose
 from vtbridge.app.no_segment import NoSegment
+from vtbridge.app.opened_character import OpenedCharacter
 from vtbridge.app.poser_desk import RunningPoser
 from vtbridge.app.render_loop import RenderLoop
 from vtbridge.app.status import DaemonStatus
@@ -63,9 +68,17 @@ class Stage:
             clock=self.clock,
             telemetry=telemetry,
         )
+        first = OpenedCharacter(self.config.avatar.picture, PICTURE, self.frames)
+        self.display = Display(self.frames)
+        self.characters = CharacterSwitch(
+            first,
+            cast=Cast(self.config.avatar),
+            display=self.display,
+            open_character=lambda name, _: opened(name),
+        )
         self.state = DaemonStatus(
             self.config,
-            PICTURE,
+            self.characters,
             self.clock,
             telemetry,
             faces,
@@ -74,6 +87,7 @@ class Stage:
             audience=self.audience,
         )
         self.calibrations = 0
+        self.used: list[Config] = []
         self.desk = RunningPoser(
             self.manual,
             Stills(self.config.render, self.clock),
@@ -82,7 +96,8 @@ class Stage:
             weights="tha3-separable-float",
             schema=THA3,
         )
-        self.avatar = RunningAvatar(self.state, self.calibrate, self.desk)
+        self.settings = LiveSettings(self.config, None, self.used.append)
+        self.avatar = RunningAvatar(self.state, self.calibrate, self.desk, self.settings)
 
     def calibrate(self) -> None:
         self.calibrations += 1

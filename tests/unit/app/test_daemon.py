@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.support.blank_frames import BlankFrames
-from vtbridge.app import daemon as daemon_module
+from vtbridge.app import opened_character
 from vtbridge.app.daemon import Daemon
 from vtbridge.app.status import RunSummary
 from vtbridge.clock import Clock
@@ -65,7 +65,7 @@ class SlowSources:
 
 @pytest.fixture(autouse=True)
 def no_networks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(daemon_module, "open_live_poser", lambda *_, **__: BlankFrames())
+    monkeypatch.setattr(opened_character, "open_live_poser", lambda *_, **__: BlankFrames())
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
 
@@ -138,7 +138,7 @@ def test_camera_shows_what_the_avatar_shows(monkeypatch: pytest.MonkeyPatch) -> 
 
     camera, sources = Camera(), SlowSources()
     sources.may_open.set()
-    monkeypatch.setattr(daemon_module, "open_live_poser", lambda *_, **__: WhiteFrames())
+    monkeypatch.setattr(opened_character, "open_live_poser", lambda *_, **__: WhiteFrames())
     monkeypatch.setattr("vtbridge.app.camera.open_pyvirtualcam", lambda *_: camera)
     settings = {"camera_width": 32, "camera_height": 16, "camera_background": "#000"}
     daemon = daemon_of(sources, camera=True, **settings)

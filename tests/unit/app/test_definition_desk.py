@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vtbridge.app.definition_desk import RunningDefinitions
-from vtbridge.app.expressions import Expressions, open_expressions
+from vtbridge.app.expressions import open_expressions
 from vtbridge.clock import NS_PER_S
 from vtbridge.config.schema import Config
 from vtbridge.control.api.definitions import Definition, Keyframe, WrongDefinition
@@ -28,9 +28,10 @@ class Desk:
         self.path = path
         settings = Config.model_validate({"expressions": {"file": str(path)}})
         found = open_expressions(settings, seed=1)
-        assert isinstance(found, Expressions)
+        assert found is not None
+        assert found.watch is not None
         self.engine = found.engine
-        self.desk = RunningDefinitions(found)
+        self.desk = RunningDefinitions(found.engine, found.watch)
         self.now_s = 1.0
 
     def value(self, label: str, *, after_s: float = 0.0) -> float:

@@ -165,7 +165,9 @@ class Desk:
         self.clock = ManualClock(NS_PER_S)
         config = Config.model_validate({"remote": {"port": 0, "listen": "127.0.0.1"}})
         self.remote = RemoteRenderer(config, new_key())
-        self.remote.use(Expressions(self.engine, ExpressionNews(self.engine), None, False))
+        self.shown: list[str] = []
+        expressions = Expressions(self.engine, ExpressionNews(self.engine), None, False)
+        self.remote.use(expressions, self.shown.append)
         self.faces: LatestSlot[FaceFrame] = LatestSlot()
         self.inputs = self.remote.open(self.faces, Telemetry(self.clock), self.clock)
         (self.receiver,) = self.inputs.services

@@ -63,7 +63,7 @@ class Stage:
         self.calibrated: list[bool] = []
         picture = Picture(np.zeros((512, 512, 4), np.uint8), "me.png", DIGEST)
         self.avatar = ShownAvatar(
-            picture,
+            lambda: picture,
             self.loop,  # type: ignore[arg-type]
             self.expressions,
             lambda: self.calibrated.append(True),

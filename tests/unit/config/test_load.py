@@ -177,7 +177,32 @@ def test_every_example_of_the_shipped_file_holds_if_it_is_switched_on() -> None:
             rest[place] = lines[place].removeprefix("# ")
         else:
             rest.insert(place, lines[place].removeprefix("# "))
+        above = place - 1
+        while re.match(r"# \w+ = ", lines[above]):
+            above -= 1
+        rest[above] = re.sub(r"^# (?=\[[\w.]+\]$)", "", rest[above])
         assert parse_config("\n".join(rest), "config.toml") != Config()
+
+
+def test_characters_to_switch_to_are_found_beside_the_file(tmp_path: Path) -> None:
+    tmp_path.joinpath("mine.png").write_bytes(b"")
+    path = tmp_path / "config.toml"
+    path.write_text('[avatar]\ncharacters = ["mine.png", "momo", "absent.png"]\n')
+    beside = str(tmp_path / "mine.png")
+    assert load_config(path).avatar.characters == (beside, "momo", "absent.png")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('key = "q"', "avatar.triggers.momo.key: 'q' is typed all the time"),
+        ('midi = "note:200"', "avatar.triggers.momo.midi: the number behind note:"),
+        ('obs = ["scene"]', "avatar.triggers.momo.obs: scene of what"),
+    ],
+)
+def test_what_shows_a_character_is_checked_as_for_expressions(line: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=rf"stream\.toml:2: {re.escape(told)}"):
+        parse_config(f"[avatar.triggers.momo]\n{line}\n", "stream.toml")
 
 
 @pytest.mark.parametrize("named", ["michi", "absent.png", "folder.png", "x" * 5000 + ".png"])

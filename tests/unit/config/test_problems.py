@@ -36,6 +36,7 @@ WRONG: tuple[object, ...] = (
     ["!?"],
     [[]],
     [1 << 20_000],
+    ["michi"] * 100,
     {"surely_unknown": 1},
     datetime.date(1979, 5, 27),
 )

@@ -17,6 +17,7 @@ from vtbridge.control.api.models import (
     Obs,
     Quality,
     QualityName,
+    ShownCharacter,
     Status,
     Trackers,
     Tracking,
@@ -46,7 +47,7 @@ class Avatar(Protocol):
     """One running avatar.
 
     All methods return at once, so that the event loop is never held up, but for
-    ``characters``, which reads the disk and is called in a thread.
+    ``characters`` and ``show``, which read the disk and are called in a thread.
     """
 
     @property
@@ -66,8 +67,28 @@ class Avatar(Protocol):
     def characters(self) -> Characters:
         """Return the characters on this computer."""
 
+    def character(self) -> ShownCharacter:
+        """Return which of them is on the screen."""
+
+    def show(self, name: str) -> None:
+        """Go over to another one as soon as it can be shown; the last one asked for wins.
+
+        Raises:
+            KeyError: there is none of that name; the message suggests near ones.
+        """
+
     def config(self) -> BaseModel:
         """Return the settings that hold; there are no secrets among them."""
+
+    def change_config(self, tables: Mapping[str, object]) -> None:
+        """Let other settings hold from the next frame on, and keep them.
+
+        Args:
+            tables: a part of ``config``; None in place of a value or table is its default.
+
+        Raises:
+            ConfigError: they cannot be so; nothing changes.
+        """
 
     def expressions(self) -> Expressions:
         """Return the expressions and their states."""

@@ -8,16 +8,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal, Protocol
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from vtbridge.control.api.models import NAME_PATTERN, Answer, Order, Wrong
+from vtbridge.pose_params import PoseParam
 
 MAX_KEYFRAMES = 200
+
+_SIDES = ("_left", "_right")
+_PARAMETERS = sorted(
+    {param.label for param in PoseParam}
+    | {param.label.removesuffix(side) for param in PoseParam for side in _SIDES}
+)
+_NAMED: dict[str, JsonValue] = {"propertyNames": {"enum": list(_PARAMETERS)}}
+"""Tells programs the names; what else is sent is refused with the names that are near."""
 
 Value = Annotated[float, Field(ge=-1, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 FadeSeconds = Annotated[float, Field(ge=0, le=10)]
 Parameter = Annotated[str, Field(max_length=60)]
+Values = Annotated[dict[Parameter, Value], Field(max_length=64, json_schema_extra=_NAMED)]
+Weights = Annotated[dict[Parameter, Share], Field(max_length=64, json_schema_extra=_NAMED)]
 EasingName = Literal["linear", "smooth", "ease_in", "ease_out", "ease_in_out"]
 Group = Literal["brows", "eyes", "mouth", "gaze", "head", "body"]
 
@@ -31,7 +42,7 @@ class Keyframe(_Written):
 
     at_s: float = Field(ge=0, le=60)
     """Seconds from the beginning."""
-    values: dict[Parameter, Value] = Field(min_length=1, max_length=64)
+    values: Annotated[Values, Field(min_length=1)]
     """Pose parameters at that moment; those left out go on to their next keyframe."""
     easing: EasingName = "smooth"
     """The way here from the keyframe before."""
@@ -60,9 +71,9 @@ class Definition(_Written):
     """The shape of the going, where it is another."""
     duration_s: float | None = Field(None, ge=0.05, le=600)
     """How long a timed one stays, or a one_shot without keyframes."""
-    values: dict[Parameter, Value] = Field(default_factory=dict, max_length=64)
+    values: Values = Field(default_factory=dict)
     """Pose parameters; `eye_wink` means left and right."""
-    weights: dict[Parameter, Share] = Field(default_factory=dict, max_length=64)
+    weights: Weights = Field(default_factory=dict)
     """How much of each value counts, 1 where none is named."""
     rest: list[Group] = Field([], max_length=6)
     """Parts whose other parameters are laid to rest."""

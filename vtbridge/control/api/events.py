@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from vtbridge.control.api.avatar import Avatar
 from vtbridge.control.api.messages import (
+    CharacterEvent,
     Command,
     Event,
     ExpressionsEvent,
@@ -107,7 +108,7 @@ async def serve_events(
             async for message in socket:
                 if message.type is not WSMsgType.TEXT:
                     break
-                await send(reply_to(avatar, message.data, limits, holder))
+                await send(await reply_to(avatar, message.data, limits, holder))
     finally:
         unsubscribe()
         if avatar.poser is not None:
@@ -116,7 +117,7 @@ async def serve_events(
         await asyncio.gather(telling, return_exceptions=True)
 
 
-def reply_to(avatar: Avatar, text: str, limits: SocketLimits, holder: str) -> Reply:
+async def reply_to(avatar: Avatar, text: str, limits: SocketLimits, holder: str) -> Reply:
     """Do what a client says, and return the answer to it.
 
     Args:
@@ -130,7 +131,7 @@ def reply_to(avatar: Avatar, text: str, limits: SocketLimits, holder: str) -> Re
         command = _COMMAND.validate_json(text)
         if not isinstance(command, PoseCommand):  # a slider that is dragged sends one a frame
             limits.orders.take()
-        return Reply(id=command.id, ok=True, status=obey(avatar, command, holder))
+        return Reply(id=command.id, ok=True, status=await obey(avatar, command, holder))
     except ValidationError as error:
         refused = refusal_of_body(error)
     except Refusal as error:
@@ -155,12 +156,14 @@ def _id_of(text: str) -> str | int | None:
 def _events(avatar: Avatar) -> Iterator[tuple[Event, Hashable]]:
     """Yield the newest event of each kind, and what of it is worth telling again."""
     tracking, quality, obs = avatar.tracking(), avatar.quality(), avatar.obs()
+    character = avatar.character()
     expressions, warnings = avatar.expressions().expressions, avatar.warnings()
     yield TrackingEvent(data=tracking), tracking.model_dump_json()
     # Their amounts change at every frame while they fade: who needs those asks.
     switched = tuple((one.name, one.active, *one.triggers) for one in expressions)
     yield ExpressionsEvent(data=expressions), switched
     yield QualityEvent(data=quality), quality.model_dump_json()
+    yield CharacterEvent(data=character), character.model_dump_json()
     yield ObsEvent(data=obs), obs.model_dump_json()
     essence = tuple((one.about, one.text) for one in warnings)
     yield WarningsEvent(data=warnings), essence

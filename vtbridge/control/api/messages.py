@@ -9,12 +9,14 @@ from pydantic import Field, StringConstraints
 from vtbridge.control.api.models import (
     Alert,
     Answer,
+    CharacterOrder,
     Expression,
     Obs,
     Order,
     Problem,
     Quality,
     QualityOrder,
+    ShownCharacter,
     Status,
     SwitchOrder,
     Tracking,
@@ -71,6 +73,14 @@ class ReleasePoseCommand(Order):
     """Comes back with the answer."""
 
 
+class CharacterCommand(CharacterOrder):
+    """Show another character."""
+
+    command: Literal["character"]
+    id: str | int
+    """Comes back with the answer."""
+
+
 class StatusCommand(Order):
     """Ask for the whole state."""
 
@@ -86,6 +96,7 @@ Command = Annotated[
     | QualityCommand
     | PoseCommand
     | ReleasePoseCommand
+    | CharacterCommand
     | StatusCommand,
     Field(discriminator="command"),
 ]
@@ -124,6 +135,13 @@ class QualityEvent(Answer):
     data: Quality
 
 
+class CharacterEvent(Answer):
+    """Another character is shown, or coming, or cannot be shown."""
+
+    event: Literal["character"] = "character"
+    data: ShownCharacter
+
+
 class ObsEvent(Answer):
     """The connection to OBS came or went."""
 
@@ -138,4 +156,4 @@ class WarningsEvent(Answer):
     data: list[Alert]
 
 
-Event = TrackingEvent | ExpressionsEvent | QualityEvent | ObsEvent | WarningsEvent
+Event = TrackingEvent | ExpressionsEvent | QualityEvent | CharacterEvent | ObsEvent | WarningsEvent

@@ -61,6 +61,13 @@ class QualityOrder(Order):
     """`auto` begins with the best and steps down under load."""
 
 
+class CharacterOrder(Order):
+    """Which character is wanted."""
+
+    name: str = Field(min_length=1, max_length=4096)
+    """One that `GET /characters` lists, or the name of its file or folder without the ending."""
+
+
 class Accepted(Answer):
     """The order was taken; it takes effect with the next frame."""
 
@@ -97,7 +104,7 @@ class Character(Answer):
     """A character that can be shown."""
 
     name: str
-    """For `vtbridge run --picture`."""
+    """For `PUT /character` and `vtbridge run --character`."""
     kind: Literal["built-in", "fetched", "imported", "prepared", "own"]
     """`prepared`: a package among the user's characters; `own`: a picture named by its path."""
     shown: bool
@@ -108,8 +115,19 @@ class Characters(Answer):
     """The characters on this computer."""
 
     shown: str
-    """The one that is shown; another one takes a restart."""
+    """The one that is shown; `PUT /character` shows another one."""
     characters: list[Character]
+
+
+class ShownCharacter(Answer):
+    """Who is on the screen."""
+
+    name: str
+    """Empty where another computer knows."""
+    coming: str
+    """The one that is being gone over to; empty if none is."""
+    trouble: str
+    """Why the newest one asked for is not shown, empty if nothing is wrong."""
 
 
 class Quality(Answer):
@@ -267,7 +285,8 @@ class Alert(Answer):
     """Something that a streamer would want to know."""
 
     about: str
-    """`tracking`, `rendering`, `load`, `expressions`, `renderer` or `stopped`."""
+    """`tracking`, `rendering`, `character`, `load`, `settings`, `expressions`, `renderer` or
+    `stopped`."""
     text: str
 
 

@@ -71,14 +71,16 @@ def order(
     name: str,
     summary: str,
     body: type[B],
-    do: Callable[[Avatar, Mapping[str, str], B], None],
+    do: Callable[[Avatar, Mapping[str, str], B], Awaitable[None] | None],
     *,
     problems: tuple[int, ...] = (),
 ) -> Operation:
     """Return a request that orders; it takes effect with the next frame."""
 
     async def run(avatar: Avatar, request: web.Request) -> web.Response:
-        do(avatar, request.match_info, await body_of(request, body))
+        doing = do(avatar, request.match_info, await body_of(request, body))
+        if doing is not None:
+            await doing
         return json_response(Accepted(), HTTPStatus.ACCEPTED)
 
     return Operation(

@@ -12,22 +12,25 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from vtbridge.control.api.avatar import Avatar
+from vtbridge.control.api.config_operations import config_operations
 from vtbridge.control.api.definition_operations import definition_operations
 from vtbridge.control.api.metrics import CONTENT_TYPE as METRICS_TYPE
 from vtbridge.control.api.metrics import exposition
 from vtbridge.control.api.models import (
+    CharacterOrder,
     Characters,
     Expression,
     Expressions,
     Nothing,
     Quality,
     QualityOrder,
+    ShownCharacter,
     Status,
     SwitchOrder,
     Trackers,
 )
 from vtbridge.control.api.operation import Operation, get, json_response, order
-from vtbridge.control.api.orders import HTTP, set_quality, switch
+from vtbridge.control.api.orders import HTTP, set_quality, show, switch
 from vtbridge.control.api.poser_operations import poser_operations
 from vtbridge.control.api.problem import unknown_expression
 
@@ -54,11 +57,20 @@ def operations(config: type[BaseModel]) -> Sequence[Operation]:
             Characters,
         ),
         get(
-            "/config",
-            "config",
-            "The settings that hold, as in config.toml; secrets are not among them.",
-            config,
-            lambda avatar: avatar.config(),
+            "/character",
+            "character",
+            "Which character is shown, and which one is coming.",
+            ShownCharacter,
+            lambda avatar: avatar.character(),
+        ),
+        order(
+            "PUT",
+            "/character",
+            "showCharacter",
+            "Show another character, as soon as it is ready; the last one asked for wins.",
+            CharacterOrder,
+            lambda avatar, _names, wanted: show(avatar, wanted.name),
+            problems=(404,),
         ),
         Operation(
             "GET",
@@ -134,6 +146,7 @@ def operations(config: type[BaseModel]) -> Sequence[Operation]:
             problems=(409,),
         ),
         *definition_operations(),
+        *config_operations(config),
         *poser_operations(),
     )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from vtbridge.control.api.avatar import Avatar
 from vtbridge.control.api.messages import (
     CalibrateCommand,
+    CharacterCommand,
     ClearCommand,
     Command,
     PoseCommand,
@@ -15,7 +18,7 @@ from vtbridge.control.api.messages import (
 )
 from vtbridge.control.api.models import Action, QualityName, Status
 from vtbridge.control.api.poser_operations import hold, release
-from vtbridge.control.api.problem import refusal, unknown_expression
+from vtbridge.control.api.problem import refusal, unknown_character, unknown_expression
 
 HTTP, WEBSOCKET = "http", "websocket"
 """Who switched an expression, as its state tells."""
@@ -50,7 +53,19 @@ def set_quality(avatar: Avatar, quality: QualityName) -> None:
     avatar.set_quality(quality)
 
 
-def obey(avatar: Avatar, command: Command, holder: str) -> Status | None:
+async def show(avatar: Avatar, name: str) -> None:
+    """Show another character.
+
+    Raises:
+        Refusal: there is none of that name.
+    """
+    try:
+        await asyncio.to_thread(avatar.show, name)  # it reads the disk
+    except KeyError as error:
+        raise unknown_character(error) from error
+
+
+async def obey(avatar: Avatar, command: Command, holder: str) -> Status | None:
     """Do what a WebSocket's command says, and return what it asked for.
 
     Args:
@@ -74,6 +89,8 @@ def obey(avatar: Avatar, command: Command, holder: str) -> Status | None:
             hold(avatar, command.pose, holder)
         case ReleasePoseCommand():
             release(avatar, None)
+        case CharacterCommand():
+            await show(avatar, command.name)
         case StatusCommand():
             return avatar.status()
     return None

@@ -102,6 +102,17 @@ def unknown_expression(error: KeyError) -> Refusal:
     )
 
 
+def unknown_character(error: KeyError) -> Refusal:
+    """Return what tells that there is no such character."""
+    return refusal(
+        404,
+        "unknown-character",
+        "There is no such character",
+        str(error.args[0]),
+        "GET /api/v1/characters lists those that there are; [avatar] characters adds others",
+    )
+
+
 def middleware(headers: Mapping[str, str]) -> Middleware:
     """Return what makes every error a problem, and puts ``headers`` on every answer."""
 

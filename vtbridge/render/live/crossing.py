@@ -1,6 +1,6 @@
-"""From one maker of frames to a better one without a jump.
+"""From one maker of frames to another without a jump.
 
-The networks show what was a moment ago, a prepared character what is now. So the newcomer
+The networks show what was a moment ago, a prepared character what is now. So a prepared newcomer
 is first given poses as old as those on the screen; both are drawn while one fades into the
 other; then what it is given catches up with the present, a little faster than life.
 """
@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import Enum, auto
 from statistics import fmean
 
 import cv2
@@ -31,8 +33,28 @@ CATCHING_UP = 0.5
 """How much faster than life motion is while a lag is made good."""
 
 _LONGEST_LAG_NS = 2 * NS_PER_S
+_LONGEST_WAIT_NS = 20 * NS_PER_S  # for the first frame of one that was offered
 _LAGS_KEPT = 32
 _SETTLING_NS = 3 * NS_PER_S // 2
+
+
+class Outcome(Enum):
+    """What became of one that was offered."""
+
+    SHOWN = auto()
+    FAILED = auto()
+    """It gave no frames; the one before goes on."""
+    DROPPED = auto()
+    """Another one was offered, or all was closed, before it came on."""
+
+
+Told = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    live: LiveFrames
+    told: Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +110,12 @@ class PoseHistory:
 class _Stage:
     """One maker of frames, and how old the poses are that it is given."""
 
-    def __init__(self, live: LiveFrames, lag_ns: float = 0.0) -> None:
+    def __init__(
+        self, live: LiveFrames, lag_ns: float = 0.0, told: Told = lambda outcome: None
+    ) -> None:
         self.live = live
         self.lag_ns = lag_ns
+        self.told = told
         self._behind_ns: deque[float] = deque(maxlen=_LAGS_KEPT)
 
     def render(
@@ -117,7 +142,7 @@ class _Stage:
 
 
 class CrossingLive:
-    """Show frames of one maker, and go over to each better one that is offered.
+    """Show frames of one maker, and go over to each other one that is offered.
 
     All methods but ``offer``, ``set_quality``, ``status`` and ``close`` belong to the display's
     thread.
@@ -125,44 +150,71 @@ class CrossingLive:
     Args:
         first: what is shown at the beginning; closed with this, as all that is offered.
         clock: the monotonic clock.
-        telemetry: counts ``render.crossed``.
+        telemetry: gets the counter.
+        counter: counts those gone over to.
+        fade_ns: how long one fades into the other.
+        always: go over whatever quality is wanted; else any but ``AUTO`` keeps the networks on
+            the screen, if they still are.
     """
 
-    def __init__(self, first: LiveFrames, *, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        first: LiveFrames,
+        *,
+        clock: Clock,
+        telemetry: Telemetry,
+        counter: str = "render.crossed",
+        fade_ns: int = FADE_NS,
+        always: bool = False,
+    ) -> None:
         self._clock = clock
         self._telemetry = telemetry
+        self._counter = counter
+        self._fade_ns = fade_ns
+        self._always = always
+        self._wanted: Quality | None = None
         self._current = _Stage(first)
         self._next: _Stage | None = None
         self._lock = threading.Lock()
-        self._offered: LiveFrames | None = None
+        self._offered: _Offer | None = None
         self._closed = False
         self._held = False
         self._left_fps = 0.0
         self._settling_ns = 0
-        self._began_ns = 0
+        self._began_ns = self._offered_ns = 0
         self._beat_ns: int | None = None
         self._history = PoseHistory()
         self._aside: ThreadPoolExecutor | None = None
         self._shown: U8Array | None = None
         self._spare: U8Array | None = None
 
-    def offer(self, better: LiveFrames) -> None:
-        """Go over to ``better`` from the next beat on, after the one that is being gone over to.
+    def offer(self, other: LiveFrames, told: Told = lambda outcome: None) -> None:
+        """Go over to ``other`` from the next beat on, after the one that is being gone over to.
 
-        One that was offered before and not yet shown is closed.
+        One that was offered before and has not begun to come is closed.
+
+        Args:
+            other: closed with this, or once it is known that it is not shown.
+            told: called once with what became of it, on whichever thread knows; must not block.
         """
+        offer = _Offer(other, told)
         with self._lock:
-            before, self._offered = self._offered, better
-            closed = self._closed
-        if before is not None:
-            before.close()
-        if closed:
-            better.close()
+            if self._closed:
+                unwanted: _Offer | None = offer
+            else:
+                unwanted, self._offered = self._offered, offer
+        if unwanted is not None:
+            _drop(unwanted)
 
     @property
     def newest_pose(self) -> F32Array | None:
         """The pose of the last beat, None before the first; safe from any thread."""
         return self._history.newest
+
+    @property
+    def wanted(self) -> Quality | None:
+        """The quality last wanted of this, None before; safe from any thread."""
+        return self._wanted
 
     @property
     def crossing(self) -> bool:
@@ -198,12 +250,12 @@ class CrossingLive:
             self._current.live.note_beats(beats, missed)
 
     def set_quality(self, quality: Quality) -> None:
-        """Want another best quality from the next beat on.
-
-        Any but ``AUTO`` keeps the networks on the screen, if they still are.
-        """
-        self._held = quality is not Quality.AUTO
-        current = self._current.live
+        """Want another best quality from the next beat on, also of those that come later."""
+        self._wanted = quality
+        self._held = not self._always and quality is not Quality.AUTO
+        following, current = self._next, self._current.live
+        if following is not None:
+            following.live.set_quality(quality)
         if self._held and current.status().quality is Quality.BAKED:
             log.info(
                 "the prepared character is shown already: start with --quality %s instead", quality
@@ -220,13 +272,14 @@ class CrossingLive:
             self._closed = True
             offered, self._offered = self._offered, None
         if offered is not None:
-            offered.close()
+            _drop(offered)
         if self._aside is not None:
             self._aside.shutdown()
             self._aside = None
-        if self._next is not None:
-            self._next.live.close()
-            self._next = None
+        following, self._next = self._next, None
+        if following is not None:
+            following.live.close()
+            following.told(Outcome.DROPPED)
         self._current.live.close()
 
     def _begin(self, now_ns: int) -> None:
@@ -236,8 +289,14 @@ class CrossingLive:
             offered, self._offered = self._offered, None
         if offered is None:
             return
-        self._next = _Stage(offered, self._current.behind_ns())
-        self._began_ns = now_ns
+        live = offered.live
+        if self._wanted is not None:
+            live.set_quality(self._wanted)
+        # Networks are late by themselves.
+        at_once = not self._always or live.status().quality is Quality.BAKED
+        lag_ns = self._current.behind_ns() if at_once else 0.0
+        self._next = _Stage(live, lag_ns, offered.told)
+        self._offered_ns = self._began_ns = now_ns
         if self._aside is None:
             self._aside = ThreadPoolExecutor(1, "leaving")
 
@@ -251,12 +310,17 @@ class CrossingLive:
             new = following.render(self._history, now_ns, values, t_ns)
         finally:
             old = leaving.result()
-        if new is None or following.live.status().failing:
-            log.warning("the better frames failed; the ones before go on")
+        waited_too_long = new is None and now_ns - self._offered_ns > _LONGEST_WAIT_NS
+        if waited_too_long or following.live.status().failing:
+            log.warning("the new frames failed; the ones before go on")
             self._next = None
             _close_aside(following.live)
+            following.told(Outcome.FAILED)
             return old
-        share = (now_ns - self._began_ns) / FADE_NS
+        if new is None:
+            self._began_ns = now_ns  # there is nothing yet that could fade in
+            return old
+        share = (now_ns - self._began_ns) / self._fade_ns
         if old is None or share >= 1.0:
             self._finish(following)
             return new
@@ -266,8 +330,9 @@ class CrossingLive:
         self._left_fps, self._settling_ns = self._current.live.fps, _SETTLING_NS
         _close_aside(self._current.live)
         self._current, self._next = following, None
-        self._telemetry.count("render.crossed")
+        self._telemetry.count(self._counter)
         log.info("frames come from %s now", following.live.status().runtime)
+        following.told(Outcome.SHOWN)
 
     def _faded(self, old: Frame, new: Frame, share: float) -> Frame:
         """Return a frame that is ``share`` of the way from ``old`` to ``new``.
@@ -280,6 +345,11 @@ class CrossingLive:
         self._shown, self._spare = self._spare, self._shown
         flags = (old.flags | new.flags) & ~FrameFlag.REPEAT
         return Frame(self._shown, new.t_capture_ns, flags)
+
+
+def _drop(offer: _Offer) -> None:
+    offer.live.close()
+    offer.told(Outcome.DROPPED)
 
 
 def _close_aside(live: LiveFrames) -> None:

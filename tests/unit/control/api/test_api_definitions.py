@@ -18,7 +18,7 @@ SMALL = {"values": {"mouth_aaa": 0.5}}
 def rules(kind: type[BaseModel]) -> dict[str, Any]:
     """Return what each field takes, by its path, without the words that describe it."""
     schema = kind.model_json_schema()
-    words = {"title", "description", "maxProperties"}
+    words = {"title", "description", "maxProperties", "propertyNames"}
 
     def plain(node: object) -> Any:
         if isinstance(node, list):

@@ -13,7 +13,7 @@ import vtbridge.control.api.events as events
 from tests.support.control_server import TOKEN, Served, with_server
 
 EVENTS = "/api/v1/events"
-KINDS = ["tracking", "expressions", "quality", "obs", "warnings"]
+KINDS = ["tracking", "expressions", "quality", "character", "obs", "warnings"]
 
 Socket = aiohttp.ClientWebSocketResponse
 
@@ -61,6 +61,22 @@ def test_state_is_told_once_and_then_each_change() -> None:
     with_server(body)
 
 
+def test_change_of_the_character_is_told_when_it_begins_and_when_it_is_done() -> None:
+    async def body(served: Served) -> None:
+        socket = await greeted(served)
+        served.avatar.coming = "momo"
+        begun = await told(socket)
+        served.avatar.shown, served.avatar.coming = "momo", ""
+        done = await told(socket)
+        assert [one["event"] for one in (begun, done)] == ["character"] * 2
+        assert begun["data"] == {"name": "michi", "coming": "momo", "trouble": ""}
+        assert done["data"] == {"name": "momo", "coming": "", "trouble": ""}
+        await nothing_more(socket)
+        await socket.close()
+
+    with_server(body)
+
+
 def test_expression_is_told_when_it_switches_and_not_while_it_fades() -> None:
     async def body(served: Served) -> None:
         socket = await greeted(served)
@@ -90,6 +106,7 @@ def test_expression_is_told_when_it_switches_and_not_while_it_fades() -> None:
         ({"command": "clear-expressions"}, "clear"),
         ({"command": "calibrate"}, "calibrate"),
         ({"command": "quality", "quality": "fast"}, "quality fast"),
+        ({"command": "character", "name": "momo"}, "show momo"),
     ],
 )
 def test_command_is_done_and_answered_by_its_id(command: dict[str, str], order: str) -> None:
@@ -126,6 +143,8 @@ def test_state_comes_with_the_answer() -> None:
         ('{"id": 3, "command": "calibrate", "now": 1}', 3, 422),
         ('{"id": 3, "command": "expression", "name": "grin"}', 3, 404),
         ('{"id": 3, "command": "quality", "quality": "baked"}', 3, 422),
+        ('{"id": 3, "command": "character", "name": "/etc/passwd"}', 3, 404),
+        ('{"id": 3, "command": "character", "name": ""}', 3, 422),
     ],
 )
 def test_wrong_command_is_answered_with_the_reason(

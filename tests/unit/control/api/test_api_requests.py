@@ -23,6 +23,7 @@ ORDERS = [
     ("POST", "/calibrate", {}, "calibrate"),
     ("POST", "/look", {}, "look"),
     ("PUT", "/quality", {"quality": "fast"}, "quality fast"),
+    ("PUT", "/character", {"name": "momo"}, "show momo"),
 ]
 
 
@@ -58,6 +59,7 @@ def test_each_view_tells_what_the_avatar_says() -> None:
             ("/status", avatar.status()),
             ("/trackers", avatar.trackers()),
             ("/characters", avatar.characters()),
+            ("/character", avatar.character()),
             ("/config", avatar.config()),
             ("/expressions", avatar.expressions()),
             ("/expressions/cat", avatar.expressions().expressions[1]),
@@ -167,6 +169,19 @@ def test_quality_of_a_prepared_character_cannot_be_chosen() -> None:
     with_server(body)
 
 
+def test_only_a_character_that_is_listed_can_be_shown() -> None:
+    async def body(served: Served) -> None:
+        for name in ("nobody", "/etc/passwd", "../momo.png", "C:\\\\momo"):
+            async with served.session.put(f"{API}/character", json={"name": name}) as answer:
+                assert answer.status == 404
+                problem = await problem_of(answer)
+                assert problem["type"] == "urn:vtbridge:unknown-character"
+                assert "/api/v1/characters" in problem["remedy"]
+        assert served.avatar.orders == []
+
+    with_server(body)
+
+
 def test_flood_of_orders_is_refused_until_a_second_has_passed() -> None:
     async def body(served: Served) -> None:
         async def calibrate() -> int:
@@ -213,3 +228,38 @@ def test_mistake_of_ours_is_told_and_costs_only_that_answer(
 
     with_server(body)
     assert "secret inside" in caplog.text, "the user's own terminal has it"
+
+
+def test_settings_that_move_the_character_can_be_changed() -> None:
+    async def body(served: Served) -> None:
+        change = {"retarget": {"smoothing": {"mouth": {"min_cutoff_hz": None, "beta": 4.0}}}}
+        assert (await served.session.patch("/api/v1/config", json=change)).status == 202
+        assert served.avatar.orders == [f"change {change}"]
+        served.avatar.fixed = "full_at must exceed dead_zone"
+        refused = await served.session.patch("/api/v1/config", json=change)
+        assert refused.status == 409
+        assert (await refused.json())["detail"] == served.avatar.fixed
+
+    with_server(body)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"control": {"http_port": 1}},
+        {"expressions": {"file": "/etc/passwd"}},
+        {"avatar": {"picture": "/etc/passwd"}},
+        {"retarget": {"calibration": {"person": "../x"}}},
+        {"retarget": {"smoothing": {"mouth": {"beta": -1}}}},
+        {"retarget": {"smoothing": {"mouth": {"beta": "4"}}}},
+        {"retarget": {"mirror": 1}},
+    ],
+)
+def test_settings_that_could_open_something_are_not_among_them(change: object) -> None:
+    async def body(served: Served) -> None:
+        refused = await served.session.patch("/api/v1/config", json=change)
+        assert refused.status == 422
+        assert (await refused.json())["errors"]
+        assert served.avatar.orders == []
+
+    with_server(body)

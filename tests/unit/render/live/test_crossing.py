@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.support.live import pose
 from vtbridge.clock import NS_PER_S, ManualClock
 from vtbridge.datatypes import F32Array, Frame, FrameFlag
-from vtbridge.render.live.crossing import FADE_NS, CrossingLive, PoseHistory
+from vtbridge.render.live.crossing import FADE_NS, CrossingLive, Outcome, PoseHistory
 from vtbridge.render.live.live_status import LiveStatus
 from vtbridge.render.settings import Quality
 from vtbridge.telemetry import Telemetry
@@ -226,3 +227,99 @@ def test_the_past_is_kept_as_far_as_it_is_wanted() -> None:
         history.add(now_ns, pose(float(now_ns)), now_ns)
     assert history.at(895)[0][0] == 895.0
     assert history.at(0)[0][0] == 890.0
+
+
+class Told:
+    """Keeps what became of each that was offered, by name."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, Outcome] = {}
+
+    def by(self, name: str) -> Callable[[Outcome], None]:
+        def note(outcome: Outcome) -> None:
+            assert name not in self.outcomes, "told twice"
+            self.outcomes[name] = outcome
+
+        return note
+
+
+def test_who_offers_is_told_what_became_of_it() -> None:
+    stage, told = Stage(delay_ns=0), Told()
+    stage.beats(2)
+    names = ("replaced", "shown", "broken", "fading", "waiting", "late")
+    lives = {name: Ramp(name, stage.clock) for name in names}
+
+    def offer(name: str) -> None:
+        stage.live.offer(lives[name], told.by(name))
+
+    offer("replaced")
+    offer("shown")
+    assert told.outcomes == {"replaced": Outcome.DROPPED}
+    stage.beats(FADE_NS // BEAT_NS + 2)
+    assert told.outcomes.pop("shown") is Outcome.SHOWN
+    lives["broken"].failing = True
+    offer("broken")
+    stage.beat()
+    assert told.outcomes.pop("broken") is Outcome.FAILED
+    offer("fading")
+    stage.beats(2)
+    offer("waiting")
+    stage.live.close()
+    offer("late")
+    assert told.outcomes == dict.fromkeys(
+        ("replaced", "fading", "waiting", "late"), Outcome.DROPPED
+    )
+
+
+def test_nothing_fades_before_there_is_a_frame_to_fade_to() -> None:
+    class Slow(Ramp):
+        ready = False
+
+        def render(self, values: F32Array, t_ns: int) -> Frame | None:
+            return super().render(values, t_ns) if self.ready else None
+
+    stage, told = Stage(delay_ns=0), Told()
+    stage.beats(2)
+    slow, never = (Slow(name, stage.clock, brighter=100) for name in ("slow", "never"))
+    stage.live.offer(slow, told.by("slow"))
+    assert [stage.beat() - stage.level for _ in range(2 * FADE_NS // BEAT_NS)] == [0.0] * 50
+    slow.ready = True
+    excess = [stage.beat() - stage.level for _ in range(FADE_NS // BEAT_NS + 1)]
+    assert max(np.diff([0.0, *excess])) <= 1.5 * 100 / (FADE_NS // BEAT_NS) + 1.0
+    assert excess[-1] == 100.0
+    stage.level = 0.0
+    stage.live.offer(never, told.by("never"))
+    stage.clock.advance(25.0)
+    stage.beat()
+    stage.clock.advance(25.0)
+    assert stage.beat() - stage.level == 100.0
+    assert told.outcomes == {"slow": Outcome.SHOWN, "never": Outcome.FAILED}
+
+
+def test_another_character_comes_whatever_quality_is_wanted_and_keeps_it() -> None:
+    stage = Stage(delay_ns=0)
+    live = CrossingLive(stage.networks, clock=stage.clock, telemetry=stage.telemetry, always=True)
+    stage.live = live
+    live.set_quality(Quality.FAST)
+    coming, later = Ramp("coming", stage.clock), Ramp("later", stage.clock)
+    live.offer(coming)
+    stage.beats(2)
+    qualities = [coming.quality]
+    live.set_quality(Quality.EXACT)
+    assert [*qualities, coming.quality] == [Quality.FAST, Quality.EXACT]
+    stage.beats(FADE_NS // BEAT_NS + 2)
+    assert live.status().runtime == "coming"
+    live.offer(later)
+    stage.beat()
+    assert (later.quality, live.wanted) == (Quality.EXACT, Quality.EXACT)
+
+
+def test_networks_that_are_late_by_themselves_are_given_the_present() -> None:
+    stage = Stage(delay_ns=10 * BEAT_NS)
+    stage.live = CrossingLive(
+        stage.networks, clock=stage.clock, telemetry=stage.telemetry, always=True
+    )
+    stage.beats(60)
+    stage.live.offer(Ramp("other networks", stage.clock, delay_ns=10 * BEAT_NS))
+    stage.beats(FADE_NS // BEAT_NS + 1)
+    assert stage.level - stage.beat() + 1.0 == 10.0

@@ -1,0 +1,60 @@
+"""The studio's texts: every language has all of them, and none that is named is missing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vtbridge.obs.connection import ObsState
+from vtbridge.pose_params import PoseGroup
+from vtbridge.pose_schema import THA1, THA3
+from vtbridge.render.settings import Quality
+from vtbridge.tracking.source_status import SourceState
+
+STUDIO = Path(__file__).parents[3] / "vtbridge" / "control" / "studio"
+LANGUAGES = ("en", "zh", "ja")
+_NAMED = re.compile(r'\bt\("([\w.-]+)"|data-t(?:-label|-title)?="([\w.-]+)"|button\("([\w.-]+)"')
+_SLOT = re.compile(r"\{\w+\}")
+
+
+def texts(code: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads((STUDIO / "locales" / f"{code}.json").read_text("utf-8"))
+    return found
+
+
+def named() -> Iterator[str]:
+    """Yield the texts that the page names as they are."""
+    for path in (*STUDIO.rglob("*.js"), *STUDIO.glob("*.html")):
+        for groups in _NAMED.findall(path.read_text("utf-8")):
+            yield next(filter(None, groups))
+
+
+def made() -> Iterator[str]:
+    """Yield the texts whose names are made of what the API tells."""
+    for schema in (THA3, THA1):
+        for one in schema.parameters:
+            yield "param." + re.sub(r"_(left|right)$|^(left|right)_", "", one.label)
+    yield from (f"group.{group}" for group in PoseGroup)
+    yield from (f"quality.{quality}" for quality in Quality)
+    yield from (f"source.{state.replace(' ', '_')}" for state in SourceState)
+    yield from (f"obs.{state.value}" for state in ObsState)
+    yield from (f"mode.{mode}" for mode in ("toggle", "hold", "timed", "one_shot"))
+
+
+def test_every_text_that_is_named_is_there() -> None:
+    known = texts("en").keys()
+    assert len(set(named())) > 80
+    assert {name for name in (*named(), *made()) if name not in known} == set()
+
+
+@pytest.mark.parametrize("code", LANGUAGES[1:])
+def test_languages_have_the_same_texts_with_the_same_slots(code: str) -> None:
+    english, other = texts("en"), texts(code)
+    assert english.keys() == other.keys()
+    for key, text in english.items():
+        assert sorted(_SLOT.findall(text)) == sorted(_SLOT.findall(other[key])), key
+        assert other[key].strip(), key
