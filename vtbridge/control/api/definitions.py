@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal, Protocol
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue
 
 from vtbridge.control.api.models import NAME_PATTERN, Answer, Order, Wrong
 from vtbridge.pose_params import PoseParam
@@ -23,12 +23,19 @@ _PARAMETERS = sorted(
 _NAMED: dict[str, JsonValue] = {"propertyNames": {"enum": list(_PARAMETERS)}}
 """Tells programs the names; what else is sent is refused with the names that are near."""
 
+
+def _whole(given: object) -> object:
+    """Return ``given`` as JSON means it: 1.0 is a whole number."""
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
 Value = Annotated[float, Field(ge=-1, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 FadeSeconds = Annotated[float, Field(ge=0, le=10)]
 Parameter = Annotated[str, Field(max_length=60)]
 Values = Annotated[dict[Parameter, Value], Field(max_length=64, json_schema_extra=_NAMED)]
 Weights = Annotated[dict[Parameter, Share], Field(max_length=64, json_schema_extra=_NAMED)]
+Priority = Annotated[int, Field(ge=-100, le=100), BeforeValidator(_whole)]
 EasingName = Literal["linear", "smooth", "ease_in", "ease_out", "ease_in_out"]
 Group = Literal["brows", "eyes", "mouth", "gaze", "head", "body"]
 
@@ -55,7 +62,7 @@ class Definition(_Written):
     """What people read; the name in capitals if it is left out."""
     mode: Literal["toggle", "hold", "timed", "one_shot"] = "toggle"
     """How it begins and ends."""
-    priority: int = Field(0, ge=-100, le=100)
+    priority: Priority = 0
     """The higher one is laid over the lower one."""
     group: str = Field("", pattern=r"^$|" + NAME_PATTERN)
     """Of those with the same group one is on at a time."""
