@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.expression_tables import SHARES, in_range, tables
 from tests.support.expressions import NAMES
 from vtbridge.clock import NS_PER_S
 from vtbridge.datatypes import F32Array, FaceFrame, Pose
@@ -27,11 +26,6 @@ pytestmark = pytest.mark.property
 LOW, HIGH = np.array(POSE_MIN, np.float32), np.array(POSE_MAX, np.float32)
 LIDS = {lid for eye in THA3.eyes for lid in eye}
 FREE = [param for param in PoseParam if param not in LIDS]
-SHARES = st.floats(0, 1)
-
-
-def in_range(param: PoseParam, share: float) -> float:
-    return share * 2 - 1 if param.signed else share
 
 
 @st.composite
@@ -39,43 +33,6 @@ def poses(draw: st.DrawFn) -> Pose:
     shares = draw(st.lists(SHARES, min_size=POSE_SIZE, max_size=POSE_SIZE))
     values = np.array([in_range(p, s) for p, s in zip(PoseParam, shares, strict=True)])
     return Pose(THA3.share_lids(values).astype(np.float32), 5)
-
-
-@st.composite
-def tables(draw: st.DrawFn, *, params: Sequence[PoseParam] = tuple(PoseParam)) -> ExpressionTable:
-    """An expression of any kind that the checks let through."""
-    mode = draw(st.sampled_from(["toggle", "hold", "timed", "one_shot"]))
-    some = st.dictionaries(st.sampled_from(params), SHARES, min_size=1, max_size=6)
-
-    def values() -> dict[str, float]:
-        return {p.label: in_range(p, share) for p, share in draw(some).items()}
-
-    table: dict[str, Any] = {
-        "mode": mode,
-        "blend": draw(st.sampled_from(Blend)),
-        "priority": draw(st.integers(-3, 3)),
-        "group": draw(st.sampled_from(["", "mood"])),
-        "easing": draw(st.sampled_from(Easing)),
-        "easing_out": draw(st.sampled_from([None, *Easing])),
-        "fade_in_s": draw(st.floats(0.1, 2)),
-        "fade_out_s": draw(st.floats(0.1, 2)),
-        "values": values(),
-    }
-    if mode == "timed":
-        table["duration_s"] = draw(st.floats(0.05, 3))
-    if draw(st.booleans()) or mode == "one_shot":
-        gaps = draw(st.lists(st.floats(0.1, 1), min_size=1, max_size=4))
-        moments = np.cumsum(gaps).tolist()
-        table["keyframes"] = [{"at_s": at, "values": values()} for at in moments]
-        if mode != "one_shot" and draw(st.booleans()):
-            table |= {"loop": True, "length_s": moments[-1] + 0.2}
-    if draw(st.booleans()):
-        table |= {
-            "when": draw(st.sampled_from(["mouth_aaa > 0.5", "not tracked", "jawOpen > 0.2"])),
-            "on_after_s": draw(st.floats(0, 0.3)),
-            "off_after_s": draw(st.floats(0, 0.3)),
-        }
-    return ExpressionTable.model_validate(table)
 
 
 def library(parts: list[ExpressionTable]) -> ExpressionLibrary:

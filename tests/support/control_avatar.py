@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from tests.support.control_definitions import FakeDefinitions
 from tests.support.control_poser import FakePoser
 from vtbridge.config.schema import Config
 from vtbridge.control.api.avatar import ProcessFigures
@@ -67,6 +68,7 @@ class FakeAvatar:
         credit: part of the state, as long as a test wants it.
         trouble: one warning, empty = none.
         poser: poses by hand.
+        definitions: expressions as they are written.
         fixed: why no setting can be changed, empty = any can.
     """
 
@@ -81,6 +83,7 @@ class FakeAvatar:
         self.remote = False
         self.fixed = ""
         self.poser: FakePoser | None = FakePoser(self.orders)
+        self.definitions: FakeDefinitions | None = FakeDefinitions(self.orders)
         self.shown = "michi"
         self.coming = ""
         self._changed: list[Callable[[], None]] = []

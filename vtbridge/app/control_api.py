@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from vtbridge.app.definition_desk import RunningDefinitions
 from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.poser_desk import RunningPoser
 from vtbridge.app.process_figures import process_figures
@@ -46,6 +47,14 @@ class RunningAvatar:
     take_neutral: Callable[[], None]
     poser: RunningPoser
     settings: LiveSettings
+
+    @property
+    def definitions(self) -> RunningDefinitions | None:
+        """Expressions as they are written; None if they are switched off."""
+        found = self.state.expressions
+        if found is None or found.watch is None:
+            return None
+        return RunningDefinitions(found.engine, found.watch)
 
     def status(self) -> Status:
         """Return the whole state."""

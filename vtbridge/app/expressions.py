@@ -21,6 +21,7 @@ from vtbridge.app.character_triggers import (
 from vtbridge.app.characters import FETCHED
 from vtbridge.characters import BUILTIN
 from vtbridge.clock import MonotonicClock
+from vtbridge.config.load import user_config_path
 from vtbridge.config.schema import Config
 from vtbridge.errors import RuntimeUnavailable
 from vtbridge.expressions.engine import ExpressionEngine, ExpressionState
@@ -165,12 +166,16 @@ def known_names() -> Mapping[str, Name]:
 
 
 def expression_file(config: Config) -> Path | None:
-    """Return the expressions.toml of the character of ``config``, there or not; None = built in."""
+    """Return the expressions.toml of the character of ``config``, there or not.
+
+    None where there is no such picture. A built-in character's lies beside config.toml, for
+    nobody writes where the package is.
+    """
     if config.expressions.file:
         return Path(config.expressions.file)
     named = Path(config.avatar.picture)
     if config.avatar.picture.lower() in {*BUILTIN, *FETCHED}:
-        return None
+        return user_config_path().with_name(FILE_NAME)
     if named.is_dir():
         return named / FILE_NAME
     if named.is_file():

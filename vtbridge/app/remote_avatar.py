@@ -50,6 +50,11 @@ class RemoteAvatar:
         """Nothing is posed here."""
         return None
 
+    @property
+    def definitions(self) -> None:
+        """The other computer has the expressions that are shown."""
+        return None
+
     def status(self) -> Status:
         """Return the whole state."""
         return self._tracker.status()

@@ -85,8 +85,8 @@ class Guard:
         if request.method in _READS:
             self._reads.take()
             return
-        # A form on another site can send text, but not JSON, without being asked first.
-        if request.content_type != "application/json":
+        # A form on another site can send text, but neither JSON nor a DELETE, without being asked.
+        if request.method != "DELETE" and request.content_type != "application/json":
             raise refusal(
                 415,
                 "no-json-announced",

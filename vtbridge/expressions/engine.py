@@ -76,6 +76,7 @@ class ExpressionEngine:
         self._randoms: list[RandomWatch] = []
         self._watched: tuple[_Slot, ...] = ()
         self._leaving: list[Play] = []
+        self._previewed: Play | None = None
         self._starts = 0
         self._told: tuple[object, ...] | None = None
         self.changes: LatestSlot[tuple[ExpressionState, ...]] = LatestSlot()
@@ -127,6 +128,14 @@ class ExpressionEngine:
     def clear(self) -> None:
         """Switch all of them off."""
         self._commands.append(self._clear)
+
+    def preview(self, expression: Expression) -> None:
+        """Play an expression of no set once, over what is on; it takes an earlier one's place.
+
+        Args:
+            expression: ends by itself.
+        """
+        self._commands.append(partial(self._preview, expression))
 
     def use(self, library: ExpressionLibrary) -> None:
         """Go over to another set; what is on and unchanged stays, the rest fades over."""
@@ -209,7 +218,18 @@ class ExpressionEngine:
         if name in self._slots:
             self._slots[name].switch_off(now_ns)
 
+    def _preview(self, expression: Expression, now_ns: int) -> None:
+        self._end_preview(now_ns)
+        self._previewed = self._begin(expression, now_ns)
+        self._leaving.append(self._previewed)
+
+    def _end_preview(self, now_ns: int) -> None:
+        if self._previewed is not None:
+            self._previewed.leave_soon(now_ns)
+            self._previewed = None
+
     def _clear(self, now_ns: int) -> None:
+        self._end_preview(now_ns)
         for slot in self._slots.values():
             slot.switch_off(now_ns)
 

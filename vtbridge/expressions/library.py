@@ -139,6 +139,15 @@ def read_library(path: Path, names: Mapping[str, Name]) -> ExpressionLibrary:
     Raises:
         ConfigError: it cannot be read, or as ``parse_library``.
     """
+    return parse_library(read_text(path), str(path), names)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of an expressions.toml with its line ends.
+
+    Raises:
+        ConfigError: it cannot be read, is too large or no UTF-8.
+    """
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -149,11 +158,22 @@ def read_library(path: Path, names: Mapping[str, Name]) -> ExpressionLibrary:
     if len(raw) > MAX_BYTES:
         raise ConfigError(f"{path}: larger than {MAX_BYTES >> 10} KiB; this is no {FILE_NAME}")
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ConfigError(f"{path}:{line}: not UTF-8; save it as UTF-8") from error
-    return parse_library(text, str(path), names)
+
+
+def tables_of(
+    text: str, name: str
+) -> tuple[Mapping[str, ExpressionTable], Mapping[str, ExpressionTable]]:
+    """Return the expressions that ``text`` says itself, and those that it keeps of the built-in.
+
+    Raises:
+        ConfigError: it is no TOML, or an entry is not well formed; each with its line.
+    """
+    file = _parsed(text, name)
+    return file.expressions, builtin_file().expressions if file.builtin else {}
 
 
 @lru_cache(maxsize=1)

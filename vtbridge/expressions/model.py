@@ -16,8 +16,8 @@ from vtbridge.pose_params import PoseGroup
 from vtbridge.settings import StageSettings
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,31}$"
-MAX_EXPRESSIONS = 64
-MAX_KEYFRAMES = 64
+MAX_EXPRESSIONS = 200
+MAX_KEYFRAMES = 200
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Parameter = Annotated[str, StringConstraints(max_length=60)]

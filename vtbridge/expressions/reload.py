@@ -25,7 +25,7 @@ class ExpressionFileWatch(ThreadService):
     Args:
         path: the file; it may come later, and going away changes nothing. None = there is none.
         names: the words of conditions.
-        use: takes a new set; called on this thread.
+        use: takes a new set; called on the thread that looks.
         poll_s: from one look to the next.
 
     Attributes:
@@ -64,7 +64,10 @@ class ExpressionFileWatch(ThreadService):
                 self._use(builtin_library(self._names))
 
     def look(self) -> bool:
-        """Read the file if it has changed, and return whether a new set was handed on."""
+        """Read the file if it has changed, and return whether a new set was handed on.
+
+        Safe from any thread: who has written the file need not wait for the next look.
+        """
         with self._lock:
             return self._look()
 

@@ -53,8 +53,8 @@ class ExpressionSettings(StageSettings):
     enabled: bool = True
     """Lay expressions over the face."""
     file: str = ""
-    """An expressions.toml; empty means the one beside the character's picture, and without
-    one the built-in expressions."""
+    """An expressions.toml; empty means the one beside the character's picture, for a built-in
+    character the one beside config.toml, and without one the built-in expressions."""
     reload: bool = True
     """Show what is changed in the file as soon as it is saved."""
 

@@ -32,8 +32,17 @@ def beat(expressions: Expressions) -> None:
     expressions.engine.apply(Pose(np.zeros(POSE_SIZE, np.float32)), None, 1)
 
 
-def test_a_built_in_character_has_the_built_in_set() -> None:
-    assert expression_file(config()) is None
+def test_a_built_in_character_has_the_built_in_set_and_what_the_user_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platformdirs.user_config_dir", lambda *_args, **_named: str(tmp_path))
+    assert expression_file(config()) == tmp_path / "expressions.toml"
+    assert "smile" in opened(config()).engine.names()
+    tmp_path.joinpath("expressions.toml").write_text(CAT)
+    assert {"cat", "smile"} <= set(opened(config()).engine.names())
+
+
+def test_built_in_expressions_need_no_file() -> None:
     assert "smile" in opened(config()).engine.names()
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
+from vtbridge.control.api.definitions import DefinitionDesk
 from vtbridge.control.api.models import (
     Action,
     Alert,
@@ -52,6 +53,10 @@ class Avatar(Protocol):
     @property
     def poser(self) -> PoserDesk | None:
         """Poses by hand; None where another computer makes the frames."""
+
+    @property
+    def definitions(self) -> DefinitionDesk | None:
+        """Expressions as they are written; None where none are shown."""
 
     def status(self) -> Status:
         """Return the whole state."""

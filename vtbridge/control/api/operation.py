@@ -24,7 +24,7 @@ class Operation:
     """One request.
 
     Attributes:
-        method: ``GET``, ``POST``, ``PUT``.
+        method: ``GET``, ``POST``, ``PUT``, ``DELETE``.
         path: below ``PREFIX``; ``{name}`` is that of an expression.
         name: for programs that are made from the description.
         summary: one sentence.

@@ -6,16 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from vtbridge.control.api.models import Answer, Order
+from vtbridge.pose_params import PoseParam
 
 HTTP_HOLDER = "http"
 """Who holds a pose that came as a request: it stays until somebody releases it."""
 
+_NAMED: dict[str, JsonValue] = {
+    "additionalProperties": False,
+    "propertyNames": {"enum": [param.label for param in PoseParam]},
+}
+"""Tells programs the names; what else is sent is refused with the names that are near."""
 Value = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 PoseValues = Annotated[
-    dict[Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")], Value], Field(max_length=64)
+    dict[Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")], Value],
+    Field(max_length=64, json_schema_extra=_NAMED),
 ]
 """Values by parameter; what is left out is 0, and a value beyond its range is clamped to it."""
 
