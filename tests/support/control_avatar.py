@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tests.support.control_definitions import FakeDefinitions
+from tests.support.control_doctor import FakeDoctor
 from tests.support.control_poser import FakePoser
 from vtbridge.config.schema import Config
 from vtbridge.control.api.avatar import ProcessFigures
@@ -68,6 +69,7 @@ class FakeAvatar:
         credit: part of the state, as long as a test wants it.
         trouble: one warning, empty = none.
         poser: poses by hand.
+        doctor: makes characters of drawings.
         definitions: expressions as they are written.
         fixed: why no setting can be changed, empty = any can.
     """
@@ -83,6 +85,7 @@ class FakeAvatar:
         self.remote = False
         self.fixed = ""
         self.poser: FakePoser | None = FakePoser(self.orders)
+        self.doctor: FakeDoctor | None = FakeDoctor(self.orders)
         self.definitions: FakeDefinitions | None = FakeDefinitions(self.orders)
         self.shown = "michi"
         self.coming = ""

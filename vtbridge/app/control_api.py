@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from vtbridge.app.definition_desk import RunningDefinitions
+from vtbridge.app.doctor_desk import RunningDoctor
 from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.poser_desk import RunningPoser
 from vtbridge.app.process_figures import process_figures
@@ -41,12 +42,14 @@ class RunningAvatar:
         take_neutral: begins a calibration.
         poser: poses by hand.
         settings: changes them.
+        doctor: makes characters of drawings.
     """
 
     state: DaemonStatus
     take_neutral: Callable[[], None]
     poser: RunningPoser
     settings: LiveSettings
+    doctor: RunningDoctor
 
     @property
     def definitions(self) -> RunningDefinitions | None:

@@ -16,6 +16,7 @@ from vtbridge.app.character_switch import CharacterSwitch
 from vtbridge.app.character_triggers import OSC_CHARACTER, character_orders
 from vtbridge.app.control_api import RunningAvatar
 from vtbridge.app.control_ports import open_osc, open_page
+from vtbridge.app.doctor_desk import RunningDoctor
 from vtbridge.app.expressions import (
     OSC_KEY_PREFIX,
     OSC_PREFIX,
@@ -34,7 +35,7 @@ from vtbridge.app.remote import RemoteRenderer
 from vtbridge.app.render_loop import RenderLoop, Segment, Sink
 from vtbridge.app.signals import catch_signals
 from vtbridge.app.status import DaemonStatus, RunSummary, summary_of
-from vtbridge.app.stills import Stills
+from vtbridge.app.stills import Stills, exact_settings
 from vtbridge.app.vts_api import ShownAvatar, faces_for_plugins, open_vts_api
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
@@ -48,6 +49,7 @@ from vtbridge.pose_schema import THA3
 from vtbridge.publish.media_tcp import MediaServer
 from vtbridge.publish.vtbf import FrameWriter
 from vtbridge.render.settings import Quality
+from vtbridge.render.tha3 import open_poser
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.receivers.inputs import Inputs
@@ -144,7 +146,8 @@ class Daemon:
             stack.callback(render.close)
             status = self._status = self._open_status(render, characters)
             desk = self._open_desk(stack, render, characters)
-            avatar = RunningAvatar(status, self.calibrate, desk, self._settings)
+            doctor = RunningDoctor(partial(open_poser, exact_settings(config.render), Telemetry()))
+            avatar = RunningAvatar(status, self.calibrate, desk, self._settings, doctor)
             stack.callback(self._settings.save)
             server = await open_page(stack, config, avatar)
             sinks.append(server.offer)

@@ -55,6 +55,11 @@ class RemoteAvatar:
         """The other computer has the expressions that are shown."""
         return None
 
+    @property
+    def doctor(self) -> None:
+        """Nothing is examined here."""
+        return None
+
     def status(self) -> Status:
         """Return the whole state."""
         return self._tracker.status()

@@ -13,6 +13,7 @@ from vtbridge.app.audience import Audience
 from vtbridge.app.cast import Cast
 from vtbridge.app.character_switch import CharacterSwitch
 from vtbridge.app.control_api import RunningAvatar
+from vtbridge.app.doctor_desk import RunningDoctor
 from vtbridge.app.expressions import open_expressions
 from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.manual_pose import ManualPose
@@ -28,6 +29,7 @@ from vtbridge.config.schema import Config
 from vtbridge.control.api.metrics import exposition
 from vtbridge.control.api.models import Action, QualityName
 from vtbridge.datatypes import FaceFrame, HeadPose, Picture, Pose
+from vtbridge.errors import RuntimeUnavailable
 from vtbridge.expressions.idle import IdleMotion
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.obs.sight import Sight
@@ -36,12 +38,17 @@ from vtbridge.pose_schema import THA3
 from vtbridge.render.baked.store import MODEL_FILE
 from vtbridge.render.baked.store import ROOT_VARIABLE as CHARACTERS_VARIABLE
 from vtbridge.render.live.crossing import Outcome
+from vtbridge.render.poser import Poser
 from vtbridge.render.settings import Quality
 from vtbridge.render.weights.store import ROOT_VARIABLE as WEIGHTS_VARIABLE
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.telemetry import Telemetry
 
 PICTURE = Picture(np.zeros((8, 8, 4), np.uint8), "nobody", "0" * 64, credit="by nobody")
+
+
+def no_poser() -> Poser:
+    raise RuntimeUnavailable("there are no networks here")
 
 
 class Stage:
@@ -98,7 +105,8 @@ class Stage:
             schema=THA3,
         )
         self.settings = LiveSettings(self.config, None, self.used.append)
-        self.avatar = RunningAvatar(self.state, self.calibrate, self.desk, self.settings)
+        doctor = RunningDoctor(no_poser)
+        self.avatar = RunningAvatar(self.state, self.calibrate, self.desk, self.settings, doctor)
 
     def calibrate(self) -> None:
         self.calibrations += 1

@@ -9,6 +9,7 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from vtbridge.control.api.definitions import DefinitionDesk
+from vtbridge.control.api.doctor import DoctorDesk
 from vtbridge.control.api.models import (
     Action,
     Alert,
@@ -53,6 +54,10 @@ class Avatar(Protocol):
     @property
     def poser(self) -> PoserDesk | None:
         """Poses by hand; None where another computer makes the frames."""
+
+    @property
+    def doctor(self) -> DoctorDesk | None:
+        """Makes characters of drawings; None where another computer makes the frames."""
 
     @property
     def definitions(self) -> DefinitionDesk | None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from vtbridge.control.api.avatar import Avatar
 from vtbridge.control.api.config_operations import config_operations
 from vtbridge.control.api.definition_operations import definition_operations
+from vtbridge.control.api.doctor_operations import doctor_operations
 from vtbridge.control.api.metrics import CONTENT_TYPE as METRICS_TYPE
 from vtbridge.control.api.metrics import exposition
 from vtbridge.control.api.models import (
@@ -148,6 +149,7 @@ def operations(config: type[BaseModel]) -> Sequence[Operation]:
         *definition_operations(),
         *config_operations(config),
         *poser_operations(),
+        *doctor_operations(),
     )
 
 
