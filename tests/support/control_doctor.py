@@ -19,7 +19,7 @@ class FakeDoctor:
 
     def __init__(self, orders: list[str]) -> None:
         self.orders = orders
-        self.content = b""
+        self.content = b"a drawing"
         self.busy = False
 
     def patient(self) -> Patient:

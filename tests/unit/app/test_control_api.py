@@ -231,12 +231,17 @@ def test_characters_are_all_that_can_be_shown(
     package = tmp_path / "characters" / "mine"
     package.mkdir(parents=True)
     package.joinpath(MODEL_FILE).touch()
+    package.joinpath("picture.png").touch()
+    fresh = tmp_path / "characters" / "new"
+    fresh.mkdir()
+    fresh.joinpath("picture.png").touch()
     (tmp_path / "characters" / "half").mkdir()
     own = str(tmp_path / "me.png")
     found = Stage(avatar={"picture": own}).avatar.characters()
     assert {one.name for one in found.characters if one.kind == "built-in"} == set(BUILTIN)
     assert [(one.name, one.kind) for one in found.characters[len(BUILTIN) :]] == [
         (str(package), "prepared"),
+        (str(fresh), "own"),
         (own, "own"),
     ]
     assert (found.shown, [one.name for one in found.characters if one.shown]) == (own, [own])
