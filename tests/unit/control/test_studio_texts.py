@@ -20,8 +20,6 @@ LANGUAGES = ("en", "zh", "ja")
 _NAMED = re.compile(
     r'\bt\("([\w.-]+)"|data-t(?:-label|-title)?="([\w.-]+)"|\bbutton\("([\w-]+\.[\w.-]+)"'
 )
-    r'\bt\("([\w.-]+)"|data-t(?:-label|-title)?="([\w.-]+)"|\bbutton\("([\w-]+\.[\w.-]+)"'
-)
 _SLOT = re.compile(r"\{\w+\}")
 
 
