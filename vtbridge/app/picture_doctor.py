@@ -18,7 +18,7 @@ import numpy as np
 from vtbridge.atomic_file import write_atomically
 from vtbridge.characters import Finding, Severity, check_picture, write_package
 from vtbridge.characters.decode import decode_drawing
-from vtbridge.characters.picture import picture_of
+from vtbridge.characters.picture import ORIGINAL_SIZE, picture_of
 from vtbridge.characters.prepare.checks import Examination, examine
 from vtbridge.characters.prepare.face import Box, Face, find_face
 from vtbridge.characters.prepare.matting import Matting, cut_out
@@ -230,7 +230,7 @@ def _face_in(cut: U8Array, name: str) -> Face:
 
 def _is_placed(cut: U8Array, head: Box) -> bool:
     height, width = cut.shape[:2]
-    if height != width or width < PICTURE_SIZE:
+    if height != width or not PICTURE_SIZE <= width <= ORIGINAL_SIZE:
         return False
     scale = width / PICTURE_SIZE
     side = (HEAD_RIGHT - HEAD_LEFT) * scale

@@ -26,6 +26,8 @@ _FLAT = 6.0
 _TOLERANCE = 7.0
 """How far, in Lab, a pixel may be from its neighbour's background to belong to it."""
 _FITS = 5
+_STRIP = 128
+"""Rows that are compared with the background at once."""
 _HOLE = 0.0015
 """Share of the drawing from which an enclosed patch of the background's colour is a hole."""
 _GRABCUT_SIDE = 480
@@ -82,32 +84,52 @@ def _method_for(rgba: U8Array) -> Matting:
     edge = np.concatenate([alpha[0], alpha[:, 0], alpha[:, -1]])
     if float((edge < _SOLID).mean()) > 0.3 and float((alpha < _SOLID).mean()) > 0.05:
         return Matting.KEEP
-    lab = _lab(rgba)
-    off = np.linalg.norm(lab - _smooth_background(lab), axis=2)
+    off = _off_background(rgba)
     border = np.concatenate([off[0], off[:, 0], off[:, -1]])
     return Matting.FLOOD if float(np.percentile(border, 75)) < _FLAT else Matting.GRABCUT
 
 
-def _smooth_background(lab: NDArray[Any]) -> F32Array:
-    """Return a plain or shaded background as it would be behind the figure, float32 [H, W, 3].
+def _off_background(rgba: U8Array) -> F32Array:
+    """Return how far pixels are from a plain or shaded background, in Lab, float32 [H, W].
 
-    A surface of second degree through the upper and side edges; what stands out from them, such
-    as an arm that is cut off, is left out step by step.
+    The background is a surface of second degree through the upper and side edges; what stands
+    out from them, such as an arm that is cut off, is left out step by step.
     """
-    height, width = lab.shape[:2]
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    y, x = y / height * 2 - 1, x / width * 2 - 1
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=2)
-    edge = np.concatenate([terms[0], terms[:, 0], terms[:, -1]])
-    colours = np.concatenate([lab[0], lab[:, 0], lab[:, -1]])
+    height, width = rgba.shape[:2]
+    rows = np.arange(height, dtype=np.float32) / height * 2 - 1
+    columns = np.arange(width, dtype=np.float32) / width * 2 - 1
+    edge = np.concatenate(
+        [
+            _terms(columns, rows[0]),
+            _terms(columns[0], rows),
+            _terms(columns[-1], rows),
+        ]
+    )
+    border = np.concatenate([rgba[:1], *np.split(rgba[:, [0, -1]].swapaxes(0, 1), 2)], axis=1)
+    colours = _lab(border)[0]
     kept = np.ones(len(edge), np.bool_)
     fitted = np.zeros((edge.shape[1], 3), np.float32)
     for _ in range(_FITS):
         fitted = np.linalg.lstsq(edge[kept], colours[kept], rcond=None)[0]
         off = np.linalg.norm(edge @ fitted - colours, axis=1)
         kept = off <= max(_FLAT / 2, 2.0 * float(np.median(off)))
-    surface: F32Array = (terms @ fitted).astype(np.float32)
-    return surface
+    result = np.empty((height, width), np.float32)
+    # In strips, for a drawing of 4096 would want a gigabyte at once.
+    for top in range(0, height, _STRIP):
+        strip = slice(top, top + _STRIP)
+        y, x = np.meshgrid(rows[strip], columns, indexing="ij")
+        surface = _terms(x.ravel(), y.ravel()) @ fitted
+        lab = _lab(rgba[strip])
+        result[strip] = np.linalg.norm(lab - surface.reshape(lab.shape), axis=2)
+    return result
+
+
+def _terms(x: NDArray[Any], y: NDArray[Any]) -> F32Array:
+    """Return the terms of a surface of second degree, float32 [N, 6]."""
+    terms: F32Array = np.stack(
+        np.broadcast_arrays(np.float32(1), x, y, x * x, x * y, y * y), axis=-1
+    ).astype(np.float32)
+    return terms
 
 
 def _lab(rgba: U8Array) -> NDArray[Any]:
@@ -118,12 +140,12 @@ def _lab(rgba: U8Array) -> NDArray[Any]:
 
 def _flooded(rgba: U8Array) -> BoolArray:
     """Return True where a plain or shaded background is, flooded from the border."""
-    lab = _lab(rgba)
-    off = np.linalg.norm(lab - _smooth_background(lab), axis=2)
+    off = _off_background(rgba)
     near = (off < _TOLERANCE) | (rgba[..., 3] < _SOLID)
-    _, labels = cv2.connectedComponents(near.astype(np.uint8), connectivity=4)
-    touching = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    background: BoolArray = near & np.isin(labels, touching)
+    number, labels = cv2.connectedComponents(near.astype(np.uint8), connectivity=4)
+    touching = np.zeros(number, np.bool_)
+    touching[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = True
+    background: BoolArray = near & touching[labels]
     # Between arms and body the same colour shows through: large areas of it are background too.
     counts = np.bincount(labels[near].ravel(), minlength=int(labels.max()) + 1)
     holes = np.flatnonzero(counts > _HOLE * near.size)
@@ -155,6 +177,11 @@ def _divided(rgba: U8Array) -> BoolArray:
         round(0.35 * rows) : round(0.9 * rows), round(0.44 * columns) : round(0.56 * columns)
     ]
     mask[core] = cv2.GC_FGD
+    if not (np.any(mask == cv2.GC_FGD) and np.any(mask == cv2.GC_BGD)):
+        raise PictureError(
+            f"the drawing is {width}x{height}, too narrow to divide figure from background: crop "
+            "it to the figure, or give a picture with a transparent background"
+        )
     background_model, figure_model = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)  # it begins with chance
     everywhere = (0, 0, columns, rows)
@@ -196,16 +223,16 @@ def _unmixed(rgba: U8Array, background: BoolArray) -> U8Array:
     inside = ~cv2.dilate(background.astype(np.uint8), kernel).astype(bool)
     # Narrow parts, such as hairs, have no inside: their own middle has to do.
     inside |= _thin(~background, kernel)
+    result = rgba.copy()
+    result[..., 3][outside] = 0
+    # Only the band is worked out: a drawing of 4096 has 16 million, its band few.
     band = ~(outside | inside)
-    colours = rgba[..., :3].astype(np.float32)
-    figure, ground = _nearest(colours, inside), _nearest(colours, outside)
+    figure, ground = _nearest(rgba, inside, band), _nearest(rgba, outside, band)
     way = figure - ground
-    share = ((colours - ground) * way).sum(axis=2) / np.maximum((way * way).sum(axis=2), 1.0)
-    alpha = np.where(inside, 1.0, np.where(outside, 0.0, np.clip(share, 0.0, 1.0)))
-    alpha = np.where(band & (alpha > 0.95), 1.0, alpha) * (rgba[..., 3] / 255.0)
-    result = np.empty_like(rgba)
-    result[..., :3] = np.rint(np.where(band[..., None], figure, colours)).astype(np.uint8)
-    result[..., 3] = np.rint(alpha * 255.0).astype(np.uint8)
+    off = rgba[band][:, :3].astype(np.float32) - ground
+    share = np.clip((off * way).sum(axis=1) / np.maximum((way * way).sum(axis=1), 1.0), 0.0, 1.0)
+    alpha = np.where(share > 0.95, 1.0, share) * rgba[band][:, 3]
+    result[band] = np.rint(np.column_stack([figure, alpha])).astype(np.uint8)
     return result
 
 
@@ -215,16 +242,20 @@ def _thin(figure: BoolArray, kernel: NDArray[Any]) -> BoolArray:
     return thin
 
 
-def _nearest(colours: F32Array, known: BoolArray) -> F32Array:
-    """Return for each pixel the colour of the nearest one that is ``known``."""
+def _nearest(rgba: U8Array, known: BoolArray, wanted: BoolArray) -> F32Array:
+    """Return for each pixel that is ``wanted`` the colour of the nearest that is ``known``.
+
+    Returns:
+        float32 [count, 3], the pixels' own colours if none is known.
+    """
     if not known.any():
-        return colours
+        return rgba[wanted][:, :3].astype(np.float32)
     _, labels = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    of_label = np.zeros((int(labels.max()) + 1, 3), np.float32)
-    of_label[labels[known]] = colours[known]
-    nearest: F32Array = of_label[labels]
+    of_label = np.zeros((int(labels.max()) + 1, 3), np.uint8)
+    of_label[labels[known]] = rgba[known][:, :3]
+    nearest: F32Array = of_label[labels[wanted]].astype(np.float32)
     return nearest
 
 
@@ -237,7 +268,8 @@ def _cleaned(rgba: U8Array) -> U8Array:
     if count > 2:
         areas = stats[:, cv2.CC_STAT_AREA].copy()
         areas[0] = 0
-        small = np.flatnonzero(areas < _ISLAND * areas.max())
-        alpha[np.isin(labels, small) & (labels > 0)] = 0
+        small = areas < _ISLAND * areas.max()
+        small[0] = False
+        alpha[small[labels]] = 0
     result[alpha == 0] = 0
     return result
