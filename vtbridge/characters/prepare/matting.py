@@ -84,20 +84,20 @@ def _method_for(rgba: U8Array) -> Matting:
     edge = np.concatenate([alpha[0], alpha[:, 0], alpha[:, -1]])
     if float((edge < _SOLID).mean()) > 0.3 and float((alpha < _SOLID).mean()) > 0.05:
         return Matting.KEEP
-    off = _off_background(rgba)
-    border = np.concatenate([off[0], off[:, 0], off[:, -1]])
+    _, border = _background(rgba)
     return Matting.FLOOD if float(np.percentile(border, 75)) < _FLAT else Matting.GRABCUT
 
 
-def _off_background(rgba: U8Array) -> F32Array:
-    """Return how far pixels are from a plain or shaded background, in Lab, float32 [H, W].
+def _background(rgba: U8Array) -> tuple[F32Array, F32Array]:
+    """Fit a plain or shaded background to the upper and side edges.
 
-    The background is a surface of second degree through the upper and side edges; what stands
-    out from them, such as an arm that is cut off, is left out step by step.
+    What stands out from them, such as an arm that is cut off, is left out step by step.
+
+    Returns:
+        The surface of second degree in Lab, float32 [6, 3], and how far each pixel of the
+        edges is from it.
     """
-    height, width = rgba.shape[:2]
-    rows = np.arange(height, dtype=np.float32) / height * 2 - 1
-    columns = np.arange(width, dtype=np.float32) / width * 2 - 1
+    rows, columns = _places(rgba)
     edge = np.concatenate(
         [
             _terms(columns, rows[0]),
@@ -105,14 +105,22 @@ def _off_background(rgba: U8Array) -> F32Array:
             _terms(columns[-1], rows),
         ]
     )
-    border = np.concatenate([rgba[:1], *np.split(rgba[:, [0, -1]].swapaxes(0, 1), 2)], axis=1)
-    colours = _lab(border)[0]
+    colours = _lab(np.concatenate([rgba[0], rgba[:, 0], rgba[:, -1]])[None])[0]
     kept = np.ones(len(edge), np.bool_)
-    fitted = np.zeros((edge.shape[1], 3), np.float32)
+    surface = np.zeros((edge.shape[1], 3), np.float32)
+    off = np.zeros(len(edge), np.float32)
     for _ in range(_FITS):
-        fitted = np.linalg.lstsq(edge[kept], colours[kept], rcond=None)[0]
-        off = np.linalg.norm(edge @ fitted - colours, axis=1)
+        surface = np.linalg.lstsq(edge[kept], colours[kept], rcond=None)[0]
+        off = np.linalg.norm(edge @ surface - colours, axis=1)
         kept = off <= max(_FLAT / 2, 2.0 * float(np.median(off)))
+    return surface, off
+
+
+def _off_background(rgba: U8Array) -> F32Array:
+    """Return how far pixels are from a plain or shaded background, in Lab, float32 [H, W]."""
+    height, width = rgba.shape[:2]
+    rows, columns = _places(rgba)
+    fitted, _ = _background(rgba)
     result = np.empty((height, width), np.float32)
     # In strips, for a drawing of 4096 would want a gigabyte at once.
     for top in range(0, height, _STRIP):
@@ -122,6 +130,14 @@ def _off_background(rgba: U8Array) -> F32Array:
         lab = _lab(rgba[strip])
         result[strip] = np.linalg.norm(lab - surface.reshape(lab.shape), axis=2)
     return result
+
+
+def _places(rgba: U8Array) -> tuple[F32Array, F32Array]:
+    """Return where rows and columns lie, -1..1."""
+    height, width = rgba.shape[:2]
+    rows = np.arange(height, dtype=np.float32) / np.float32(height) * 2 - 1
+    columns = np.arange(width, dtype=np.float32) / np.float32(width) * 2 - 1
+    return rows, columns
 
 
 def _terms(x: NDArray[Any], y: NDArray[Any]) -> F32Array:
