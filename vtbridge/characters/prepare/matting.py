@@ -34,6 +34,8 @@ _GRABCUT_SIDE = 480
 _GRABCUT_ROUNDS = 6
 _ISLAND = 0.002
 """Share of the figure that a separate piece must have to stay."""
+_LEAST_MIXED = 0.85
+"""Of the contrast around it that a pixel has which is all figure."""
 _HAZE = 10
 """Alpha up to which nobody would miss a pixel."""
 
@@ -237,8 +239,7 @@ def _unmixed(rgba: U8Array, background: BoolArray) -> U8Array:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     outside = cv2.erode(background.astype(np.uint8), kernel).astype(bool)
     inside = ~cv2.dilate(background.astype(np.uint8), kernel).astype(bool)
-    # Narrow parts, such as hairs, have no inside: their own middle has to do.
-    inside |= _thin(~background, kernel)
+    inside |= _middles_of_hairs(rgba, ~background, outside, kernel)
     result = rgba.copy()
     result[..., 3][outside] = 0
     # Only the band is worked out: a drawing of 4096 has 16 million, its band few.
@@ -252,10 +253,20 @@ def _unmixed(rgba: U8Array, background: BoolArray) -> U8Array:
     return result
 
 
-def _thin(figure: BoolArray, kernel: NDArray[Any]) -> BoolArray:
-    opened = cv2.morphologyEx(figure.astype(np.uint8), cv2.MORPH_OPEN, kernel).astype(bool)
-    thin: BoolArray = figure & ~opened
-    return thin
+def _middles_of_hairs(
+    rgba: U8Array, figure: BoolArray, outside: BoolArray, kernel: NDArray[Any]
+) -> BoolArray:
+    """Return the middles of hairs and other narrow parts, which have no inside.
+
+    Of their pixels, those that differ most from the background are the least mixed with it.
+    """
+    hairs = figure & ~cv2.morphologyEx(figure.astype(np.uint8), cv2.MORPH_OPEN, kernel).astype(bool)
+    around = figure & cv2.dilate(hairs.astype(np.uint8), kernel).astype(bool)
+    contrast = np.zeros(figure.shape, np.float32)
+    off = rgba[around][:, :3] - _nearest(rgba, outside, around)
+    contrast[around] = np.linalg.norm(off, axis=1)
+    middles: BoolArray = hairs & (contrast >= _LEAST_MIXED * cv2.dilate(contrast, kernel))
+    return middles
 
 
 def _nearest(rgba: U8Array, known: BoolArray, wanted: BoolArray) -> F32Array:
