@@ -18,7 +18,7 @@ import numpy as np
 from vtbridge.atomic_file import write_atomically
 from vtbridge.characters import Finding, Severity, check_picture, write_package
 from vtbridge.characters.decode import decode_drawing
-from vtbridge.characters.picture import picture_of
+from vtbridge.characters.picture import ORIGINAL_SIZE, picture_of
 from vtbridge.characters.prepare.checks import Examination, examine
 from vtbridge.characters.prepare.face import Box, Face, find_face
 from vtbridge.characters.prepare.matting import Matting, cut_out
@@ -172,7 +172,7 @@ def diagnose(
         done.append("moved and scaled so that the head lies where it belongs")
     picture = picture_of(placed, name)
     findings = check_picture(picture)
-    _refuse(findings, name)
+    _refuse(findings, name, wishes.head)
     if not wishes.posed:
         placed = _fixed(placed, sorted(wishes.fixes), done)
         return Diagnosis(
@@ -230,7 +230,7 @@ def _face_in(cut: U8Array, name: str) -> Face:
 
 def _is_placed(cut: U8Array, head: Box) -> bool:
     height, width = cut.shape[:2]
-    if height != width or width < PICTURE_SIZE:
+    if height != width or not PICTURE_SIZE <= width <= ORIGINAL_SIZE:
         return False
     scale = width / PICTURE_SIZE
     side = (HEAD_RIGHT - HEAD_LEFT) * scale
@@ -238,9 +238,15 @@ def _is_placed(cut: U8Array, head: Box) -> bool:
     return bool(max(abs(off) for off in offs) <= _PLACED_WITHIN * side)
 
 
-def _refuse(findings: list[Finding], name: str) -> None:
+def _refuse(findings: list[Finding], name: str, marked: Box | None) -> None:
     for finding in findings:
         if finding.severity is Severity.ERROR:
+            if marked is not None:
+                raise PictureError(
+                    f"{name}: no head is drawn in the {marked.width:.0f} pixels from "
+                    f"{marked.x:.0f},{marked.y:.0f}, where it was marked. Mark the square from "
+                    "chin to crown, in the drawing's pixels, or let the face be looked for"
+                )
             raise PictureError(f"{name}: {finding}")
 
 

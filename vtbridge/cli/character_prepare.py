@@ -127,8 +127,8 @@ def box_of(text: str | None) -> Box | None:
     try:
         x, y, side = (float(part) for part in text.split(","))
     except ValueError:
-        side = 0.0
-    if not 8.0 <= side < 1e5:  # false for NaN too
+        x = y = side = 0.0
+    if not (8.0 <= side < 1e5 and abs(x) < 1e5 and abs(y) < 1e5):  # false for NaN too
         raise ConfigError(f"--face {text}: write X,Y,SIZE in pixels, such as 420,80,260")
     return Box(x, y, side, side)
 

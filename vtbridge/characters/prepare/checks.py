@@ -53,7 +53,7 @@ _REDRAW_EYES = (
     "Draw the eye open and uncovered, with a clear outline, in the upper half of the face: hair, "
     "glasses and eyepatches hide it from the networks"
 )
-_PLACE = "Place the face again: crown at y 64, chin at y 190, in the middle (--face X,Y,W,H)"
+_PLACE = "Place the face again: crown at y 64, chin at y 190, in the middle (--face X,Y,SIZE)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,16 @@ _FLAT = 6.0
 _TOLERANCE = 7.0
 """How far, in Lab, a pixel may be from its neighbour's background to belong to it."""
 _FITS = 5
+_STRIP = 128
+"""Rows that are compared with the background at once."""
 _HOLE = 0.0015
 """Share of the drawing from which an enclosed patch of the background's colour is a hole."""
 _GRABCUT_SIDE = 480
 _GRABCUT_ROUNDS = 6
 _ISLAND = 0.002
 """Share of the figure that a separate piece must have to stay."""
+_LEAST_MIXED = 0.85
+"""Of the contrast around it that a pixel has which is all figure."""
 _HAZE = 10
 """Alpha up to which nobody would miss a pixel."""
 
@@ -82,32 +86,68 @@ def _method_for(rgba: U8Array) -> Matting:
     edge = np.concatenate([alpha[0], alpha[:, 0], alpha[:, -1]])
     if float((edge < _SOLID).mean()) > 0.3 and float((alpha < _SOLID).mean()) > 0.05:
         return Matting.KEEP
-    lab = _lab(rgba)
-    off = np.linalg.norm(lab - _smooth_background(lab), axis=2)
-    border = np.concatenate([off[0], off[:, 0], off[:, -1]])
+    _, border = _background(rgba)
     return Matting.FLOOD if float(np.percentile(border, 75)) < _FLAT else Matting.GRABCUT
 
 
-def _smooth_background(lab: NDArray[Any]) -> F32Array:
-    """Return a plain or shaded background as it would be behind the figure, float32 [H, W, 3].
+def _background(rgba: U8Array) -> tuple[F32Array, F32Array]:
+    """Fit a plain or shaded background to the upper and side edges.
 
-    A surface of second degree through the upper and side edges; what stands out from them, such
-    as an arm that is cut off, is left out step by step.
+    What stands out from them, such as an arm that is cut off, is left out step by step.
+
+    Returns:
+        The surface of second degree in Lab, float32 [6, 3], and how far each pixel of the
+        edges is from it.
     """
-    height, width = lab.shape[:2]
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    y, x = y / height * 2 - 1, x / width * 2 - 1
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=2)
-    edge = np.concatenate([terms[0], terms[:, 0], terms[:, -1]])
-    colours = np.concatenate([lab[0], lab[:, 0], lab[:, -1]])
+    rows, columns = _places(rgba)
+    edge = np.concatenate(
+        [
+            _terms(columns, rows[0]),
+            _terms(columns[0], rows),
+            _terms(columns[-1], rows),
+        ]
+    )
+    colours = _lab(np.concatenate([rgba[0], rgba[:, 0], rgba[:, -1]])[None])[0]
     kept = np.ones(len(edge), np.bool_)
-    fitted = np.zeros((edge.shape[1], 3), np.float32)
+    surface = np.zeros((edge.shape[1], 3), np.float32)
+    off = np.zeros(len(edge), np.float32)
     for _ in range(_FITS):
-        fitted = np.linalg.lstsq(edge[kept], colours[kept], rcond=None)[0]
-        off = np.linalg.norm(edge @ fitted - colours, axis=1)
+        surface = np.linalg.lstsq(edge[kept], colours[kept], rcond=None)[0]
+        off = np.linalg.norm(edge @ surface - colours, axis=1)
         kept = off <= max(_FLAT / 2, 2.0 * float(np.median(off)))
-    surface: F32Array = (terms @ fitted).astype(np.float32)
-    return surface
+    return surface, off
+
+
+def _off_background(rgba: U8Array) -> F32Array:
+    """Return how far pixels are from a plain or shaded background, in Lab, float32 [H, W]."""
+    height, width = rgba.shape[:2]
+    rows, columns = _places(rgba)
+    fitted, _ = _background(rgba)
+    result = np.empty((height, width), np.float32)
+    # In strips, for a drawing of 4096 would want a gigabyte at once.
+    for top in range(0, height, _STRIP):
+        strip = slice(top, top + _STRIP)
+        y, x = np.meshgrid(rows[strip], columns, indexing="ij")
+        surface = _terms(x.ravel(), y.ravel()) @ fitted
+        lab = _lab(rgba[strip])
+        result[strip] = np.linalg.norm(lab - surface.reshape(lab.shape), axis=2)
+    return result
+
+
+def _places(rgba: U8Array) -> tuple[F32Array, F32Array]:
+    """Return where rows and columns lie, -1..1."""
+    height, width = rgba.shape[:2]
+    rows = np.arange(height, dtype=np.float32) / np.float32(height) * 2 - 1
+    columns = np.arange(width, dtype=np.float32) / np.float32(width) * 2 - 1
+    return rows, columns
+
+
+def _terms(x: NDArray[Any], y: NDArray[Any]) -> F32Array:
+    """Return the terms of a surface of second degree, float32 [N, 6]."""
+    terms: F32Array = np.stack(
+        np.broadcast_arrays(np.float32(1), x, y, x * x, x * y, y * y), axis=-1
+    ).astype(np.float32)
+    return terms
 
 
 def _lab(rgba: U8Array) -> NDArray[Any]:
@@ -118,12 +158,12 @@ def _lab(rgba: U8Array) -> NDArray[Any]:
 
 def _flooded(rgba: U8Array) -> BoolArray:
     """Return True where a plain or shaded background is, flooded from the border."""
-    lab = _lab(rgba)
-    off = np.linalg.norm(lab - _smooth_background(lab), axis=2)
+    off = _off_background(rgba)
     near = (off < _TOLERANCE) | (rgba[..., 3] < _SOLID)
-    _, labels = cv2.connectedComponents(near.astype(np.uint8), connectivity=4)
-    touching = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    background: BoolArray = near & np.isin(labels, touching)
+    number, labels = cv2.connectedComponents(near.astype(np.uint8), connectivity=4)
+    touching = np.zeros(number, np.bool_)
+    touching[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = True
+    background: BoolArray = near & touching[labels]
     # Between arms and body the same colour shows through: large areas of it are background too.
     counts = np.bincount(labels[near].ravel(), minlength=int(labels.max()) + 1)
     holes = np.flatnonzero(counts > _HOLE * near.size)
@@ -155,6 +195,11 @@ def _divided(rgba: U8Array) -> BoolArray:
         round(0.35 * rows) : round(0.9 * rows), round(0.44 * columns) : round(0.56 * columns)
     ]
     mask[core] = cv2.GC_FGD
+    if not (np.any(mask == cv2.GC_FGD) and np.any(mask == cv2.GC_BGD)):
+        raise PictureError(
+            f"the drawing is {width}x{height}, too narrow to divide figure from background: crop "
+            "it to the figure, or give a picture with a transparent background"
+        )
     background_model, figure_model = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)  # it begins with chance
     everywhere = (0, 0, columns, rows)
@@ -194,37 +239,50 @@ def _unmixed(rgba: U8Array, background: BoolArray) -> U8Array:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     outside = cv2.erode(background.astype(np.uint8), kernel).astype(bool)
     inside = ~cv2.dilate(background.astype(np.uint8), kernel).astype(bool)
-    # Narrow parts, such as hairs, have no inside: their own middle has to do.
-    inside |= _thin(~background, kernel)
+    inside |= _middles_of_hairs(rgba, ~background, outside, kernel)
+    result = rgba.copy()
+    result[..., 3][outside] = 0
+    # Only the band is worked out: a drawing of 4096 has 16 million, its band few.
     band = ~(outside | inside)
-    colours = rgba[..., :3].astype(np.float32)
-    figure, ground = _nearest(colours, inside), _nearest(colours, outside)
+    figure, ground = _nearest(rgba, inside, band), _nearest(rgba, outside, band)
     way = figure - ground
-    share = ((colours - ground) * way).sum(axis=2) / np.maximum((way * way).sum(axis=2), 1.0)
-    alpha = np.where(inside, 1.0, np.where(outside, 0.0, np.clip(share, 0.0, 1.0)))
-    alpha = np.where(band & (alpha > 0.95), 1.0, alpha) * (rgba[..., 3] / 255.0)
-    result = np.empty_like(rgba)
-    result[..., :3] = np.rint(np.where(band[..., None], figure, colours)).astype(np.uint8)
-    result[..., 3] = np.rint(alpha * 255.0).astype(np.uint8)
+    off = rgba[band][:, :3].astype(np.float32) - ground
+    share = np.clip((off * way).sum(axis=1) / np.maximum((way * way).sum(axis=1), 1.0), 0.0, 1.0)
+    alpha = np.where(share > 0.95, 1.0, share) * rgba[band][:, 3]
+    result[band] = np.rint(np.column_stack([figure, alpha])).astype(np.uint8)
     return result
 
 
-def _thin(figure: BoolArray, kernel: NDArray[Any]) -> BoolArray:
-    opened = cv2.morphologyEx(figure.astype(np.uint8), cv2.MORPH_OPEN, kernel).astype(bool)
-    thin: BoolArray = figure & ~opened
-    return thin
+def _middles_of_hairs(
+    rgba: U8Array, figure: BoolArray, outside: BoolArray, kernel: NDArray[Any]
+) -> BoolArray:
+    """Return the middles of hairs and other narrow parts, which have no inside.
+
+    Of their pixels, those that differ most from the background are the least mixed with it.
+    """
+    hairs = figure & ~cv2.morphologyEx(figure.astype(np.uint8), cv2.MORPH_OPEN, kernel).astype(bool)
+    around = figure & cv2.dilate(hairs.astype(np.uint8), kernel).astype(bool)
+    contrast = np.zeros(figure.shape, np.float32)
+    off = rgba[around][:, :3] - _nearest(rgba, outside, around)
+    contrast[around] = np.linalg.norm(off, axis=1)
+    middles: BoolArray = hairs & (contrast >= _LEAST_MIXED * cv2.dilate(contrast, kernel))
+    return middles
 
 
-def _nearest(colours: F32Array, known: BoolArray) -> F32Array:
-    """Return for each pixel the colour of the nearest one that is ``known``."""
+def _nearest(rgba: U8Array, known: BoolArray, wanted: BoolArray) -> F32Array:
+    """Return for each pixel that is ``wanted`` the colour of the nearest that is ``known``.
+
+    Returns:
+        float32 [count, 3], the pixels' own colours if none is known.
+    """
     if not known.any():
-        return colours
+        return rgba[wanted][:, :3].astype(np.float32)
     _, labels = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    of_label = np.zeros((int(labels.max()) + 1, 3), np.float32)
-    of_label[labels[known]] = colours[known]
-    nearest: F32Array = of_label[labels]
+    of_label = np.zeros((int(labels.max()) + 1, 3), np.uint8)
+    of_label[labels[known]] = rgba[known][:, :3]
+    nearest: F32Array = of_label[labels[wanted]].astype(np.float32)
     return nearest
 
 
@@ -237,7 +295,8 @@ def _cleaned(rgba: U8Array) -> U8Array:
     if count > 2:
         areas = stats[:, cv2.CC_STAT_AREA].copy()
         areas[0] = 0
-        small = np.flatnonzero(areas < _ISLAND * areas.max())
-        alpha[np.isin(labels, small) & (labels > 0)] = 0
+        small = areas < _ISLAND * areas.max()
+        small[0] = False
+        alpha[small[labels]] = 0
     result[alpha == 0] = 0
     return result

@@ -45,7 +45,9 @@ def with_clear_mouth(rgba: U8Array) -> tuple[U8Array, str]:
     line, skin = _line_and_skin(rgba)
     part = _part(rgba)
     result = rgba.copy()
-    result[part][..., :3] = np.clip(np.rint(skin + line * gain), 0, 255).astype(np.uint8)
+    mouth = result[part]
+    mouth[..., :3] = np.clip(np.rint(skin + line * gain), 0, 255).astype(np.uint8)
+    mouth[mouth[..., 3] == 0] = 0
     return result, f"darkened the mouth's line by {gain - 1:.0%}"
 
 
