@@ -94,7 +94,7 @@ class FaceNetwork:
             side = float(max(head[2] - head[0], head[3] - head[1])) / share
             if not 1e-3 < side < 64 * max(rgb.shape[:2]):
                 return None
-            corner = (head[:2] + head[2:]) / 2 - side / 2
+            corner = ((head[:2] + head[2:]) / 2 - side / 2).astype(np.float32)
             ratio = side / _CLOSE_PX
             face = _read(self._maps(_cut(rgb, corner, ratio)), share)
             if face is None:
@@ -178,7 +178,8 @@ def _flattened(rgba: U8Array) -> tuple[F32Array, float]:
     step = max(1, max(rgba.shape[:2]) // _LARGEST)
     thin = rgba[::step, ::step].astype(np.float32)
     alpha = thin[..., 3:] / 255
-    return _GREY + (thin[..., :3] - _GREY) * alpha, 1 / step
+    flat: F32Array = (_GREY + (thin[..., :3] - _GREY) * alpha).astype(np.float32)
+    return flat, 1 / step
 
 
 def _resized(rgb: F32Array, width: int, height: int) -> F32Array:
@@ -206,7 +207,8 @@ def _cut(rgb: F32Array, corner: F32Array, ratio: float) -> F32Array:
 
 
 def _heat(logits: F32Array) -> F32Array:
-    return (1 / (1 + np.exp(-logits.clip(-30, 30)))).astype(np.float32)
+    heat: F32Array = (1 / (1 + np.exp(-logits.clip(-30, 30)))).astype(np.float32)
+    return heat
 
 
 def _box_at(maps: F32Array, part: int, row: int, column: int) -> F32Array:

@@ -37,9 +37,9 @@ class _Style:
     brow_width: float
 
 
-def _random_style(random: np.random.Generator) -> _Style:
+def _random_style(traits: Traits, random: np.random.Generator) -> _Style:
     uniform = random.uniform
-    width = uniform(0.14, 0.26)
+    width = min(uniform(0.13, 0.31), traits.eye_x - 0.06, traits.face_width - traits.eye_x + 0.02)
     height = width * uniform(0.6, 1.4)
     return _Style(
         width=width,
@@ -67,7 +67,7 @@ def draw_eyes(
     traits: Traits, random: np.random.Generator
 ) -> tuple[list[Layer], list[Layer], dict[Part, F64Array]]:
     """Return the eyes' layers, the brows' and the outlines of both open eyes."""
-    style = _random_style(random)
+    style = _random_style(traits, random)
     state = random.random()
     openness = [1.0, 1.0]
     if state < 0.07:

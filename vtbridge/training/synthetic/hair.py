@@ -18,6 +18,7 @@ from vtbridge.training.synthetic.face import SKIN
 from vtbridge.training.synthetic.layers import F64Array, Layer, Part
 from vtbridge.training.synthetic.traits import WHITE, Traits, mixed
 
+_BACK = "back"
 _CAP = "cap"
 _CROWN_Y = -0.98
 
@@ -79,9 +80,32 @@ def draw_back_hair(traits: Traits, random: np.random.Generator) -> list[Layer]:
             fill_below=below,
             line=traits.line(dark),
             line_width=traits.line_width,
+            name=_BACK,
         )
     )
+    if random.random() < 0.5:
+        layers += _strands(traits, random, side, length)
     return layers
+
+
+def _strands(
+    traits: Traits, random: np.random.Generator, side: float, length: float
+) -> list[Layer]:
+    """Return lines that fall from the crown, behind the head."""
+    ink = mixed(traits.dark(traits.hair), (0.0, 0.0, 0.0), 0.3)
+    lines = []
+    for x in random.uniform(-side, side, int(random.integers(4, 20))):
+        fall = np.array([[x * 0.8, -0.5], [x, 0.3], [x * 1.05, length]])
+        lines.append(
+            Layer(
+                at_depth(smooth(fall, closed=False), -0.45),
+                line=ink,
+                line_width=traits.line_width * 0.6,
+                closed=False,
+                within=_BACK,
+            )
+        )
+    return lines
 
 
 def _both(
@@ -111,6 +135,8 @@ def draw_front_hair(traits: Traits, random: np.random.Generator) -> list[Layer]:
         layers += _side_locks(traits, random)
     layers += _bangs(traits, random)
     layers += _cap(traits, random)
+    if random.random() < 0.06:
+        layers.append(_curtain(traits, random))
     if random.random() < 0.3:
         layers.append(_ahoge(traits, random))
     return layers
@@ -192,6 +218,21 @@ def _bangs(traits: Traits, random: np.random.Generator) -> list[Layer]:
         )
         for index in order
     ]
+
+
+def _curtain(traits: Traits, random: np.random.Generator) -> Layer:
+    """Return hair that hides one eye."""
+    side = random.choice([-1, 1])
+    edge, tip = traits.face_width * 1.05, random.uniform(0.4, 0.75)
+    inner = random.uniform(0.02, 0.15)
+    shape = np.array([[inner, -0.8], [edge, -0.6], [edge, tip - 0.1], [0.6, tip], [inner, 0.0]])
+    return Layer(
+        on_skull(smooth(shape * [side, 1])),
+        fill=traits.hair,
+        fill_below=traits.hair_below,
+        line=traits.line(traits.hair),
+        line_width=traits.line_width,
+    )
 
 
 def _cap(traits: Traits, random: np.random.Generator) -> list[Layer]:

@@ -81,7 +81,12 @@ def random_scene(
         matrix, boxes = _placement(cutout, random, size)
         pasted = cv2.warpAffine(cutout.rgba, matrix, (size, size), flags=cv2.INTER_AREA)
         alpha = pasted[..., 3:].astype(np.float32) / 255
-        picture += (pasted[..., :3] - picture) * alpha
+        colours = pasted[..., :3].astype(np.float32)
+        if random.random() < 0.5:
+            colours = colours * _light(random, size)
+        picture += (colours - picture) * alpha
+        if boxes is not None and random.random() < 0.08:
+            _cover(picture, boxes[0], random)
     return Scene(_spoilt(picture, random), boxes)
 
 
@@ -119,6 +124,28 @@ def _placement(
     if mirror < 0:
         boxes = boxes[[0, 2, 1, 3]]
     return matrix, boxes
+
+
+def _light(random: np.random.Generator, size: int) -> F32Array:
+    """Return soft light and shadow to multiply by, as painters lay them."""
+    grain = int(random.choice([3, 5, 9, 14]))
+    strength = random.uniform(0.05, 0.4)
+    coarse = 1 + random.uniform(-strength, strength * 0.5, (grain, grain, 3))
+    if random.random() < 0.6:
+        coarse[:] = coarse.mean(axis=2, keepdims=True)
+    soft = cv2.resize(coarse.astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(soft, np.float32)
+
+
+def _cover(picture: F32Array, head: F32Array, random: np.random.Generator) -> None:
+    """Lay a hand or a thing over the lower half or the side of the head."""
+    middle, half = (head[:2] + head[2:]) / 2, (head[2:] - head[:2]) / 2
+    side = random.choice([-1, 1])
+    place = middle + half * [side * random.uniform(0.5, 1.1), random.uniform(-0.6, 1.2)]
+    size = half.mean() * random.uniform(0.15, 0.4, 2)
+    fill = tuple(random.uniform(0, 255, 3)) if random.random() < 0.5 else (250.0, 220.0, 205.0)
+    rotated = (place.tolist(), (2 * size).tolist(), float(random.uniform(0, 180)))
+    cv2.ellipse(picture, rotated, fill, -1, cv2.LINE_AA)
 
 
 def _spoilt(picture: F32Array, random: np.random.Generator) -> U8Array:

@@ -90,6 +90,7 @@ def random_traits(random: np.random.Generator) -> Traits:
     below = hair if random.random() < 0.6 else mixed(hair, colour(uniform(0, 1), 0.5, 0.8), 0.5)
     ink = mixed(BLACK, mixed(hair, BLACK, 0.6), uniform(0, 1))
     eye_y = uniform(0.05, 0.27)
+    chin = uniform(0.8, 1.0)
     return Traits(
         skin=skin,
         hair=hair,
@@ -100,11 +101,11 @@ def random_traits(random: np.random.Generator) -> Traits:
         outline=ink if random.random() < 0.85 else None,
         line_width=uniform(0.008, 0.03),
         shadow=uniform(0.12, 0.4),
-        face_width=uniform(0.66, 0.84),
-        chin=uniform(0.86, 1.0),
+        face_width=uniform(0.66, 0.92),
+        chin=chin,
         jaw=uniform(0.4, 0.78),
         volume=uniform(0.02, 0.2),
-        eye_x=uniform(0.31, 0.43),
+        eye_x=uniform(0.3, 0.45),
         eye_y=eye_y,
-        mouth_y=eye_y + uniform(0.34, 0.46),
+        mouth_y=min(eye_y + uniform(0.32, 0.46), chin - 0.16),
     )
