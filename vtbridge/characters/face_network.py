@@ -97,7 +97,7 @@ class FaceNetwork:
         scale = size / max(height, width)
         small = _resized(rgb, max(1, round(width * scale)), max(1, round(height * scale)))
         ratio = np.array([width / small.shape[1], height / small.shape[0]] * 2, np.float32)
-        peaks = _peaks(self._maps(small))
+        peaks = _peaks(self.maps(small))
         return [box * ratio for heat, box in peaks if heat > max(peaks[0][0] / 2, _COLD)]
 
     def _looked_at(self, rgb: F32Array, head: F32Array) -> _Face | None:
@@ -109,7 +109,7 @@ class FaceNetwork:
                 return None
             corner = ((head[:2] + head[2:]) / 2 - side / 2).astype(np.float32)
             ratio = side / _CLOSE_PX
-            face = _read(self._maps(_cut(rgb, corner, ratio)), share)
+            face = _read(self.maps(_cut(rgb, corner, ratio)), share)
             if face is None:
                 return None
             boxes = face.boxes * ratio + np.tile(corner, 2)
@@ -121,7 +121,7 @@ class FaceNetwork:
             return None
         return _Face(boxes, float(np.mean([face.score for face in faces])))
 
-    def _maps(self, rgb: F32Array) -> F32Array:
+    def maps(self, rgb: F32Array) -> F32Array:
         """Return 20 x H/4 x W/4 answers to H x W x 3 pixels of 0..255; heat as logits."""
         height, width = rgb.shape[:2]
         below, beside = -height % _ALIGN, -width % _ALIGN
