@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from vtbridge.characters.face_landmarks import FaceLandmarks
+from vtbridge.datatypes import U8Array
+from vtbridge.training.synthetic.scene import draw_background
 
 F64Array = NDArray[np.float64]
 Corners = tuple[float, float, float, float]
@@ -94,3 +97,39 @@ def iou(first: F64Array, second: F64Array) -> float:
     shared = float(np.prod(np.maximum(sides, 0)))
     areas = [float(np.prod(box[2:] - box[:2])) for box in (first, second)]
     return shared / (sum(areas) - shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """A character somewhere in a picture: what there is to search, and where its face is."""
+
+    rgba: U8Array
+    corners: F64Array
+
+
+def pasted(rgba: U8Array, corners: F64Array, random: np.random.Generator) -> Pasted:
+    """Return a character of 512 pixels moved, turned and scaled, on a background or on none.
+
+    Its head is 15 to 85 % of the picture's shorter side; the whole head is in the picture.
+    """
+    width, height = (int(side) for side in random.integers(200, 900, 2))
+    head = corners[0]
+    scale = random.uniform(0.15, 0.85) * min(width, height) / (head[2:] - head[:2]).max()
+    half = 0.55 * scale * (head[2:] - head[:2])
+    x = random.uniform(half[0], width - half[0])
+    y = random.uniform(half[1], height - half[1])
+    turn = random.normal(0, 0.1)
+    cos, sin = np.cos(turn) * scale, np.sin(turn) * scale
+    linear = np.array([[cos, -sin], [sin, cos]])
+    matrix = np.column_stack([linear, [x, y] - linear @ ((head[:2] + head[2:]) / 2)])
+    soft = rgba if scale > 0.8 else cv2.GaussianBlur(rgba, (0, 0), 0.35 / scale)
+    moved = np.asarray(cv2.warpAffine(soft, matrix, (width, height)), np.uint8)
+    if random.random() < 0.7:
+        behind = draw_background(int(random.integers(9_000_000, 9_900_000)))
+        large = cv2.resize(behind, (width, height), interpolation=cv2.INTER_CUBIC)
+        alpha = moved[..., 3:] / 255
+        flat = moved[..., :3] * alpha + large * (1 - alpha)
+        moved = np.dstack([flat, np.full(alpha.shape, 255)]).astype(np.uint8)
+    middles = (corners[:, :2] + corners[:, 2:]) / 2 @ linear.T + matrix[:, 2]
+    sides = (corners[:, 2:] - corners[:, :2]) * scale
+    return Pasted(moved, np.concatenate([middles - sides / 2, middles + sides / 2], axis=1))
