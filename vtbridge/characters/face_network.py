@@ -1,8 +1,36 @@
 """Find the face of a drawn character with a small network of our own, in numpy.
 
-The network is an hourglass of plain convolutions (``training/landmarks``) that never saw a real
-drawing. It looks at the whole picture in several sizes, and then again at each head that it
-suspects, enlarged or reduced to where it sees best.
+The network is an hourglass of plain convolutions (``training/landmarks``, 279 000 parameters)
+that was taught by procedural characters alone and never saw a real drawing. It looks at the
+whole picture in up to four sizes, and then again at each head that it suspects, enlarged or
+reduced to where it sees best.
+
+On drawings that it never learnt from, the five built-in characters and Lambda, measured by eye:
+
+==========  ========  ===========  =============  ===========
+as drawn    head IoU  eyes' IoU    eyes, % of     mouth, % of
+                                   head's width   head's width
+==========  ========  ===========  =============  ===========
+michi         .93        .87           1.4            0.2
+momo          .91        .87           1.0            0.7
+ren           .89        .82           0.8            1.2
+sumi          .91        .83           1.0            0.3
+yuki          .94        .86           0.9            0.6
+lambda        .87        .69           0.9            0.9
+==========  ========  ===========  =============  ===========
+
+Moved, turned, scaled to 15..85 % of the picture and pasted on backgrounds, 40 times each, 240 of
+240 are found: head IoU .90, eyes' .81, eyes off by 1.3 % (nine in ten below 1.8), mouth by 0.8 %.
+
+Also found with confidence above .9: the same drawings grey, with red and blue exchanged, as
+line drawings, at a quarter of their brightness, reduced to 64 pixels, turned by 35 degrees.
+Not found: half a face, and of the six under a blur of 4 pixels (heads of 130) Lambda's.
+Of procedural pictures that were not learnt from, 4 % of faces are missed
+(under hair, hats and hands) and less than 1 % of the rest (nobody, bodies, heads without a
+face) are taken for one.
+
+A picture costs 20 to 40 ms of one core (those without a face, which are searched in every size,
+up to 200), next to nothing of it in numpy's threads (see ``_product``).
 """
 
 from __future__ import annotations
