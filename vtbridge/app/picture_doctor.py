@@ -20,7 +20,8 @@ from vtbridge.characters import Finding, Severity, check_picture, write_package
 from vtbridge.characters.decode import decode_drawing
 from vtbridge.characters.picture import ORIGINAL_SIZE, picture_of
 from vtbridge.characters.prepare.checks import Examination, examine
-from vtbridge.characters.prepare.face import Box, Face, find_face
+from vtbridge.characters.prepare.face import Box, Face
+from vtbridge.characters.prepare.locate import locate
 from vtbridge.characters.prepare.matting import Matting, cut_out
 from vtbridge.characters.prepare.mouth import with_clear_mouth
 from vtbridge.characters.prepare.placement import place
@@ -219,7 +220,7 @@ def png_of_rgba(rgba: U8Array) -> bytes:
 
 
 def _face_in(cut: U8Array, name: str) -> Face:
-    face = find_face(cut)
+    face = locate(cut)
     if face is None:
         raise PictureError(
             f"no face is found in {name}: it has to look at the viewer, upright. Say where the "
