@@ -19,6 +19,7 @@ from vtbridge.control.api.models import (
     Latency,
     Live,
     Obs,
+    ObsSetUp,
     Quality,
     QualityName,
     ShownCharacter,
@@ -71,7 +72,7 @@ class FakeAvatar:
         poser: poses by hand.
         doctor: makes characters of drawings.
         definitions: expressions as they are written.
-        fixed: why no setting can be changed, empty = any can.
+        fixed: why no setting can be changed nor OBS set up, empty = they can.
     """
 
     def __init__(self) -> None:
@@ -170,6 +171,12 @@ class FakeAvatar:
 
     def obs(self) -> Obs:
         return Obs(state="ready", trouble="")
+
+    def set_up_obs(self) -> ObsSetUp:
+        if self.fixed:
+            raise ConfigError(self.fixed)
+        self.orders.append("obs-setup")
+        return ObsSetUp(transport="shared memory", changes=["made the scene"], advice="")
 
     def warnings(self) -> list[Alert]:
         return [Alert(about="tracking", text=self.trouble)] if self.trouble else []

@@ -16,6 +16,7 @@ from vtbridge.control.api.models import (
     Characters,
     Expressions,
     Obs,
+    ObsSetUp,
     Quality,
     QualityName,
     ShownCharacter,
@@ -106,6 +107,13 @@ class Avatar(Protocol):
 
     def obs(self) -> Obs:
         """Return how the connection to OBS is."""
+
+    def set_up_obs(self) -> ObsSetUp:
+        """Make the scene and the avatar's source in OBS; takes a moment.
+
+        Raises:
+            VtbridgeError: OBS does not answer, or refuses; the message names the remedy.
+        """
 
     def warnings(self) -> list[Alert]:
         """Return what a streamer would want to know."""
