@@ -35,6 +35,8 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
 SCRIPT = Path(__file__).parents[2] / "integrations" / "obs-script" / "vtbridge.lua"
 OBS_HEADER = Path("/usr/include/obs/obs-module.h")
+WEAKLY_COMPRESSED = 85
+"""For OBS, of a PNG: as exact as any, in half of the time that its own choice takes."""
 BACKGROUND = (64, 160, 32)
 """Colour behind the avatar in the scenes that ``ObsProcess.make_scene`` makes."""
 
@@ -250,7 +252,12 @@ class ObsProcess:
 
     def screenshot(self, client: ObsClient, source: str) -> U8Array:
         """Return what ``source`` (a scene, as a rule) shows: uint8 [H, W, 3]."""
-        answer = client.request("GetSourceScreenshot", {"sourceName": source, "imageFormat": "png"})
+        wanted = {
+            "sourceName": source,
+            "imageFormat": "png",
+            "imageCompressionQuality": WEAKLY_COMPRESSED,
+        }
+        answer = client.request("GetSourceScreenshot", wanted)
         data = base64.b64decode(str(answer["imageData"]).split(",", 1)[1])
         with Image.open(io.BytesIO(data)) as picture:
             return np.asarray(picture.convert("RGB"))
