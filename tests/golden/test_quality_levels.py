@@ -14,7 +14,7 @@ from vtbridge.render.benchmark.similarity import likeness
 from vtbridge.render.compositor import Compositor
 from vtbridge.render.pose_file import read_poses
 from vtbridge.render.runtimes.runtime import RuntimeRequest, open_row
-from vtbridge.render.settings import Quality, RuntimeName
+from vtbridge.render.settings import Precision, Quality, RuntimeName
 from vtbridge.render.tha3 import Tha3Poser
 from vtbridge.render.weights import DEFAULT_WEIGHTS, WeightStore
 from vtbridge.telemetry import Telemetry
@@ -47,7 +47,10 @@ def telemetry() -> Telemetry:
 
 @pytest.fixture(scope="module")
 def poser(weight_store: WeightStore, telemetry: Telemetry) -> Iterator[Tha3Poser[object]]:
-    request = RuntimeRequest(store=weight_store, weights=DEFAULT_WEIGHTS, threads=1)
+    # In f32, or a CPU with bf16 would lay its own noise over what the levels leave out.
+    request = RuntimeRequest(
+        store=weight_store, weights=DEFAULT_WEIGHTS, precision=Precision.F32, threads=1
+    )
     runtime = open_row(RuntimeName.OPENVINO, request)
     opened = Tha3Poser(runtime, telemetry, Compositor(), cache_bytes=CACHE_BYTES)
     yield opened

@@ -30,14 +30,19 @@ def edited(text: str, changes: Mapping[Path, object]) -> str:
         document = tomlkit.parse(text)
     except (ValueError, TOMLKitError, RecursionError) as error:
         raise ConfigError(f"it is no TOML ({error}): correct it") from error
-    for path, value in changes.items():
-        _put(wanted, path, value)
-        _write(document, path, value)
-    changed = tomlkit.dumps(document)
-    # The library knows many ways of writing tables; what it made of them is read again.
-    if _without_empty(tomllib.loads(changed)) != _without_empty(wanted):
-        names = ", ".join(".".join(path) for path in changes)
-        raise ConfigError(f"{names} cannot be changed in it by itself: change it by hand")
+    names = ", ".join(".".join(path) for path in changes)
+    by_hand = ConfigError(f"{names} cannot be changed in it by itself: change it by hand")
+    try:
+        for path, value in changes.items():
+            _put(wanted, path, value)
+            _write(document, path, value)
+        changed = tomlkit.dumps(document)
+        made = tomllib.loads(changed)
+    except (ValueError, TypeError, TOMLKitError) as error:
+        raise by_hand from error
+    # The library knows many ways of writing tables; what it made of them was read again.
+    if _without_empty(made) != _without_empty(wanted):
+        raise by_hand
     return changed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vtbridge.config.document import documented_defaults
@@ -67,6 +67,7 @@ def test_text_that_is_no_toml_is_refused(text: str) -> None:
 _KEY = st.sampled_from(["a", "b", "idle", "x-y"])
 
 
+@example(["b = {a = 1}"], ("b", "b", "a"), 0)
 @given(
     st.lists(
         st.sampled_from(

@@ -7,7 +7,7 @@ import pytest
 from tests.support.control_server import Served, with_server
 from vtbridge.control.api import doctor_operations
 
-DRAWING = "/api/v1/doctor/drawing"
+DRAWING = "/api/v1/drawing"
 PNG = {"Content-Type": "image/png"}
 
 
@@ -16,7 +16,7 @@ def test_drawing_is_admitted_under_its_name() -> None:
         sent = await served.session.put(f"{DRAWING}?name=me.png", data=b"png", headers=PNG)
         assert sent.status == 202
         assert served.avatar.orders == ["admit me.png"]
-        assert await (await served.session.get(DRAWING)).read() == b"png"
+        assert await (await served.session.get("/api/v1/doctor/drawing")).read() == b"png"
 
     with_server(body)
 

@@ -43,7 +43,7 @@ export class CharacterPanel {
   show({ characters }) {
     this.list.replaceChildren(...characters.map((one) =>
       h("li", {},
-        h("button", { type: "button", "aria-pressed": one.shown, title: one.name, onclick: () => this.choose(one.name) }, titleOf(one.name)),
+        h("button", { type: "button", "aria-pressed": String(one.shown), title: one.name, onclick: () => this.choose(one.name) }, titleOf(one.name)),
         h("small", {}, t(`kind.${one.kind}`)))));
   }
 

@@ -59,7 +59,7 @@ export class Doctor {
     this.matting.value = "auto";
     this.name.value = file.name.replace(/\.[^.]*$/, "");
     this.shownDrawing = "";
-    const path = `doctor/drawing?name=${encodeURIComponent(file.name)}`;
+    const path = `drawing?name=${encodeURIComponent(file.name)}`;
     if (await this.page.attempt(() => send("PUT", path, file, file.type))) await this.look();
   }
 
