@@ -32,11 +32,12 @@ export class Timeline {
     this.keyframes = new Keyframes({ parameters, definition, onChange });
     this.empty = new Set(); // lanes without points
     this.selected = null; // {name, at}
+    this.grabbed = null; // the point that is dragged
     this.scale = 120; // pixels a second
     this.moment = null;
     this.build(element);
     this.draw();
-    new ResizeObserver(() => this.draw()).observe(this.view);
+    new ResizeObserver(() => this.view.clientWidth === this.drawn || this.draw()).observe(this.view);
   }
 
   get definition() {
@@ -115,7 +116,7 @@ export class Timeline {
   }
 
   draw() {
-    const focused = this.focusedPoint();
+    const focused = this.focusedName();
     const { names, width } = this;
     this.view.replaceChildren(this.ruler(width), ...names.map((name) => this.lane(name, width)));
     if (!names.length) this.view.append(h("p", { class: "hint" }, this.t("timeline.none")));
@@ -126,7 +127,23 @@ export class Timeline {
     this.undoing.disabled = !this.keyframes.done.length;
     this.redoing.disabled = !this.keyframes.undone.length;
     this.drawFields();
-    if (focused) this.focus(false);
+    this.drawn = this.view.clientWidth;
+    if (focused === null) return;
+    if (focused === "") this.focus(false);
+    else this.view.querySelector(`button[aria-label="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  }
+
+  /** Draws the point that is dragged where it is; a finger loses one that is made anew. */
+  drawGrabbed() {
+    const { name } = this.selected;
+    const point = this.point();
+    const { reach, dot } = places(this.x(point.at), this.y(name, point.value));
+    const set = (element, values) => Object.entries(values).forEach(([key, value]) => element.setAttribute(key, value));
+    set(this.grabbed, { "data-at": point.at, "aria-valuenow": point.value, "aria-valuetext": this.words(point) });
+    set(this.grabbed.querySelector(".reach"), reach);
+    set(this.grabbed.querySelector(".dot"), dot);
+    this.grabbed.parentNode.querySelector(".way").setAttribute("d", this.way(name));
+    this.drawFields();
   }
 
   drawFields() {
@@ -192,10 +209,10 @@ export class Timeline {
   handle(name, point, i, all) {
     const chosen = this.selected?.name === name && this.selected.at === point.at;
     const reachable = chosen || (i === 0 && this.selected?.name !== name);
-    const [x, y] = [this.x(point.at), this.y(name, point.value)];
+    const { reach, dot } = places(this.x(point.at), this.y(name, point.value));
     const { low, high } = this.keyframes.range(name);
-    const group = s("g", {
-      class: "point", role: "slider", tabindex: reachable ? 0 : -1, "data-at": point.at, "data-chosen": chosen,
+    return s("g", {
+      class: "point", role: "slider", tabindex: reachable ? 0 : -1, "data-at": point.at, "data-chosen": String(chosen),
       "aria-label": this.t("timeline.point_of", { parameter: this.title(name), number: i + 1, count: all.length }),
       "aria-valuemin": low, "aria-valuemax": high, "aria-valuenow": point.value,
       "aria-valuetext": this.words(point), "aria-orientation": "vertical",
@@ -203,8 +220,7 @@ export class Timeline {
       onclick: (event) => event.stopPropagation(),
       onfocus: () => this.select(name, point.at),
       onkeydown: (event) => this.key(event, name, point.at),
-    }, s("circle", { class: "reach", cx: x, cy: y, r: EDGE }), s("rect", { class: "dot", x: x - 6, y: y - 6, width: 12, height: 12, rx: 4 }));
-    return group;
+    }, s("circle", { class: "reach", r: EDGE, ...reach }), s("rect", { class: "dot", width: 12, height: 12, rx: 4, ...dot }));
   }
 
   // What is done.
@@ -234,8 +250,11 @@ export class Timeline {
     return this.view.querySelector(`[data-name="${CSS.escape(name)}"] [data-at="${at}"]`);
   }
 
-  focusedPoint() {
-    return this.view.contains(document.activeElement) && document.activeElement.classList.contains("point");
+  /** Returns the name of the button in a lane that has the focus, "" for a point, null for none. */
+  focusedName() {
+    const active = document.activeElement;
+    if (!this.view.contains(active) || active === this.view) return null;
+    return active.matches("button") ? active.getAttribute("aria-label") : "";
   }
 
   focus(scroll = true) {
@@ -277,7 +296,8 @@ export class Timeline {
     if ([at, value].some(Number.isNaN)) return this.drawFields();
     const { name } = this.selected;
     this.selected = { name, at: this.keyframes.move(name, this.selected.at, at ?? this.selected.at, value) };
-    this.draw();
+    if (this.grabbed) this.drawGrabbed();
+    else this.draw();
     this.tellPoint();
   }
 
@@ -346,6 +366,7 @@ export class Timeline {
   grab(event, name, at) {
     if (event.button) return;
     event.preventDefault();
+    const { currentTarget: grabbed } = event;
     this.select(name, at);
     this.focus(false);
     const from = this.point();
@@ -357,15 +378,22 @@ export class Timeline {
       const [x, y] = [clientX - event.clientX + this.view.scrollLeft - scroll, clientY - event.clientY];
       if (!moved && Math.hypot(x, y) < DRAGGED) return;
       moved = true;
+      this.grabbed = grabbed;
       this.place(from.at + x / this.scale, from.value - (y / (LANE - 2 * EDGE)) * (high - low));
     };
     const end = ({ pointerId }) => {
       if (pointerId !== event.pointerId) return;
       for (const [kind, act] of listeners) removeEventListener(kind, act);
       this.keyframes.settle();
+      this.grabbed = null;
+      if (moved) this.draw();
       // The point was drawn anew under the pointer: its click would add another.
-      if (moved) addEventListener("click", (click) => click.stopPropagation(), { capture: true, once: true });
-      setTimeout(() => this.focus(false));
+      const swallow = (click) => click.stopPropagation();
+      if (moved) addEventListener("click", swallow, { capture: true });
+      setTimeout(() => {
+        removeEventListener("click", swallow, { capture: true });
+        this.focus(false);
+      });
     };
     const listeners = [["pointermove", drag], ["pointerup", end], ["pointercancel", end]];
     for (const [kind, act] of listeners) addEventListener(kind, act);
@@ -409,6 +437,9 @@ export class Timeline {
     this.zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2);
   }
 }
+
+/** Returns where the parts of a point are. */
+const places = (x, y) => ({ reach: { cx: x, cy: y }, dot: { x: x - 6, y: y - 6 } });
 
 function loadStyle() {
   const href = new URL("timeline.css", import.meta.url).href;
