@@ -79,7 +79,8 @@ def keyframes(page: Page) -> list[dict[str, Any]]:
 
 def middle(page: Page, lane: str, place: int) -> tuple[float, float]:
     ask = """([lane, place]) => {
-      const box = document.querySelectorAll(`[data-name=${lane}] .dot`)[place].getBoundingClientRect();
+      const dots = document.querySelectorAll(`[data-name=${lane}] .dot`);
+      const box = dots[place].getBoundingClientRect();
       return [box.x + box.width / 2, box.y + box.height / 2];
     }"""
     x, y = page.evaluate(ask, [lane, place])

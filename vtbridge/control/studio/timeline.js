@@ -217,6 +217,7 @@ export class Timeline {
       "aria-valuemin": low, "aria-valuemax": high, "aria-valuenow": point.value,
       "aria-valuetext": this.words(point), "aria-orientation": "vertical",
       onpointerdown: (event) => this.grab(event, name, point.at),
+      ontouchstart: (event) => event.preventDefault(), // browsers heed no touch-action inside SVG
       onclick: (event) => event.stopPropagation(),
       onfocus: () => this.select(name, point.at),
       onkeydown: (event) => this.key(event, name, point.at),
