@@ -109,6 +109,7 @@ def test_wheel_holds_every_file_that_is_read_at_run_time(unpacked: Path) -> None
     for name in STUDIO:
         assert package.joinpath("control", "studio", name).stat().st_size > 0
     assert package.joinpath("characters", "builtin", "michi.png").stat().st_size > 0
+    assert package.joinpath("characters", "face_landmarks.safetensors").stat().st_size > 0
     for folder, name in (("publish", "_vtbf"), ("render", "_alpha")):
         built = {path.suffix for path in package.joinpath(folder).glob(f"{name}.*")}
         assert built & {".so", ".pyd"}

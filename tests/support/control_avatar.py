@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tests.support.control_definitions import FakeDefinitions
+from tests.support.control_doctor import FakeDoctor
 from tests.support.control_poser import FakePoser
 from vtbridge.config.schema import Config
 from vtbridge.control.api.avatar import ProcessFigures
@@ -18,6 +19,7 @@ from vtbridge.control.api.models import (
     Latency,
     Live,
     Obs,
+    ObsSetUp,
     Quality,
     QualityName,
     ShownCharacter,
@@ -68,8 +70,9 @@ class FakeAvatar:
         credit: part of the state, as long as a test wants it.
         trouble: one warning, empty = none.
         poser: poses by hand.
+        doctor: makes characters of drawings.
         definitions: expressions as they are written.
-        fixed: why no setting can be changed, empty = any can.
+        fixed: why no setting can be changed nor OBS set up, empty = they can.
     """
 
     def __init__(self) -> None:
@@ -83,6 +86,7 @@ class FakeAvatar:
         self.remote = False
         self.fixed = ""
         self.poser: FakePoser | None = FakePoser(self.orders)
+        self.doctor: FakeDoctor | None = FakeDoctor(self.orders)
         self.definitions: FakeDefinitions | None = FakeDefinitions(self.orders)
         self.shown = "michi"
         self.coming = ""
@@ -167,6 +171,12 @@ class FakeAvatar:
 
     def obs(self) -> Obs:
         return Obs(state="ready", trouble="")
+
+    def set_up_obs(self) -> ObsSetUp:
+        if self.fixed:
+            raise ConfigError(self.fixed)
+        self.orders.append("obs-setup")
+        return ObsSetUp(transport="shared memory", changes=["made the scene"], advice="")
 
     def warnings(self) -> list[Alert]:
         return [Alert(about="tracking", text=self.trouble)] if self.trouble else []

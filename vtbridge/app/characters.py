@@ -99,16 +99,17 @@ def package_folder(name_or_path: str, picture: Picture) -> Path:
 def known_characters() -> list[tuple[str, str]]:
     """Return the characters on this computer, each as ``open_picture`` names it, and its kind.
 
-    The kinds are "built-in", "fetched", "imported" and "prepared": a package among the user's
-    characters. One that is damaged is among them: opening it tells what to do.
+    The kinds are "built-in", "fetched", "imported", and of a package among the user's characters
+    "prepared", or "own" if it is not yet. One that is damaged is among them: opening it tells
+    what to do.
     """
     store, root = WeightStore(), characters_root()
-    packages = root.glob(f"*/{MODEL_FILE}") if root.is_dir() else ()
+    packages = sorted(path for path in root.glob("*/") if is_package(path)) if root.is_dir() else ()
     return [
         *((name, "built-in") for name in BUILTIN),
         *((name, "fetched") for name, entry in FETCHED.items() if store.is_ready(entry)),
         *((name, "imported") for name in store.names() if store.is_student(name)),
-        *((str(path.parent), "prepared") for path in sorted(packages)),
+        *((str(path), "prepared" if (path / MODEL_FILE).is_file() else "own") for path in packages),
     ]
 
 

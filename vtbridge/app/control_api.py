@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from vtbridge.app.definition_desk import RunningDefinitions
+from vtbridge.app.doctor_desk import RunningDoctor
 from vtbridge.app.live_settings import LiveSettings
+from vtbridge.app.obs_scene import set_up_now
 from vtbridge.app.poser_desk import RunningPoser
 from vtbridge.app.process_figures import process_figures
 from vtbridge.app.status import DaemonStatus
@@ -19,6 +21,7 @@ from vtbridge.control.api.models import (
     Characters,
     Expressions,
     Obs,
+    ObsSetUp,
     Quality,
     QualityName,
     ShownCharacter,
@@ -41,12 +44,14 @@ class RunningAvatar:
         take_neutral: begins a calibration.
         poser: poses by hand.
         settings: changes them.
+        doctor: makes characters of drawings.
     """
 
     state: DaemonStatus
     take_neutral: Callable[[], None]
     poser: RunningPoser
     settings: LiveSettings
+    doctor: RunningDoctor
 
     @property
     def definitions(self) -> RunningDefinitions | None:
@@ -124,6 +129,13 @@ class RunningAvatar:
         if connection is None:
             return Obs(state="off", trouble="")
         return Obs(state=connection.state.value, trouble=connection.trouble)
+
+    def set_up_obs(self) -> ObsSetUp:
+        """Make the scene and the source in OBS; raises ObsError if it cannot be."""
+        report = set_up_now(self.state.config)
+        return ObsSetUp(
+            transport=report.transport.value, changes=list(report.changes), advice=report.advice
+        )
 
     def warnings(self) -> list[Alert]:
         """Return what a streamer would want to know."""

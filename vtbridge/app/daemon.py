@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from vtbridge.app.character_switch import CharacterSwitch
 from vtbridge.app.character_triggers import OSC_CHARACTER, character_orders
 from vtbridge.app.control_api import RunningAvatar
 from vtbridge.app.control_ports import open_osc, open_page
+from vtbridge.app.doctor_desk import RunningDoctor
 from vtbridge.app.expressions import (
     OSC_KEY_PREFIX,
     OSC_PREFIX,
@@ -34,7 +35,7 @@ from vtbridge.app.remote import RemoteRenderer
 from vtbridge.app.render_loop import RenderLoop, Segment, Sink
 from vtbridge.app.signals import catch_signals
 from vtbridge.app.status import DaemonStatus, RunSummary, summary_of
-from vtbridge.app.stills import Stills
+from vtbridge.app.stills import Stills, exact_settings
 from vtbridge.app.vts_api import ShownAvatar, faces_for_plugins, open_vts_api
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
@@ -48,6 +49,7 @@ from vtbridge.pose_schema import THA3
 from vtbridge.publish.media_tcp import MediaServer
 from vtbridge.publish.vtbf import FrameWriter
 from vtbridge.render.settings import Quality
+from vtbridge.render.tha3 import open_poser
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.receivers.inputs import Inputs
@@ -133,26 +135,24 @@ class Daemon:
             catch_signals(asyncio.get_running_loop(), self._stop.set)
             sinks: list[Sink] = []
             writer = self._open_segment(stack)
-            self._expressions = open_expressions(
-                config, seed=self._idle_seed, show=self.show_character
-            )
+            show = self.show_character
+            self._expressions = open_expressions(config, seed=self._idle_seed, show=show)
             if self._remote is not None:
-                self._remote.use(self._expressions, self.show_character)
+                self._remote.use(self._expressions, show)
             log.info("loading the networks")
             # In a thread, so that a signal is heard meanwhile.
             render, characters = await asyncio.to_thread(self._make_render, writer, sinks)
             self._render, self._characters = render, characters
             stack.callback(render.close)
-            commands = {"calibrate": self.calibrate, "look": self._audience.look}
-            commands |= _quality_commands(render)
             status = self._status = self._open_status(render, characters)
             desk = self._open_desk(stack, render, characters)
-            avatar = RunningAvatar(status, self.calibrate, desk, self._settings)
+            doctor = RunningDoctor(partial(open_poser, exact_settings(config.render), Telemetry()))
+            avatar = RunningAvatar(status, self.calibrate, desk, self._settings, doctor)
             stack.callback(self._settings.save)
             server = await open_page(stack, config, avatar)
             sinks.append(server.offer)
             if config.control.osc_enabled:
-                await self._open_osc(stack, commands, render)
+                await self._open_osc(stack, render)
             await open_vts_api(stack, config, self._plugins_avatar(render, characters), self._faces)
             services: list[ThreadService] = []
             media: MediaServer | None = None
@@ -306,13 +306,10 @@ class Daemon:
             self._clock.now_ns(),
         )
 
-    async def _open_osc(
-        self,
-        stack: contextlib.AsyncExitStack,
-        commands: Mapping[str, Callable[[], None]],
-        render: RenderLoop,
-    ) -> None:
+    async def _open_osc(self, stack: contextlib.AsyncExitStack, render: RenderLoop) -> None:
         """Take commands over OSC; a taken port costs only that."""
+        commands = {"calibrate": self.calibrate, "look": self._audience.look}
+        commands |= _quality_commands(render)
         addresses = {f"/vtbridge/{name}": command for name, command in commands.items()}
         control, expressions = self._config.control, self._expressions
         osc = OscControl(

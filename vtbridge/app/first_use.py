@@ -188,20 +188,25 @@ class FirstUse(ThreadService):
         package = self._package()
         if self._make_learning is None or self._courtesy is None or package is None:
             return
-        self._learning = learning = self._make_learning(package)
-        self._state = "learning"
-        learning.start()
-        try:
-            feed(
-                learning,
-                newest=self._newest,
-                courtesy=self._courtesy,
-                written=self._show_newer,
-                stopping=self.stopping,
-            )
-        finally:
-            learning.stop(timeout_s=0.0)
-            self._state = "shown"
+        while not self.stopping.is_set():
+            self._learning = learning = self._make_learning(package)
+            self._state = "learning"
+            learning.start()
+            try:
+                feed(
+                    learning,
+                    newest=self._newest,
+                    courtesy=self._courtesy,
+                    written=self._show_newer,
+                    stopping=self.stopping,
+                )
+            finally:
+                learning.stop(timeout_s=0.0)
+                self._state = "shown"
+            if not learning.elsewhere:
+                return
+            # Such as the one that writes what it learnt before another character was shown.
+            self.stopping.wait(_LOOK_ELSEWHERE_S)
 
     def _show_newer(self) -> None:
         """Offer the model that was just written: who wrote it has judged it."""

@@ -10,11 +10,11 @@ from vtbridge.app.character_triggers import character_events
 from vtbridge.app.expressions import Expressions
 from vtbridge.app.obs_triggers import ObsTriggers
 from vtbridge.config.schema import Config
-from vtbridge.obs.client import Requests
+from vtbridge.obs.client import ObsClient, Requests
 from vtbridge.obs.connection import ObsConnection
 from vtbridge.obs.listener import ObsListener
 from vtbridge.obs.password import find_password
-from vtbridge.obs.scene import MediaFeed, WantedScene, set_up_scene
+from vtbridge.obs.scene import MediaFeed, SceneReport, WantedScene, set_up_scene
 from vtbridge.obs.sight import AvatarSight
 from vtbridge.obs.sources import AvatarFeeds
 from vtbridge.publish.media_tcp import MediaServer
@@ -82,6 +82,17 @@ def open_obs(
     return ObsConnection(
         config.obs, find_password, on_ready=set_up, listeners=listeners, telemetry=telemetry
     )
+
+
+def set_up_now(config: Config) -> SceneReport:
+    """Make the wanted scene in the OBS that runs, over a connection of its own.
+
+    Raises:
+        ObsError: OBS does not answer, or refuses; the message names the remedy.
+    """
+    obs = config.obs
+    with ObsClient(obs.host, obs.port, find_password(), timeout_s=obs.timeout_s) as client:
+        return set_up_scene(client, wanted_scene(config))
 
 
 def _why_no_media(config: Config) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from vtbridge.app.characters import open_picture, picture_file
 from vtbridge.characters.package import picture_in
@@ -41,7 +42,8 @@ class PictureWatch:
         self.trouble = ""
         self._clock = clock
         self._read = read
-        self._seen = _signature(name)
+        self._source = _source(name)
+        self._seen = _signature(self._source)
         self._since_ns: int | None = None
 
     def look(self) -> Picture | None:
@@ -49,7 +51,7 @@ class PictureWatch:
 
         One that is gone changes nothing: an editor may be about to put it back.
         """
-        signature, now_ns = _signature(self.name), self._clock.now_ns()
+        signature, now_ns = _signature(self._source), self._clock.now_ns()
         if signature is None:
             return None
         if signature != self._seen:
@@ -74,10 +76,18 @@ class PictureWatch:
         self.digest, self._seen = digest, None
 
 
-def _signature(name: str) -> _Signature | None:
+def _source(name: str) -> Path | None:
     try:
-        file = picture_file(name)
-        found = (picture_in(file) if file.is_dir() else file).stat()
+        return picture_file(name)
+    except VtbridgeError:  # a fetched one that is damaged: nobody edits that
+        return None
+
+
+def _signature(source: Path | None) -> _Signature | None:
+    if source is None:
+        return None
+    try:
+        found = (picture_in(source) if source.is_dir() else source).stat()
     except (OSError, ValueError, VtbridgeError):
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino

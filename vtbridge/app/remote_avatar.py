@@ -18,6 +18,7 @@ from vtbridge.control.api.models import (
     Expression,
     Expressions,
     Obs,
+    ObsSetUp,
     Quality,
     QualityName,
     ShownCharacter,
@@ -53,6 +54,11 @@ class RemoteAvatar:
     @property
     def definitions(self) -> None:
         """The other computer has the expressions that are shown."""
+        return None
+
+    @property
+    def doctor(self) -> None:
+        """Nothing is examined here."""
         return None
 
     def status(self) -> Status:
@@ -123,6 +129,14 @@ class RemoteAvatar:
     def obs(self) -> Obs:
         """Return that OBS is connected elsewhere."""
         return Obs(state="off", trouble="")
+
+    def set_up_obs(self) -> ObsSetUp:
+        """Refuse: OBS stands beside the other computer's frames.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError("OBS is set up where the frames are made: run `vtbridge obs setup` there")
 
     def warnings(self) -> list[Alert]:
         """Return what a streamer would want to know."""

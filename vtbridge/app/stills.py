@@ -16,12 +16,23 @@ from vtbridge.pose_schema import THA3
 from vtbridge.render.alpha import straight_from_network
 from vtbridge.render.poser import Poser
 from vtbridge.render.settings import Precision, Quality, RenderSettings, RuntimeName
+from vtbridge.render.weights import DEFAULT_WEIGHTS, WeightStore
 from vtbridge.telemetry import Telemetry
 
 IDLE_S = 60.0
 """Networks that nobody asked for stills are closed after so long."""
 
 _MOST_OPEN = 2  # those that are compared
+
+
+def exact_settings(settings: RenderSettings) -> RenderSettings:
+    """Return how any picture is posed exactly, by the weights of ``settings`` if they can."""
+    alone = WeightStore().is_student(settings.weights)
+    return RenderSettings(
+        precision=Precision.F32,
+        quality=Quality.EXACT,
+        weights=DEFAULT_WEIGHTS if alone else settings.weights,
+    )
 
 
 def png_of(planes: F32Array) -> bytes:

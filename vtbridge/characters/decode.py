@@ -11,6 +11,7 @@ import stat
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,12 +30,13 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 """Size of the largest file that is read: an uncompressed picture of ``MAX_SIDE``."""
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_JPEG_MAGIC = b"\xff\xd8\xff"
 _PNG_DEPTH_OFFSET = 24
 _AS_PNG = "Save it as a PNG with a transparent background"
 
 # What people try instead: first bytes, name, why it cannot be used.
 _OTHER_FORMATS: tuple[tuple[bytes, str, str], ...] = (
-    (b"\xff\xd8\xff", "a JPEG picture", "JPEG has no transparency"),
+    (_JPEG_MAGIC, "a JPEG picture", "JPEG has no transparency"),
     (b"GIF8", "a GIF picture", "GIF is animated or has hard edges"),
     (b"BM", "a BMP picture", "its transparency is not reliable"),
     (b"II*\0", "a TIFF picture", "only PNG and WebP are read"),
@@ -86,8 +88,41 @@ def decode_picture(path: Path) -> DecodedPicture:
         PictureError: the file is missing, too large, damaged, animated, of another format, or
             has no alpha channel at all.
     """
-    data = _read_bounded(path)
-    width, height = _header_size(data, path)
+    return _decode_bounded(_read_bounded(path), path, _header_size)
+
+
+def decode_drawing(data: bytes, name: object) -> DecodedPicture:
+    """Decode a PNG, WebP or JPEG that need not have an alpha channel.
+
+    Args:
+        data: of the file.
+        name: what to call it in messages.
+
+    Raises:
+        PictureError: as ``decode_picture``, but for what has no alpha channel: that is opaque.
+    """
+    if len(data) > MAX_FILE_BYTES:
+        raise PictureError(f"{name} is larger than {MAX_FILE_BYTES // 2**20} MiB. Scale it down")
+    return _decode_bounded(data, name, _drawing_size, opaque=True)
+
+
+def read_drawing(path: Path) -> bytes:
+    """Return the bytes of a picture's file.
+
+    Raises:
+        PictureError: it cannot be read, or is too large.
+    """
+    return _read_bounded(path)
+
+
+def _decode_bounded(
+    data: bytes,
+    path: object,
+    size_of: Callable[[bytes, object], tuple[int, int]],
+    *,
+    opaque: bool = False,
+) -> DecodedPicture:
+    width, height = size_of(data, path)
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise PictureError(
             f"{path} is {width}x{height} pixels; at most {MAX_SIDE} a side are read. "
@@ -96,7 +131,7 @@ def decode_picture(path: Path) -> DecodedPicture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            return _decode(data, (width, height), path)
+            return _decode(data, (width, height), path, opaque=opaque)
     except _DECODER_ERRORS as error:
         raise PictureError(
             f"{path} is damaged and cannot be decoded ({_one_line(error)}). Export it again"
@@ -121,7 +156,22 @@ def _read_bounded(path: Path) -> bytes:
     return data
 
 
-def _header_size(data: bytes, path: Path) -> tuple[int, int]:
+def _drawing_size(data: bytes, path: object) -> tuple[int, int]:
+    """Return width and height without decoding, of JPEG too."""
+    if not data.startswith(_JPEG_MAGIC):
+        return _header_size(data, path)
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:  # reads no pixels
+            return image.size
+    except _DECODER_ERRORS as error:
+        raise PictureError(
+            f"{path} is damaged and cannot be decoded ({_one_line(error)}). Export it again"
+        ) from error
+
+
+def _header_size(data: bytes, path: object) -> tuple[int, int]:
     """Return width and height as the header tells them, without decoding."""
     if data.startswith(_PNG_MAGIC) and data[12:16] == b"IHDR" and len(data) >= 33:
         width, height = struct.unpack_from(">II", data, 16)
@@ -156,11 +206,11 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _decode(data: bytes, size: tuple[int, int], path: Path) -> DecodedPicture:
+def _decode(data: bytes, size: tuple[int, int], path: object, *, opaque: bool) -> DecodedPicture:
     """Decode ``data``, whose ``size`` is known to be bounded."""
     from PIL import Image, ImageOps
 
-    with Image.open(io.BytesIO(data), formats=("PNG", "WEBP")) as image:
+    with Image.open(io.BytesIO(data), formats=("PNG", "WEBP", "JPEG")) as image:
         # Pillow obeys the last header of a file that has two.
         if image.size != size:
             raise PictureError(
@@ -169,7 +219,7 @@ def _decode(data: bytes, size: tuple[int, int], path: Path) -> DecodedPicture:
             )
         if getattr(image, "n_frames", 1) > 1:
             raise PictureError(f"{path} is animated. Save one frame as a PNG")
-        if "A" not in image.getbands() and "transparency" not in image.info:
+        if not opaque and "A" not in image.getbands() and "transparency" not in image.info:
             raise PictureError(
                 f"{path} has no transparency (its pixels are {image.mode}). Remove the "
                 "background in a paint program and save it as a PNG with an alpha channel"
@@ -189,7 +239,7 @@ def _decode(data: bytes, size: tuple[int, int], path: Path) -> DecodedPicture:
     return DecodedPicture(np.array(rgba, np.uint8), tuple(notes))
 
 
-def _rgba_from_image(image: Image.Image, depth: int, path: Path) -> Image.Image:
+def _rgba_from_image(image: Image.Image, depth: int, path: object) -> Image.Image:
     """Return ``image`` as RGBA; colour keys that Pillow compares at the wrong depth are mended."""
     from PIL import Image
 

@@ -55,16 +55,27 @@ def inspect_picture(
         PictureError: it cannot be decoded, or has no alpha channel.
     """
     decoded = decode_picture(path)
-    square = _squared(decoded.rgba)
-    rgba = _scaled(square, PICTURE_SIZE)
-    picture = Picture(
-        rgba=read_only(rgba),
-        name=name or path.name,
-        digest=hashlib.sha256(rgba.tobytes()).hexdigest(),
+    picture = picture_of(decoded.rgba, name or path.name, credit=credit)
+    return picture, [*check_picture(picture), *_source_findings(decoded)]
+
+
+def picture_of(rgba: U8Array, name: str, *, credit: str = "") -> Picture:
+    """Return pixels as posers want them.
+
+    Args:
+        rgba: uint8 [H, W, 4], sRGB, straight alpha; padded to a square.
+        name: what to call it.
+        credit: line that must be shown with it.
+    """
+    square = _squared(rgba)
+    scaled = _scaled(square, PICTURE_SIZE)
+    return Picture(
+        rgba=read_only(scaled),
+        name=name,
+        digest=hashlib.sha256(scaled.tobytes()).hexdigest(),
         credit=credit,
         original=_original(square),
     )
-    return picture, [*check_picture(picture), *_source_findings(decoded)]
 
 
 def _squared(rgba: U8Array) -> U8Array:

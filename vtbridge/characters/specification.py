@@ -46,11 +46,13 @@ class Finding:
         severity: an error cannot be posed at all, a warning looks worse than it could.
         sentence: what is wrong, with the value that was measured.
         remedy: what to do about it.
+        fix: what `vtbridge character prepare --fix` can do about it, empty if it can do nothing.
     """
 
     severity: Severity
     sentence: str
     remedy: str
+    fix: str = ""
 
     def __str__(self) -> str:
         """Return the finding as one line of text."""

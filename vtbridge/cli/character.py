@@ -11,6 +11,7 @@ import typer
 
 from vtbridge.cli.bake_news import NewsAsJson, shown_news
 from vtbridge.cli.character_learn import learn
+from vtbridge.cli.character_prepare import prepare
 from vtbridge.cli.pose import WeightsOption
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from vtbridge.training.distill.job import BakeResult
 
 app = typer.Typer(help="Prepare characters and look after them.", no_args_is_help=True)
+app.command()(prepare)
 app.command(hidden=True)(learn)
 
 NICE = 10

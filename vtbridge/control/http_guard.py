@@ -12,6 +12,8 @@ import hmac
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from vtbridge.control.api.doctor import DRAWING_TYPES
+from vtbridge.control.api.openapi import DRAWING_PATH
 from vtbridge.control.api.problem import Handler, refusal
 from vtbridge.control.rate_limit import RateLimit
 
@@ -85,8 +87,11 @@ class Guard:
         if request.method in _READS:
             self._reads.take()
             return
-        # A form on another site can send text, but neither JSON nor a DELETE, without being asked.
-        if request.method != "DELETE" and request.content_type != "application/json":
+        # A form on another site can send text, but neither JSON nor a picture nor a DELETE, without
+        # being asked.
+        takes_drawing = request.path == DRAWING_PATH and request.content_type in DRAWING_TYPES
+        harmless = takes_drawing or request.content_type == "application/json"
+        if request.method != "DELETE" and not harmless:
             raise refusal(
                 415,
                 "no-json-announced",

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.obs import CANVAS, wait_until
+from tests.support.obs import CANVAS, ObsProcess, wait_until
+from vtbridge.app.obs_scene import set_up_now
+from vtbridge.config.schema import Config
 from vtbridge.errors import ObsError
 from vtbridge.obs.client import NOT_FOUND, ObsClient, ObsRefused
 from vtbridge.obs.scene import (
@@ -213,3 +215,14 @@ def test_removed_source_is_made_again(obs_client: ObsClient, wanted: WantedScene
     wait_until(let_go, "OBS has let go of the source")
     assert len(set_up_scene(obs_client, wanted).changes) == 2
     assert [item["sourceName"] for item in items(obs_client, wanted.scene)] == [wanted.source]
+
+
+def test_set_up_by_the_studio_is_that_of_the_command(
+    obs: ObsProcess, obs_client: ObsClient, wanted: WantedScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VTBRIDGE_OBS_PASSWORD", obs.password)
+    settings = {"port": obs.port, "scene": wanted.scene, "source": wanted.source}
+    config = Config.model_validate({"publish": {"name": wanted.avatar}, "obs": settings})
+    assert len(set_up_now(config).changes) == 3
+    assert [one["sourceName"] for one in items(obs_client, wanted.scene)] == [wanted.source]
+    assert set_up_now(config).changes == ()

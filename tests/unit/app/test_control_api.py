@@ -13,6 +13,7 @@ from vtbridge.app.audience import Audience
 from vtbridge.app.cast import Cast
 from vtbridge.app.character_switch import CharacterSwitch
 from vtbridge.app.control_api import RunningAvatar
+from vtbridge.app.doctor_desk import RunningDoctor
 from vtbridge.app.expressions import open_expressions
 from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.manual_pose import ManualPose
@@ -28,6 +29,7 @@ from vtbridge.config.schema import Config
 from vtbridge.control.api.metrics import exposition
 from vtbridge.control.api.models import Action, QualityName
 from vtbridge.datatypes import FaceFrame, HeadPose, Picture, Pose
+from vtbridge.errors import RuntimeUnavailable
 from vtbridge.expressions.idle import IdleMotion
 from vtbridge.flow.slot import LatestSlot
 from vtbridge.obs.sight import Sight
@@ -35,12 +37,18 @@ from vtbridge.pose_params import POSE_SIZE
 from vtbridge.pose_schema import THA3
 from vtbridge.render.baked.store import MODEL_FILE
 from vtbridge.render.baked.store import ROOT_VARIABLE as CHARACTERS_VARIABLE
+from vtbridge.render.live.crossing import Outcome
+from vtbridge.render.poser import Poser
 from vtbridge.render.settings import Quality
 from vtbridge.render.weights.store import ROOT_VARIABLE as WEIGHTS_VARIABLE
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.telemetry import Telemetry
 
 PICTURE = Picture(np.zeros((8, 8, 4), np.uint8), "nobody", "0" * 64, credit="by nobody")
+
+
+def no_poser() -> Poser:
+    raise RuntimeUnavailable("there are no networks here")
 
 
 class Stage:
@@ -97,7 +105,8 @@ class Stage:
             schema=THA3,
         )
         self.settings = LiveSettings(self.config, None, self.used.append)
-        self.avatar = RunningAvatar(self.state, self.calibrate, self.desk, self.settings)
+        doctor = RunningDoctor(no_poser)
+        self.avatar = RunningAvatar(self.state, self.calibrate, self.desk, self.settings, doctor)
 
     def calibrate(self) -> None:
         self.calibrations += 1
@@ -222,17 +231,47 @@ def test_characters_are_all_that_can_be_shown(
     package = tmp_path / "characters" / "mine"
     package.mkdir(parents=True)
     package.joinpath(MODEL_FILE).touch()
+    package.joinpath("picture.png").touch()
+    fresh = tmp_path / "characters" / "new"
+    fresh.mkdir()
+    fresh.joinpath("picture.png").touch()
     (tmp_path / "characters" / "half").mkdir()
     own = str(tmp_path / "me.png")
     found = Stage(avatar={"picture": own}).avatar.characters()
     assert {one.name for one in found.characters if one.kind == "built-in"} == set(BUILTIN)
     assert [(one.name, one.kind) for one in found.characters[len(BUILTIN) :]] == [
         (str(package), "prepared"),
+        (str(fresh), "own"),
         (own, "own"),
     ]
     assert (found.shown, [one.name for one in found.characters if one.shown]) == (own, [own])
     named = Stage(avatar={"picture": "momo"}).avatar.characters()
     assert [one.name for one in named.characters if one.shown] == ["momo"]
+
+
+def test_what_is_told_of_the_character_follows_it() -> None:
+    stage = Stage()
+    avatar = stage.avatar
+    assert avatar.character().model_dump() == {"name": "michi", "coming": "", "trouble": ""}
+    avatar.show("momo")
+    stage.characters.tend()
+    assert avatar.character().model_dump() == {"name": "michi", "coming": "momo", "trouble": ""}
+    stage.display.end(Outcome.SHOWN)
+    stage.characters.tend()
+    assert avatar.character().name == avatar.characters().shown == "momo"
+    assert (avatar.status().picture, avatar.status().credit) == ("momo", "")
+    with pytest.raises(KeyError, match="no character is called"):
+        avatar.show("nobody")
+
+
+def test_a_character_that_cannot_be_shown_is_a_warning() -> None:
+    stage = Stage()
+    stage.avatar.show("momo")
+    stage.characters.tend()
+    stage.display.end(Outcome.FAILED)
+    stage.characters.tend()
+    (warning,) = stage.avatar.warnings()
+    assert (warning.about, warning.text) == ("character", "momo gave no frames, michi stays")
 
 
 def test_process_takes_what_the_system_says() -> None:

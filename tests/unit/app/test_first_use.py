@@ -319,6 +319,18 @@ def test_a_prepared_character_learns_and_each_new_model_is_shown(
     assert bench.bakes == []
 
 
+def test_learning_begins_once_nobody_else_learns_for_that_character(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def work(bench: Bench, learning: Learning) -> None:
+        learning.elsewhere = len(begun) < 3
+
+    bench, begun = learning_bench(monkeypatch, work, prepared=True)
+    bench.psnr_db = 43.0
+    bench.run()
+    assert [one.elsewhere for one in begun] == [True, True, False]
+
+
 def test_where_the_networks_are_fluent_nothing_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
     bench, begun = learning_bench(monkeypatch, lambda bench, learning: None, prepared=False)
     bench.networks.fresh_fps = FLUENT_FPS

@@ -208,6 +208,13 @@ def test_commands_switch_press_release_and_clear(desk: Desk) -> None:
     assert desk.on() == {}
 
 
+def test_a_character_that_the_tracker_asks_for_is_asked_for_here(desk: Desk) -> None:
+    desk.remote._on_command(Command(Code.CHARACTER, "momo", True))
+    desk.remote.use(None, desk.shown.append)
+    desk.remote._on_command(Command(Code.CHARACTER, "ren", True))
+    assert desk.shown == ["momo", "ren"]
+
+
 def test_key_held_at_a_tracker_that_is_gone_is_let_go(desk: Desk) -> None:
     desk.pose(mouth(0.5), begun=True)
     assert not desk.remote.poses.tracker_lost(desk.clock.now_ns())

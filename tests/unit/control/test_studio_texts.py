@@ -18,7 +18,9 @@ from vtbridge.tracking.source_status import SourceState
 
 STUDIO = Path(__file__).parents[3] / "vtbridge" / "control" / "studio"
 LANGUAGES = ("en", "zh", "ja")
-_NAMED = re.compile(r'\bt\("([\w.-]+)"|data-t(?:-label|-title)?="([\w.-]+)"|button\("([\w.-]+)"')
+_NAMED = re.compile(
+    r'\bt\("([\w.-]+)"|data-t(?:-label|-title)?="([\w.-]+)"|\bbutton\("([\w-]+\.[\w.-]+)"'
+)
 _SLOT = re.compile(r"\{\w+\}")
 
 

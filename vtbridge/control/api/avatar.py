@@ -9,12 +9,14 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from vtbridge.control.api.definitions import DefinitionDesk
+from vtbridge.control.api.doctor import DoctorDesk
 from vtbridge.control.api.models import (
     Action,
     Alert,
     Characters,
     Expressions,
     Obs,
+    ObsSetUp,
     Quality,
     QualityName,
     ShownCharacter,
@@ -53,6 +55,10 @@ class Avatar(Protocol):
     @property
     def poser(self) -> PoserDesk | None:
         """Poses by hand; None where another computer makes the frames."""
+
+    @property
+    def doctor(self) -> DoctorDesk | None:
+        """Makes characters of drawings; None where another computer makes the frames."""
 
     @property
     def definitions(self) -> DefinitionDesk | None:
@@ -101,6 +107,13 @@ class Avatar(Protocol):
 
     def obs(self) -> Obs:
         """Return how the connection to OBS is."""
+
+    def set_up_obs(self) -> ObsSetUp:
+        """Make the scene and the avatar's source in OBS; takes a moment.
+
+        Raises:
+            VtbridgeError: OBS does not answer, or refuses; the message names the remedy.
+        """
 
     def warnings(self) -> list[Alert]:
         """Return what a streamer would want to know."""

@@ -21,6 +21,8 @@ from vtbridge.control.api.problem import CONTENT_TYPE
 
 EVENTS_PATH = f"{PREFIX}/events"
 PREVIEW_PATH = f"{PREFIX}/preview"
+DRAWING_PATH = f"{PREFIX}/doctor/drawing"
+"""Takes drawings from the page; what goes over it is no JSON, so it is not described."""
 DOCUMENT_PATH = f"{PREFIX}/openapi.json"
 _REF = "#/components/schemas/{model}"
 _EVERY_REQUEST = (401, 403, 429, 500)

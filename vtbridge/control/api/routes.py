@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from vtbridge.control.api.avatar import Avatar
+from vtbridge.control.api.doctor_operations import admit
 from vtbridge.control.api.events import MAX_MESSAGE_BYTES, PROTOCOL, SocketLimits, serve_events
-from vtbridge.control.api.openapi import DOCUMENT_PATH, EVENTS_PATH, document
+from vtbridge.control.api.openapi import DOCUMENT_PATH, DRAWING_PATH, EVENTS_PATH, document
 from vtbridge.control.api.operation import Operation
 from vtbridge.control.api.operations import PREFIX, operations
 from vtbridge.control.api.problem import Handler
@@ -33,6 +34,11 @@ def add_routes(
         if row.method == "GET":
             app.router.add_route("HEAD", PREFIX + row.path, _handler(avatar, row))
     app.router.add_get(DOCUMENT_PATH, _document_handler(rows))
+
+    async def take_drawing(request: web.Request) -> web.StreamResponse:
+        return await admit(avatar, request)
+
+    app.router.add_put(DRAWING_PATH, take_drawing)
 
     async def events(request: web.Request) -> web.StreamResponse:
         def hang_up() -> None:

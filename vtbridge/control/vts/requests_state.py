@@ -115,7 +115,8 @@ def load_model(services: Services, _session: Session, data: Data) -> Data:
     model_id = services.avatar.model().model_id
     if wanted.lower() != model_id:
         raise RefusedError(
-            ErrorId.MODEL_ID_NOT_FOUND, "vtbridge shows one character; another needs another run"
+            ErrorId.MODEL_ID_NOT_FOUND,
+            "only the character that is shown is known here; vtbridge itself shows others",
         )
     return {"modelID": model_id}
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from vtbridge.clock import NS_PER_S, Clock
 from vtbridge.datatypes import F32Array, Frame, FrameFlag, U8Array, read_only
+from vtbridge.render.live.freed_memory import give_freed_memory_back
 from vtbridge.render.live.live_frames import LiveFrames
 from vtbridge.render.live.live_status import LiveStatus
 from vtbridge.render.settings import Quality
@@ -353,5 +354,10 @@ def _drop(offer: _Offer) -> None:
 
 
 def _close_aside(live: LiveFrames) -> None:
-    """Close ``live`` without the display waiting for it."""
-    threading.Thread(target=live.close, name="closing", daemon=True).start()
+    """Close ``live`` without the display waiting for it, and give its memory back."""
+
+    def close() -> None:
+        live.close()
+        give_freed_memory_back()
+
+    threading.Thread(target=close, name="closing", daemon=True).start()

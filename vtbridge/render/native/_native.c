@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,27 @@ static void measure_scratch(struct program *p)
     }
 }
 
+/* Everything that a program needs; false if there is not as much. Runs without the GIL. */
+static bool take_memory(struct program *p, const Py_buffer *ops, const Py_buffer *weights)
+{
+    p->ops = malloc((size_t)ops->len + 1);
+    p->next = calloc((size_t)p->op_count + 1, sizeof *p->next);
+    p->arena = aligned_zeros(p->arena_bytes);
+    p->weights = aligned_zeros((size_t)weights->len);
+    if (!p->ops || !p->next || !p->arena || !p->weights)
+        return false;
+    memcpy(p->ops, ops->buf, (size_t)ops->len);
+    memcpy(p->weights, weights->buf, (size_t)weights->len);
+    measure_scratch(p);
+    p->stats = aligned_zeros((size_t)p->stats_floats * sizeof(double));
+    bool room = p->stats != NULL;
+    for (int i = 0; i < ENGINE(p)->threads; i++) {
+        p->scratch[i] = aligned_zeros((size_t)p->scratch_floats * sizeof(float));
+        room = room && p->scratch[i] != NULL;
+    }
+    return room;
+}
+
 static int program_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"engine", "operations", "weights", "arena_floats", "array_floats",
@@ -229,26 +251,16 @@ static int program_init(PyObject *self, PyObject *args, PyObject *kwargs)
     p->external_count = (int)count;
     p->op_count = ops.len / (Py_ssize_t)sizeof(struct op);
     p->arena_bytes = (size_t)arena_floats * sizeof(float);
-    p->ops = malloc((size_t)ops.len + 1);
-    p->next = calloc((size_t)p->op_count + 1, sizeof *p->next);
-    p->arena = aligned_zeros(p->arena_bytes);
-    p->weights = aligned_zeros((size_t)weights.len);
-    if (!p->ops || !p->next || !p->arena || !p->weights) {
+    /* A tenth of a second for tens of megabytes: other networks may be on a screen meanwhile. */
+    bool room;
+    Py_BEGIN_ALLOW_THREADS
+    room = take_memory(p, &ops, &weights);
+    Py_END_ALLOW_THREADS
+    if (!room) {
         PyErr_NoMemory();
         goto out;
     }
-    memcpy(p->ops, ops.buf, (size_t)ops.len);
-    memcpy(p->weights, weights.buf, (size_t)weights.len);
-    measure_scratch(p);
-    p->stats = aligned_zeros((size_t)p->stats_floats * sizeof(double));
-    for (int i = 0; i < ENGINE(p)->threads; i++) {
-        p->scratch[i] = aligned_zeros((size_t)p->scratch_floats * sizeof(float));
-        if (p->scratch[i] == NULL)
-            PyErr_NoMemory();
-    }
-    if (p->stats == NULL)
-        PyErr_NoMemory();
-    result = PyErr_Occurred() ? -1 : 0;
+    result = 0;
 out:
     PyBuffer_Release(&ops);
     PyBuffer_Release(&weights);

@@ -263,3 +263,14 @@ def test_settings_that_could_open_something_are_not_among_them(change: object) -
         assert served.avatar.orders == []
 
     with_server(body)
+
+
+def test_obs_is_set_up_or_the_remedy_is_told() -> None:
+    async def body(served: Served) -> None:
+        answer = await served.session.post("/api/v1/obs-setup", json={})
+        assert (answer.status, (await answer.json())["changes"]) == (200, ["made the scene"])
+        served.avatar.fixed = "no OBS answers at 127.0.0.1:4455: start it"
+        problem = await problem_of(await served.session.post("/api/v1/obs-setup", json={}))
+        assert (problem["status"], problem["detail"]) == (409, served.avatar.fixed)
+
+    with_server(body)

@@ -1,8 +1,9 @@
-// Expressions: what is on, who keeps it on, and the order to switch.
+// Expressions: what is on, who keeps it on, the order to switch, and the editor.
 
 import { order } from "../api.js";
 import { h, say } from "../dom.js";
 import { t } from "../i18n.js";
+import { ExpressionEditor } from "./editor.js";
 
 export class ExpressionsPanel {
   constructor(element, page) {
@@ -10,16 +11,19 @@ export class ExpressionsPanel {
     this.rows = new Map();
     this.list = h("ul", { class: "expressions", "aria-label": t("tab.expressions") });
     this.trouble = h("p", { class: "hint", role: "status" });
+    this.editor = new ExpressionEditor(page);
     element.append(
       h("div", { class: "row" },
-        h("button", { type: "button", id: "clear", onclick: () => page.attempt(() => order("POST", "clear-expressions")) }, t("expressions.clear"))),
+        h("button", { type: "button", id: "clear", onclick: () => page.attempt(() => order("POST", "clear-expressions")) }, t("expressions.clear")),
+        h("button", { type: "button", id: "new-expression", onclick: () => this.editor.begin() }, t("expressions.new"))),
       this.trouble,
       this.list,
+      this.editor.element,
     );
     page.connection.addEventListener("expressions", ({ detail }) => this.show(detail));
     page.connection.addEventListener("status", ({ detail }) => {
       this.show(detail.expressions);
-      say(this.trouble, detail.expressions_trouble);
+      say(this.trouble, detail.expressions_trouble || (detail.expressions.length ? "" : t("expressions.none")));
     });
   }
 
@@ -31,7 +35,6 @@ export class ExpressionsPanel {
       this.rows.delete(name);
     }
     for (const one of expressions) this.row(one);
-    if (!expressions.length) say(this.trouble, t("expressions.none"));
   }
 
   row(expression) {
@@ -39,9 +42,10 @@ export class ExpressionsPanel {
     let row = this.rows.get(name);
     if (!row) {
       const button = h("button", { type: "button", class: "toggle", onclick: () => this.toggle(name) });
+      const edit = h("button", { type: "button", class: "small", "aria-label": t("expressions.edit", { name: label || name }), onclick: () => this.editor.open(name) }, "✎");
       const meter = h("meter", { min: 0, max: 1, "aria-label": t("expressions.amount", { name: label || name }) });
       const by = h("small", {});
-      row = { item: h("li", { "data-name": name }, button, meter, by), button, meter, by };
+      row = { item: h("li", { "data-name": name }, h("div", { class: "named" }, button, edit), meter, by), button, meter, by };
       this.rows.set(name, row);
       this.list.append(row.item);
     }

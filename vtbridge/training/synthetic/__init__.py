@@ -1,0 +1,1 @@
+"""Procedural anime characters: layers of contours with depth, drawn in any pose, with labels."""
