@@ -13,11 +13,9 @@
 // go to the neighbours, Insert adds one behind, Ctrl+Z undoes.
 
 import { h, s, say } from "./dom.js";
-import { EASINGS, Keyframes, LATEST_S, round } from "./keyframes.js";
+import { EASINGS, Keyframes, LATEST_S } from "./keyframes.js";
+import { EDGE, LANE, loadStyle, places, ruler, way } from "./timeline_drawing.js";
 
-const LANE = 64;
-const EDGE = 14; // room at either end and side for half a point
-const RULER = 22;
 const ROOM_S = 1; // behind the last point
 const NEAREST = 30;
 const FARTHEST = 800;
@@ -116,9 +114,10 @@ export class Timeline {
   }
 
   draw() {
+    const { t } = this;
     const focused = this.focusedName();
     const { names, width } = this;
-    this.view.replaceChildren(this.ruler(width), ...names.map((name) => this.lane(name, width)));
+    this.view.replaceChildren(ruler(width, this.scale, t), ...names.map((name) => this.lane(name, width)));
     if (!names.length) this.view.append(h("p", { class: "hint" }, this.t("timeline.none")));
     const free = [...this.titles].filter(([name]) => !names.includes(name));
     const wanted = this.chosen.value;
@@ -142,7 +141,7 @@ export class Timeline {
     set(this.grabbed, { "data-at": point.at, "aria-valuenow": point.value, "aria-valuetext": this.words(point) });
     set(this.grabbed.querySelector(".reach"), reach);
     set(this.grabbed.querySelector(".dot"), dot);
-    this.grabbed.parentNode.querySelector(".way").setAttribute("d", this.way(name));
+    this.grabbed.parentNode.querySelector(".way").setAttribute("d", way(this.keyframes, name, (at) => this.x(at), (value) => this.y(name, value)));
     this.drawFields();
   }
 
@@ -157,38 +156,18 @@ export class Timeline {
     this.easing.value = point.easing;
   }
 
-  ruler(width) {
-    const every = [0.1, 0.5, 1, 5, 10].find((seconds) => seconds * this.scale >= 40) ?? 10;
-    const marks = [];
-    for (let i = 0; this.x(i * every) < width - EDGE; i += 1) {
-      const x = this.x(i * every);
-      marks.push(s("line", { x1: x, x2: x, y1: RULER - 5, y2: RULER }), s("text", { x, y: RULER - 8 }, this.t("timeline.seconds", { seconds: round(i * every) })));
-    }
-    return s("svg", { class: "ruler", width, height: RULER, "aria-hidden": true }, marks);
-  }
-
   lane(name, width) {
     const title = this.title(name);
     const svg = s("svg", { class: "lane", width, height: LANE, onclick: (event) => this.clicked(event, name, svg) },
       s("rect", { class: "ground", x: 1, y: 1, width: width - 2, height: LANE - 2, rx: 10 }),
       s("line", { class: "zero", x1: 0, x2: width, y1: this.y(name, 0), y2: this.y(name, 0) }),
-      s("path", { class: "way", d: this.way(name) }),
+      s("path", { class: "way", d: way(this.keyframes, name, (at) => this.x(at), (value) => this.y(name, value)) }),
       this.head(),
       this.keyframes.points(name).map((point, i, all) => this.handle(name, point, i, all)));
     const remove = h("button", { type: "button", class: "small", "aria-label": this.t("timeline.remove_lane", { parameter: title }), onclick: () => this.removeLane(name) }, "×");
     const add = h("button", { type: "button", class: "small", "aria-label": this.t("timeline.add", { parameter: title }), onclick: () => this.addBehind(name) }, "+");
     return h("div", { class: "lane-row", role: "group", "aria-label": title, "data-name": name },
       h("div", { class: "lane-name" }, h("span", {}, title), add, remove), svg);
-  }
-
-  way(name) {
-    const places = [];
-    const until = Math.max(this.keyframes.length, 0.01);
-    const samples = Math.min(Math.ceil(until * 40) + 1, 1200);
-    const moments = [...Array(samples).keys()].map((i) => (i / Math.max(samples - 1, 1)) * until);
-    moments.push(...this.keyframes.points(name).map((point) => point.at));
-    for (const at of moments.sort((a, b) => a - b)) places.push(`${this.x(at).toFixed(1)},${this.y(name, this.keyframes.value(name, at)).toFixed(1)}`);
-    return `M${places.join("L")}`;
   }
 
   head() {
@@ -247,7 +226,7 @@ export class Timeline {
     if (point) this.tell(`${this.title(this.selected.name)}: ${this.words(point)}`);
   }
 
-  element_of({ name, at }) {
+  pointElement({ name, at }) {
     return this.view.querySelector(`[data-name="${CSS.escape(name)}"] [data-at="${at}"]`);
   }
 
@@ -260,16 +239,16 @@ export class Timeline {
 
   focus(scroll = true) {
     if (!this.selected) return;
-    this.element_of(this.selected)?.focus({ preventScroll: !scroll });
+    this.pointElement(this.selected)?.focus({ preventScroll: !scroll });
   }
 
   select(name, at) {
     if (this.selected?.name === name && this.selected.at === at) return;
-    if (this.selected) this.element_of(this.selected)?.setAttribute("data-chosen", false);
+    if (this.selected) this.pointElement(this.selected)?.setAttribute("data-chosen", false);
     this.keyframes.settle();
     this.selected = { name, at };
     for (const one of this.view.querySelectorAll(`[data-name="${CSS.escape(name)}"] .point`)) one.setAttribute("tabindex", -1);
-    const chosen = this.element_of(this.selected);
+    const chosen = this.pointElement(this.selected);
     chosen?.setAttribute("data-chosen", true);
     chosen?.setAttribute("tabindex", 0);
     this.drawFields();
@@ -437,13 +416,4 @@ export class Timeline {
     event.preventDefault();
     this.zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2);
   }
-}
-
-/** Returns where the parts of a point are. */
-const places = (x, y) => ({ reach: { cx: x, cy: y }, dot: { x: x - 6, y: y - 6 } });
-
-function loadStyle() {
-  const href = new URL("timeline.css", import.meta.url).href;
-  if ([...document.styleSheets].some((sheet) => sheet.href === href) || document.querySelector(`link[href="${href}"]`)) return;
-  document.head.append(h("link", { rel: "stylesheet", href }));
 }
