@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from vtbridge.expressions.easing import Easing
 from vtbridge.obs.connection import ObsState
 from vtbridge.pose_params import PoseGroup
 from vtbridge.pose_schema import THA1, THA3
@@ -45,6 +46,7 @@ def made() -> Iterator[str]:
     yield from (f"source.{state.replace(' ', '_')}" for state in SourceState)
     yield from (f"obs.{state.value}" for state in ObsState)
     yield from (f"mode.{mode}" for mode in ("toggle", "hold", "timed", "one_shot"))
+    yield from (f"timeline.{easing}" for easing in Easing)
 
 
 def test_every_text_that_is_named_is_there() -> None:

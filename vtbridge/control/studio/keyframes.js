@@ -91,12 +91,15 @@ export class Keyframes {
     const point = this.points(name).find((one) => one.at === from);
     to = clamp(round(to), 0, LATEST_S);
     if (to !== from && this.taken(name, to)) to = from;
-    // A move is one step to undo, however many events it takes.
-    this.change(`${name} ${from}`, () => {
+    // A move is one step to undo, however many events it takes, and moments that it crosses leave
+    // it as it was.
+    const step = `${name} ${from}`;
+    const easing = step === this.step ? this.carried : point.easing;
+    const changed = this.change(step, () => {
       this.take(name, from);
-      this.put(name, to, value ?? point.value, point.easing);
+      this.put(name, to, value ?? point.value, easing);
     });
-    this.step = `${name} ${to}`;
+    if (changed) [this.step, this.carried] = [`${name} ${to}`, easing];
     return to;
   }
 
@@ -154,7 +157,7 @@ export class Keyframes {
   change(step, act) {
     const before = JSON.stringify(this.definition);
     act();
-    if (JSON.stringify(this.definition) === before) return;
+    if (JSON.stringify(this.definition) === before) return false;
     if (step === null || step !== this.step) {
       this.done.push(before);
       if (this.done.length > MOST_UNDONE) this.done.shift();
@@ -162,6 +165,7 @@ export class Keyframes {
     this.step = null;
     this.undone = [];
     this.onChange(structuredClone(this.definition));
+    return true;
   }
 
   back(from, to) {

@@ -13,11 +13,9 @@
 // go to the neighbours, Insert adds one behind, Ctrl+Z undoes.
 
 import { h, s, say } from "./dom.js";
-import { EASINGS, Keyframes, LATEST_S, round } from "./keyframes.js";
+import { EASINGS, Keyframes, LATEST_S } from "./keyframes.js";
+import { EDGE, LANE, loadStyle, places, ruler, way } from "./timeline_drawing.js";
 
-const LANE = 64;
-const EDGE = 14; // room at either end and side for half a point
-const RULER = 22;
 const ROOM_S = 1; // behind the last point
 const NEAREST = 30;
 const FARTHEST = 800;
@@ -32,11 +30,12 @@ export class Timeline {
     this.keyframes = new Keyframes({ parameters, definition, onChange });
     this.empty = new Set(); // lanes without points
     this.selected = null; // {name, at}
+    this.grabbed = null; // the point that is dragged
     this.scale = 120; // pixels a second
     this.moment = null;
     this.build(element);
     this.draw();
-    new ResizeObserver(() => this.draw()).observe(this.view);
+    new ResizeObserver(() => this.view.clientWidth === this.drawn || this.draw()).observe(this.view);
   }
 
   get definition() {
@@ -115,9 +114,10 @@ export class Timeline {
   }
 
   draw() {
-    const focused = this.focusedPoint();
+    const { t } = this;
+    const focused = this.focusedName();
     const { names, width } = this;
-    this.view.replaceChildren(this.ruler(width), ...names.map((name) => this.lane(name, width)));
+    this.view.replaceChildren(ruler(width, this.scale, t), ...names.map((name) => this.lane(name, width)));
     if (!names.length) this.view.append(h("p", { class: "hint" }, this.t("timeline.none")));
     const free = [...this.titles].filter(([name]) => !names.includes(name));
     const wanted = this.chosen.value;
@@ -126,7 +126,23 @@ export class Timeline {
     this.undoing.disabled = !this.keyframes.done.length;
     this.redoing.disabled = !this.keyframes.undone.length;
     this.drawFields();
-    if (focused) this.focus(false);
+    this.drawn = this.view.clientWidth;
+    if (focused === null) return;
+    if (focused === "") this.focus(false);
+    else this.view.querySelector(`button[aria-label="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  }
+
+  /** Draws the point that is dragged where it is; a finger loses one that is made anew. */
+  drawGrabbed() {
+    const { name } = this.selected;
+    const point = this.point();
+    const { reach, dot } = places(this.x(point.at), this.y(name, point.value));
+    const set = (element, values) => Object.entries(values).forEach(([key, value]) => element.setAttribute(key, value));
+    set(this.grabbed, { "data-at": point.at, "aria-valuenow": point.value, "aria-valuetext": this.words(point) });
+    set(this.grabbed.querySelector(".reach"), reach);
+    set(this.grabbed.querySelector(".dot"), dot);
+    this.grabbed.parentNode.querySelector(".way").setAttribute("d", way(this.keyframes, name, (at) => this.x(at), (value) => this.y(name, value)));
+    this.drawFields();
   }
 
   drawFields() {
@@ -140,38 +156,18 @@ export class Timeline {
     this.easing.value = point.easing;
   }
 
-  ruler(width) {
-    const every = [0.1, 0.5, 1, 5, 10].find((seconds) => seconds * this.scale >= 40) ?? 10;
-    const marks = [];
-    for (let i = 0; this.x(i * every) < width - EDGE; i += 1) {
-      const x = this.x(i * every);
-      marks.push(s("line", { x1: x, x2: x, y1: RULER - 5, y2: RULER }), s("text", { x, y: RULER - 8 }, this.t("timeline.seconds", { seconds: round(i * every) })));
-    }
-    return s("svg", { class: "ruler", width, height: RULER, "aria-hidden": true }, marks);
-  }
-
   lane(name, width) {
     const title = this.title(name);
     const svg = s("svg", { class: "lane", width, height: LANE, onclick: (event) => this.clicked(event, name, svg) },
       s("rect", { class: "ground", x: 1, y: 1, width: width - 2, height: LANE - 2, rx: 10 }),
       s("line", { class: "zero", x1: 0, x2: width, y1: this.y(name, 0), y2: this.y(name, 0) }),
-      s("path", { class: "way", d: this.way(name) }),
+      s("path", { class: "way", d: way(this.keyframes, name, (at) => this.x(at), (value) => this.y(name, value)) }),
       this.head(),
       this.keyframes.points(name).map((point, i, all) => this.handle(name, point, i, all)));
     const remove = h("button", { type: "button", class: "small", "aria-label": this.t("timeline.remove_lane", { parameter: title }), onclick: () => this.removeLane(name) }, "×");
     const add = h("button", { type: "button", class: "small", "aria-label": this.t("timeline.add", { parameter: title }), onclick: () => this.addBehind(name) }, "+");
     return h("div", { class: "lane-row", role: "group", "aria-label": title, "data-name": name },
       h("div", { class: "lane-name" }, h("span", {}, title), add, remove), svg);
-  }
-
-  way(name) {
-    const places = [];
-    const until = Math.max(this.keyframes.length, 0.01);
-    const samples = Math.min(Math.ceil(until * 40) + 1, 1200);
-    const moments = [...Array(samples).keys()].map((i) => (i / Math.max(samples - 1, 1)) * until);
-    moments.push(...this.keyframes.points(name).map((point) => point.at));
-    for (const at of moments.sort((a, b) => a - b)) places.push(`${this.x(at).toFixed(1)},${this.y(name, this.keyframes.value(name, at)).toFixed(1)}`);
-    return `M${places.join("L")}`;
   }
 
   head() {
@@ -192,19 +188,19 @@ export class Timeline {
   handle(name, point, i, all) {
     const chosen = this.selected?.name === name && this.selected.at === point.at;
     const reachable = chosen || (i === 0 && this.selected?.name !== name);
-    const [x, y] = [this.x(point.at), this.y(name, point.value)];
+    const { reach, dot } = places(this.x(point.at), this.y(name, point.value));
     const { low, high } = this.keyframes.range(name);
-    const group = s("g", {
-      class: "point", role: "slider", tabindex: reachable ? 0 : -1, "data-at": point.at, "data-chosen": chosen,
+    return s("g", {
+      class: "point", role: "slider", tabindex: reachable ? 0 : -1, "data-at": point.at, "data-chosen": String(chosen),
       "aria-label": this.t("timeline.point_of", { parameter: this.title(name), number: i + 1, count: all.length }),
       "aria-valuemin": low, "aria-valuemax": high, "aria-valuenow": point.value,
       "aria-valuetext": this.words(point), "aria-orientation": "vertical",
       onpointerdown: (event) => this.grab(event, name, point.at),
+      ontouchstart: (event) => event.preventDefault(), // browsers heed no touch-action inside SVG
       onclick: (event) => event.stopPropagation(),
       onfocus: () => this.select(name, point.at),
       onkeydown: (event) => this.key(event, name, point.at),
-    }, s("circle", { class: "reach", cx: x, cy: y, r: EDGE }), s("rect", { class: "dot", x: x - 6, y: y - 6, width: 12, height: 12, rx: 4 }));
-    return group;
+    }, s("circle", { class: "reach", r: EDGE, ...reach }), s("rect", { class: "dot", width: 12, height: 12, rx: 4, ...dot }));
   }
 
   // What is done.
@@ -230,26 +226,29 @@ export class Timeline {
     if (point) this.tell(`${this.title(this.selected.name)}: ${this.words(point)}`);
   }
 
-  element_of({ name, at }) {
+  pointElement({ name, at }) {
     return this.view.querySelector(`[data-name="${CSS.escape(name)}"] [data-at="${at}"]`);
   }
 
-  focusedPoint() {
-    return this.view.contains(document.activeElement) && document.activeElement.classList.contains("point");
+  /** Returns the name of the button in a lane that has the focus, "" for a point, null for none. */
+  focusedName() {
+    const active = document.activeElement;
+    if (!this.view.contains(active) || active === this.view) return null;
+    return active.matches("button") ? active.getAttribute("aria-label") : "";
   }
 
   focus(scroll = true) {
     if (!this.selected) return;
-    this.element_of(this.selected)?.focus({ preventScroll: !scroll });
+    this.pointElement(this.selected)?.focus({ preventScroll: !scroll });
   }
 
   select(name, at) {
     if (this.selected?.name === name && this.selected.at === at) return;
-    if (this.selected) this.element_of(this.selected)?.setAttribute("data-chosen", false);
+    if (this.selected) this.pointElement(this.selected)?.setAttribute("data-chosen", false);
     this.keyframes.settle();
     this.selected = { name, at };
     for (const one of this.view.querySelectorAll(`[data-name="${CSS.escape(name)}"] .point`)) one.setAttribute("tabindex", -1);
-    const chosen = this.element_of(this.selected);
+    const chosen = this.pointElement(this.selected);
     chosen?.setAttribute("data-chosen", true);
     chosen?.setAttribute("tabindex", 0);
     this.drawFields();
@@ -277,7 +276,8 @@ export class Timeline {
     if ([at, value].some(Number.isNaN)) return this.drawFields();
     const { name } = this.selected;
     this.selected = { name, at: this.keyframes.move(name, this.selected.at, at ?? this.selected.at, value) };
-    this.draw();
+    if (this.grabbed) this.drawGrabbed();
+    else this.draw();
     this.tellPoint();
   }
 
@@ -346,6 +346,7 @@ export class Timeline {
   grab(event, name, at) {
     if (event.button) return;
     event.preventDefault();
+    const { currentTarget: grabbed } = event;
     this.select(name, at);
     this.focus(false);
     const from = this.point();
@@ -357,15 +358,22 @@ export class Timeline {
       const [x, y] = [clientX - event.clientX + this.view.scrollLeft - scroll, clientY - event.clientY];
       if (!moved && Math.hypot(x, y) < DRAGGED) return;
       moved = true;
+      this.grabbed = grabbed;
       this.place(from.at + x / this.scale, from.value - (y / (LANE - 2 * EDGE)) * (high - low));
     };
     const end = ({ pointerId }) => {
       if (pointerId !== event.pointerId) return;
       for (const [kind, act] of listeners) removeEventListener(kind, act);
       this.keyframes.settle();
+      this.grabbed = null;
+      if (moved) this.draw();
       // The point was drawn anew under the pointer: its click would add another.
-      if (moved) addEventListener("click", (click) => click.stopPropagation(), { capture: true, once: true });
-      setTimeout(() => this.focus(false));
+      const swallow = (click) => click.stopPropagation();
+      if (moved) addEventListener("click", swallow, { capture: true });
+      setTimeout(() => {
+        removeEventListener("click", swallow, { capture: true });
+        this.focus(false);
+      });
     };
     const listeners = [["pointermove", drag], ["pointerup", end], ["pointercancel", end]];
     for (const [kind, act] of listeners) addEventListener(kind, act);
@@ -408,10 +416,4 @@ export class Timeline {
     event.preventDefault();
     this.zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2);
   }
-}
-
-function loadStyle() {
-  const href = new URL("timeline.css", import.meta.url).href;
-  if ([...document.styleSheets].some((sheet) => sheet.href === href) || document.querySelector(`link[href="${href}"]`)) return;
-  document.head.append(h("link", { rel: "stylesheet", href }));
 }
