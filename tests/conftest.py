@@ -35,6 +35,8 @@ SLOWEST = (
     "integration/test_run_command.py",
     "integration/senders/test_third_party_senders.py",
     "integration/test_package.py",
+    "integration/studio/test_manual_poser.py",
+    "integration/studio/test_panels.py",
 )
 """Files of more than 30 s, which begin first: one that begins last keeps one core waiting.
 
