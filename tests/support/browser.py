@@ -19,7 +19,7 @@ from vtbridge.datatypes import U8Array
 SOME_FRAMES = re.compile(r"[2-9]|\d\d+")
 START_MS = 60_000
 
-_ARGUMENTS = (
+ARGUMENTS = (
     "--no-sandbox",
     "--disable-quic",
     "--disable-background-networking",
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         skip_loudly("Chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
         yield browser
         browser.close()
 

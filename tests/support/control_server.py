@@ -60,13 +60,20 @@ def with_server(body: Callable[[Served], Awaitable[None]], *, orders_per_s: int 
 @contextmanager
 def served(avatar: FakeAvatar, *, orders_per_s: int = 10) -> Iterator[str]:
     """Serve ``avatar`` to other programs, and yield the address."""
+    with serving(avatar, orders_per_s=orders_per_s) as server:
+        yield f"127.0.0.1:{server.port}"
+
+
+@contextmanager
+def serving(avatar: FakeAvatar, *, orders_per_s: int = 10) -> Iterator[ControlServer]:
+    """Serve ``avatar`` to other programs, and yield the server."""
     loop = asyncio.new_event_loop()
     server = ControlServer(0, TOKEN, avatar, orders_per_s=orders_per_s)
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
     try:
-        yield f"127.0.0.1:{server.port}"
+        yield server
     finally:
         asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
