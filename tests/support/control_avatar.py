@@ -164,7 +164,13 @@ class FakeAvatar:
         return Expressions(expressions=found, trouble="")
 
     def quality(self) -> Quality:
-        return Quality(quality=self.chosen, choices=self.choices, runtime="native", trouble="")
+        return Quality(
+            quality=self.chosen,
+            wanted=self.chosen,
+            choices=self.choices,
+            runtime="native",
+            trouble="",
+        )
 
     def tracking(self) -> Tracking:
         return Tracking(tracked=self.tracked, source="vmc" if self.tracked else "")

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from PIL import Image
 
 from vtbridge.control.api.poser import (
-    Parameter,
     Parameters,
     ShownPose,
     Still,
@@ -16,7 +15,7 @@ from vtbridge.control.api.poser import (
     StillOrder,
 )
 from vtbridge.errors import RuntimeUnavailable
-from vtbridge.pose_schema import THA3, other_side
+from vtbridge.pose_schema import THA3
 
 
 class FakePoser:
@@ -36,21 +35,7 @@ class FakePoser:
         self.holder: str | None = None
 
     def parameters(self) -> Parameters:
-        return Parameters(
-            model=THA3.name,
-            parameters=[
-                Parameter(
-                    name=one.label,
-                    group=one.group.value,
-                    low=one.low,
-                    high=one.high,
-                    as_drawn=one.as_drawn,
-                    mirrored=other_side(one.label),
-                    sideways=one.sideways,
-                )
-                for one in THA3.parameters
-            ],
-        )
+        return Parameters.of(THA3)
 
     def shown(self) -> ShownPose:
         return ShownPose(held=self.holder is not None, pose=self.pose)

@@ -111,8 +111,10 @@ class RunningAvatar:
         """Return how frames are made."""
         live = self.state.render.status()
         fixed = live.quality is RenderQuality.BAKED
+        wanted = self.state.render.wanted_quality or self.state.config.render.quality
         return Quality(
             quality=live.quality.value,
+            wanted=live.quality.value if fixed else wanted.value,
             choices=[] if fixed else list(QualityName),
             runtime=live.runtime,
             trouble=live.trouble,

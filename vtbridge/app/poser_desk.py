@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Mapping
 from vtbridge.app.manual_pose import ManualPose
 from vtbridge.app.stills import Stills
 from vtbridge.control.api.poser import (
-    Parameter,
     Parameters,
     ShownPose,
     Still,
@@ -18,7 +17,7 @@ from vtbridge.control.api.poser import (
     StillOrder,
 )
 from vtbridge.datatypes import F32Array, Picture, Pose
-from vtbridge.pose_schema import PoseSchema, other_side
+from vtbridge.pose_schema import PoseSchema
 from vtbridge.render.baked.store import find_model
 from vtbridge.render.settings import Quality, RuntimeName
 from vtbridge.render.weights.manifest import EntryKind
@@ -64,21 +63,7 @@ class RunningPoser:
 
     def parameters(self) -> Parameters:
         """Return what the character can be posed with."""
-        return Parameters(
-            model=self._schema.name,
-            parameters=[
-                Parameter(
-                    name=one.label,
-                    group=one.group.value,
-                    low=one.low,
-                    high=one.high,
-                    as_drawn=one.as_drawn,
-                    mirrored=other_side(one.label),
-                    sideways=one.sideways,
-                )
-                for one in self._schema.parameters
-            ],
-        )
+        return Parameters.of(self._schema)
 
     def shown(self) -> ShownPose:
         """Return the pose that is shown."""

@@ -119,7 +119,7 @@ class RemoteAvatar:
 
     def quality(self) -> Quality:
         """Return that nothing is rendered here."""
-        return Quality(quality="", choices=[], runtime="", trouble="")
+        return Quality(quality="", wanted="", choices=[], runtime="", trouble="")
 
     def tracking(self) -> Tracking:
         """Return whether a face is seen."""

@@ -104,6 +104,7 @@ class RenderLoop(ThreadService):
         self._published_ns: deque[int] = deque()
         self.frames = 0
         self.tracked = False
+        self.wanted_quality: Quality | None = None  # since the start, None = as it was set up
         self.pose: Pose | None = None  # the newest, for whoever tells of it
 
     @property
@@ -140,6 +141,7 @@ class RenderLoop(ThreadService):
 
     def set_quality(self, quality: Quality) -> None:
         """Want another best quality from the next beat on; safe from any thread."""
+        self.wanted_quality = quality
         self._live.set_quality(quality)
 
     def close(self) -> None:

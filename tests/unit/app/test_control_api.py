@@ -192,10 +192,13 @@ def test_expressions_that_are_switched_off_are_none() -> None:
 def test_quality_can_be_chosen_until_a_prepared_character_is_shown() -> None:
     stage = Stage()
     assert stage.avatar.quality().choices == list(QualityName)
+    assert stage.avatar.quality().wanted == "auto"
     stage.avatar.set_quality(QualityName.FAST)
     assert stage.frames.wanted == [Quality.FAST]
+    assert stage.avatar.quality().wanted == "fast"
     stage.frames.quality = Quality.BAKED
     assert (stage.avatar.quality().quality, stage.avatar.quality().choices) == ("baked", [])
+    assert stage.avatar.quality().wanted == "baked"
 
 
 def test_calibration_and_looks_are_handed_on() -> None:

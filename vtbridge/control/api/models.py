@@ -135,6 +135,8 @@ class Quality(Answer):
 
     quality: str
     """Shown at present: `exact`, `balanced`, `fast` or `baked`; empty where another computer is."""
+    wanted: str
+    """The best that is wanted, one of `choices`; else as `quality`."""
     choices: list[QualityName]
     """What may be wanted; empty for a prepared character, which has its own."""
     runtime: str

@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 
 from vtbridge.control.api.models import Answer, Order
 from vtbridge.pose_params import PoseParam
+from vtbridge.pose_schema import PoseSchema, other_side
 
 HTTP_HOLDER = "http"
 """Who holds a pose that came as a request: it stays until somebody releases it."""
@@ -48,6 +49,25 @@ class Parameters(Answer):
     model: str
     """Whose parameters these are: `THA3`."""
     parameters: list[Parameter]
+
+    @classmethod
+    def of(cls, schema: PoseSchema) -> Parameters:
+        """Return those of ``schema``."""
+        return cls(
+            model=schema.name,
+            parameters=[
+                Parameter(
+                    name=one.label,
+                    group=one.group.value,
+                    low=one.low,
+                    high=one.high,
+                    as_drawn=one.as_drawn,
+                    mirrored=other_side(one.label),
+                    sideways=one.sideways,
+                )
+                for one in schema.parameters
+            ],
+        )
 
 
 class ShownPose(Answer):

@@ -28,6 +28,13 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Shows a picture that came as bytes, and gives back the one that it showed before. */
+export function showPicture(image, blob) {
+  const before = image.src;
+  image.src = URL.createObjectURL(blob);
+  if (before.startsWith("blob:")) URL.revokeObjectURL(before);
+}
+
 /** Lets the user save a file. */
 export function save(blob, name) {
   const url = URL.createObjectURL(blob);

@@ -1,7 +1,7 @@
 // The picture doctor: a drawing goes in, it is cut out, placed and tried, and a character comes out.
 
 import { order, read, send } from "../api.js";
-import { h, say } from "../dom.js";
+import { h, say, showPicture } from "../dom.js";
 import { t } from "../i18n.js";
 import { HeadBox } from "./headbox.js";
 
@@ -89,7 +89,7 @@ export class Doctor {
       this.shownDrawing = patient.name;
       this.name.value ||= patient.name.replace(/\.[^.]*$/, "");
       const drawing = await this.page.attempt(() => send("GET", "doctor/drawing"));
-      if (drawing) this.head.show(URL.createObjectURL(await drawing.blob()), patient.width, patient.height);
+      if (drawing) this.head.show(await drawing.blob(), patient.width, patient.height);
     }
     if (patient.state === "none" || (!done && this.told === patient.state)) return;
     this.told = patient.state;
@@ -97,7 +97,7 @@ export class Doctor {
     this.sheet.hidden = patient.state !== "done";
     if (patient.state !== "done") return;
     const sheet = await this.page.attempt(() => send("GET", "doctor/sheet"));
-    if (sheet) this.sheet.src = URL.createObjectURL(await sheet.blob());
+    if (sheet) showPicture(this.sheet, await sheet.blob());
   }
 
   report(report) {

@@ -1,6 +1,6 @@
 // A drawing on which the head is marked by a square, with mouse, touch or keyboard.
 
-import { h } from "../dom.js";
+import { h, showPicture } from "../dom.js";
 import { t } from "../i18n.js";
 
 const STEP = 0.01; // of the drawing's width
@@ -17,10 +17,10 @@ export class HeadBox {
     this.place = { x: 0, y: 0, side: 100 };
   }
 
-  show(url, width, height) {
+  show(blob, width, height) {
     this.width = width;
     this.height = height;
-    this.image.src = url;
+    showPicture(this.image, blob);
     const side = Math.min(width, height) * 0.3;
     this.move({ x: (width - side) / 2, y: height * 0.1, side });
   }

@@ -63,13 +63,14 @@ export class LivePanel {
     ]));
   }
 
-  offer({ quality, choices, runtime }) {
+  offer({ quality, wanted, choices, runtime }) {
     if (this.shownChoices !== choices.join()) {
       this.shownChoices = choices.join();
       this.quality.replaceChildren(...choices.map((one) => h("option", { value: one }, t(`quality.${one}`))));
       if (!choices.length) this.quality.append(h("option", {}, t(`quality.${quality || "elsewhere"}`)));
       this.quality.disabled = !choices.length;
     }
+    if (choices.length) this.quality.value = wanted;
     this.note(t("log.quality", { quality: t(`quality.${quality || "elsewhere"}`), runtime }));
   }
 

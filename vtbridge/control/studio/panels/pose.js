@@ -1,7 +1,7 @@
 // The manual poser: a slider for every parameter of the model.
 
 import { read, send } from "../api.js";
-import { h, save } from "../dom.js";
+import { h, save, showPicture } from "../dom.js";
 import { t } from "../i18n.js";
 import { Comparison } from "./comparison.js";
 
@@ -58,7 +58,7 @@ export class PosePanel {
     if (!chosen) return;
     if (!this.parameters.length) await this.page.attempt(() => this.load());
     const picture = await this.page.attempt(() => send("GET", "picture"));
-    if (picture) this.source.src = URL.createObjectURL(await picture.blob());
+    if (picture) showPicture(this.source, await picture.blob());
   }
 
   async load() {
