@@ -54,6 +54,25 @@ def test_drawing_is_examined_retouched_kept_and_shown(
     expect(shown).to_have_attribute("aria-pressed", "true", timeout=PATIENCE_MS)
 
 
+def test_file_that_is_dropped_anywhere_goes_to_the_doctor(
+    studio: DaemonProcess, page: Page
+) -> None:
+    open_panel(page, studio, "live")
+    page.evaluate(
+        """async () => {
+          const answer = await fetch("/studio/icon.svg");
+          const file = new File([await answer.blob()], "drawn.webp", { type: "image/webp" });
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(file);
+          document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, dataTransfer }));
+        }"""
+    )
+    expect(page.locator("#panel-character")).to_be_visible()
+    told = page.locator(".doctor [role=status]")
+    expect(told).to_contain_text("drawn.webp", timeout=PATIENCE_MS)
+    expect(told).to_contain_text("SVG")
+
+
 def test_file_that_is_no_drawing_is_told(studio: DaemonProcess, page: Page) -> None:
     open_panel(page, studio, "character")
     fake = {"name": "not a drawing.png", "mimeType": "image/png", "buffer": b"GIF89a" + bytes(80)}

@@ -135,6 +135,22 @@ def test_values_are_typed_mirrored_reset_and_copied(poser: Page) -> None:
     expect(poser.locator("input[type=range][name=head_y]")).to_have_value("0")
 
 
+def test_mouse_drags_a_slider(poser: Page) -> None:
+    poser.get_by_role("button", name="Reset all").click()
+    slider = poser.locator("input[type=range][name=head_y]")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    poser.mouse.move(box["x"] + box["width"] / 2, middle)
+    poser.mouse.down()
+    for share in (0.6, 0.7, 0.8):
+        poser.mouse.move(box["x"] + box["width"] * share, middle)
+    poser.mouse.up()
+    assert 0.4 < float(slider.input_value()) < 0.8
+    poser.wait_for_function(HELD)
+
+
 def test_keyboard_moves_a_slider(poser: Page) -> None:
     poser.get_by_role("button", name="Reset all").click()
     slider = poser.locator("input[type=range][name=mouth_uuu]")

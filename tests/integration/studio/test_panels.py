@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import SOME_FRAMES, START_MS, open_panel
+from tests.support.cli import run_isolated
 from tests.support.daemon import DaemonProcess, running, sending, status_of, wait_until
 
 PANELS = ("live", "pose", "face", "expressions", "character", "obs")
@@ -24,6 +25,16 @@ def studio(
     folder = tmp_path_factory.mktemp("studio")
     with running(folder, "studio", "--no-browser", package=prepared_michi) as daemon:
         yield daemon
+
+
+def test_studio_of_an_avatar_that_runs_is_its_page(studio: DaemonProcess) -> None:
+    config = ("--config", str(studio.folder / "config.toml"), "--no-browser")
+    again = run_isolated(studio.folder, "studio", *config)
+    assert (again.returncode, again.stdout.split()) == (0, [studio.url])
+    other = run_isolated(studio.folder, "studio", "momo", *config)
+    assert other.returncode != 0
+    assert "runs already" in other.stderr
+    assert other.stdout == ""
 
 
 def serious(page: Page) -> list[str]:
