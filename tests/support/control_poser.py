@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Mapping
 
 from PIL import Image
@@ -27,12 +28,15 @@ class FakePoser:
     Attributes:
         pose: the one that is held, in full.
         holder: who holds it, None = nobody.
+        draws: no still is drawn before it is set.
     """
 
     def __init__(self, orders: list[str]) -> None:
         self.orders = orders
         self.pose = dict.fromkeys(THA3.index, 0.0)
         self.holder: str | None = None
+        self.draws = threading.Event()
+        self.draws.set()
 
     def parameters(self) -> Parameters:
         return Parameters.of(THA3)
@@ -66,6 +70,7 @@ class FakePoser:
         )
 
     def still(self, order: StillOrder) -> Still:
+        assert self.draws.wait(30)
         if order.runtime not in ("auto", "native"):
             raise RuntimeUnavailable(f"{order.runtime} is not installed: pip install it")
         return Still(self.picture(), f"{order.runtime} at {order.quality}", 12.5)

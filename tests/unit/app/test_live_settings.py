@@ -94,6 +94,17 @@ def test_what_was_edited_meanwhile_stays(tmp_path: Path) -> None:
     assert (config.idle.smile, config.idle.sway) == (0.9, 0.4)
 
 
+def test_what_was_saved_is_not_saved_again(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    kept.live.change({"idle": {"sway": 0.4}})
+    kept.live.save()
+    kept.file.write_text("[idle]\nsway = 0.1 # by hand, after that\n")
+    kept.live.change({"idle": {"smile": 0.9}})
+    kept.live.save()
+    config = load_config(kept.file)
+    assert (config.idle.smile, config.idle.sway) == (0.9, 0.1)
+
+
 def test_file_that_is_broken_is_left_alone_and_told_until_it_is_whole(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     kept.live.change({"idle": {"sway": 0.4}})

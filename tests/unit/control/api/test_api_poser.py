@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 
 import pytest
@@ -91,6 +92,26 @@ def test_still_is_a_picture_that_says_how_it_was_made() -> None:
         )
         assert refused.status == 409
         assert "pip install" in (await refused.json())["detail"]
+
+    with_server(body)
+
+
+def test_only_a_few_stills_wait_and_then_there_is_room_again() -> None:
+    async def body(served: Served) -> None:
+        poser = served.avatar.poser
+        assert poser is not None
+        poser.draws.clear()
+        asked = [
+            asyncio.ensure_future(served.session.post("/api/v1/stills", json={"pose": {}}))
+            for _ in range(5)
+        ]
+        (refused,), _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        assert refused.result().status == 429
+        poser.draws.set()
+        statuses = sorted([(await one).status for one in asked])
+        assert statuses == [200, 200, 200, 200, 429]
+        again = await served.session.post("/api/v1/stills", json={"pose": {}})
+        assert again.status == 200
 
     with_server(body)
 

@@ -249,7 +249,7 @@ def test_settings_that_move_the_character_can_be_changed() -> None:
         {"control": {"http_port": 1}},
         {"expressions": {"file": "/etc/passwd"}},
         {"avatar": {"picture": "/etc/passwd"}},
-        {"retarget": {"calibration": {"person": "../x"}}},
+        {"retarget": {"calibration": {"person": "Ann"}}},
         {"retarget": {"smoothing": {"mouth": {"beta": -1}}}},
         {"retarget": {"smoothing": {"mouth": {"beta": "4"}}}},
         {"retarget": {"mirror": 1}},
