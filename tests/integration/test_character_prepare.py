@@ -15,7 +15,7 @@ from tests.support.drawings import SKY, builtin, moved, on, png, without_mouth
 from vtbridge.app.picture_doctor import Diagnosis, Wishes, diagnose
 from vtbridge.characters import check_picture
 from vtbridge.characters.package import load_from_folder
-from vtbridge.characters.prepare.face import Box
+from vtbridge.characters.prepare.face import HeadBox
 from vtbridge.datatypes import U8Array
 from vtbridge.render.poser import Poser
 from vtbridge.render.settings import Precision, Quality, RenderSettings
@@ -105,7 +105,7 @@ def test_a_mouth_that_is_missing_is_told_and_the_fix_lets_it_speak(poser: Poser)
 
 
 def test_a_head_in_the_wrong_place_is_told(poser: Poser) -> None:
-    found = examined(poser, builtin("michi"), Wishes(head=Box(150, 30, 260, 260)))
+    found = examined(poser, builtin("michi"), Wishes(head=HeadBox(150, 30, 260)))
     assert any("--face" in one.remedy for one in found.findings)
 
 

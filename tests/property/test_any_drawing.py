@@ -13,7 +13,7 @@ from PIL import Image
 from tests.support.drawings import png
 from vtbridge.app.picture_doctor import FIXES, Wishes, diagnose
 from vtbridge.characters import Severity, check_picture
-from vtbridge.characters.prepare.face import Box
+from vtbridge.characters.prepare.face import HeadBox
 from vtbridge.characters.prepare.matting import Matting
 from vtbridge.datatypes import U8Array
 from vtbridge.errors import PictureError
@@ -22,10 +22,10 @@ from vtbridge.render.poser import Poser
 SIDES = st.integers(1, 96)
 PLACES = st.floats(-4096, 8192)
 HEADS = st.none() | st.builds(
-    lambda x, y, side: Box(x, y, side, side), PLACES, PLACES, st.floats(8, 8192)
+    lambda x, y, side: HeadBox(x, y, side), PLACES, PLACES, st.floats(8, 8192)
 )
 NEAR_HEADS = st.builds(
-    lambda x, y, side: Box(x, y, side, side),
+    lambda x, y, side: HeadBox(x, y, side),
     st.floats(-20, 60),
     st.floats(-20, 60),
     st.floats(8, 90),
@@ -86,7 +86,7 @@ def test_any_noise_becomes_a_character_or_is_refused(
     width: int,
     alpha: str,
     method: Matting,
-    head: Box | None,
+    head: HeadBox | None,
     fixes: frozenset[str],
 ) -> None:
     content = png(noise(seed, height, width, alpha))
@@ -96,7 +96,7 @@ def test_any_noise_becomes_a_character_or_is_refused(
 def test_noise_in_the_place_of_a_head_is_prepared() -> None:
     # Else the promise above would be kept by refusing everything.
     content = png(noise(1, 90, 90, "patch"))
-    assert prepared(content, Wishes(head=Box(25, 24, 40, 40), posed=False))
+    assert prepared(content, Wishes(head=HeadBox(25, 24, 40), posed=False))
 
 
 @settings(max_examples=60, deadline=None)
@@ -108,4 +108,4 @@ def test_damaged_files_are_refused_or_prepared(place: float, bit: int, kind: str
     (image.convert("RGB") if kind == "JPEG" else image).save(buffer, kind)
     content = bytearray(buffer.getvalue())
     content[int(place * (len(content) - 1))] ^= 1 << bit
-    prepared(bytes(content), Wishes(head=Box(10, 10, 20, 20), posed=False))
+    prepared(bytes(content), Wishes(head=HeadBox(10, 10, 20), posed=False))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from vtbridge.app.characters import folder_name
 from vtbridge.app.picture_doctor import Diagnosis, Wishes, diagnose
 from vtbridge.characters.decode import decode_drawing
-from vtbridge.characters.prepare.face import Box
+from vtbridge.characters.prepare.face import HeadBox
 from vtbridge.characters.prepare.matting import Matting
 from vtbridge.control.api.doctor import DoctorBusy, DoctorOrder, NoPatient, Patient, Report
 from vtbridge.errors import VtbridgeError
@@ -63,7 +63,7 @@ class RunningDoctor:
         head = order.head
         wishes = Wishes(
             Matting(order.matting),
-            None if head is None else Box(head.x, head.y, head.side, head.side),
+            None if head is None else HeadBox(head.x, head.y, head.side),
             frozenset(order.fixes),
         )
         with self._lock:

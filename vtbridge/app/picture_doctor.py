@@ -20,7 +20,7 @@ from vtbridge.characters import Finding, Severity, check_picture, write_package
 from vtbridge.characters.decode import decode_drawing
 from vtbridge.characters.picture import ORIGINAL_SIZE, picture_of
 from vtbridge.characters.prepare.checks import Examination, examine
-from vtbridge.characters.prepare.face import Box, Face
+from vtbridge.characters.prepare.face import Face, HeadBox
 from vtbridge.characters.prepare.locate import locate
 from vtbridge.characters.prepare.matting import Matting, cut_out
 from vtbridge.characters.prepare.mouth import with_clear_mouth
@@ -59,7 +59,7 @@ class Wishes:
     """
 
     matting: Matting = Matting.AUTO
-    head: Box | None = None
+    head: HeadBox | None = None
     fixes: frozenset[str] = frozenset()
     posed: bool = True
 
@@ -229,22 +229,22 @@ def _face_in(cut: U8Array, name: str) -> Face:
     return face
 
 
-def _is_placed(cut: U8Array, head: Box) -> bool:
+def _is_placed(cut: U8Array, head: HeadBox) -> bool:
     height, width = cut.shape[:2]
     if height != width or not PICTURE_SIZE <= width <= ORIGINAL_SIZE:
         return False
     scale = width / PICTURE_SIZE
     side = (HEAD_RIGHT - HEAD_LEFT) * scale
-    offs = (head.x - HEAD_LEFT * scale, head.y - HEAD_TOP * scale, head.width - side)
+    offs = (head.x - HEAD_LEFT * scale, head.y - HEAD_TOP * scale, head.side - side)
     return bool(max(abs(off) for off in offs) <= _PLACED_WITHIN * side)
 
 
-def _refuse(findings: list[Finding], name: str, marked: Box | None) -> None:
+def _refuse(findings: list[Finding], name: str, marked: HeadBox | None) -> None:
     for finding in findings:
         if finding.severity is Severity.ERROR:
             if marked is not None:
                 raise PictureError(
-                    f"{name}: no head is drawn in the {marked.width:.0f} pixels from "
+                    f"{name}: no head is drawn in the {marked.side:.0f} pixels from "
                     f"{marked.x:.0f},{marked.y:.0f}, where it was marked. Mark the square from "
                     "chin to crown, in the drawing's pixels, or let the face be looked for"
                 )

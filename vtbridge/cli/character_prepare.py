@@ -13,7 +13,7 @@ from vtbridge.render.settings import RuntimeName
 
 if TYPE_CHECKING:
     from vtbridge.app.picture_doctor import Diagnosis
-    from vtbridge.characters.prepare.face import Box
+    from vtbridge.characters.prepare.face import HeadBox
 
 
 def prepare(
@@ -114,13 +114,13 @@ def prepare(
     _tell(found, folder)
 
 
-def box_of(text: str | None) -> Box | None:
+def box_of(text: str | None) -> HeadBox | None:
     """Return the square that ``X,Y,SIZE`` says, None for None.
 
     Raises:
         ConfigError: it says none.
     """
-    from vtbridge.characters.prepare.face import Box
+    from vtbridge.characters.prepare.face import HeadBox
 
     if text is None:
         return None
@@ -130,7 +130,7 @@ def box_of(text: str | None) -> Box | None:
         x = y = side = 0.0
     if not (8.0 <= side < 1e5 and abs(x) < 1e5 and abs(y) < 1e5):  # false for NaN too
         raise ConfigError(f"--face {text}: write X,Y,SIZE in pixels, such as 420,80,260")
-    return Box(x, y, side, side)
+    return HeadBox(x, y, side)
 
 
 def _tell(found: Diagnosis, folder: Path) -> None:

@@ -42,13 +42,12 @@ _BACKGROUND = 180.0
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
-    """A part of a picture, in its pixels."""
+class HeadBox:
+    """What belongs into the specification's box of the head: a square, in a picture's pixels."""
 
     x: float
     y: float
-    width: float
-    height: float
+    side: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,11 @@ class Face:
     """A face that was found.
 
     Attributes:
-        head: what belongs into the specification's box of the head, a square.
+        head: where it is.
         likeness: to the faces that are known, 0..1.
     """
 
-    head: Box
+    head: HeadBox
     likeness: float
 
 
@@ -91,7 +90,7 @@ def find_face(rgba: U8Array) -> Face | None:
         return None
     scale = width / (_RIGHT - _LEFT)
     side = (HEAD_RIGHT - HEAD_LEFT) * scale
-    head = Box(x - (_LEFT - HEAD_LEFT) * scale, y - (_TOP - HEAD_TOP) * scale, side, side)
+    head = HeadBox(x - (_LEFT - HEAD_LEFT) * scale, y - (_TOP - HEAD_TOP) * scale, side)
     return Face(head, likeness)
 
 

@@ -11,7 +11,7 @@ import math
 
 from vtbridge.characters.face_landmarks import FaceFinder, FaceLandmarks
 from vtbridge.characters.face_network import face_network
-from vtbridge.characters.prepare.face import Box, Face, find_face
+from vtbridge.characters.prepare.face import Face, HeadBox, find_face
 from vtbridge.datatypes import U8Array
 
 _SAME_SIZE = 1.18
@@ -42,19 +42,19 @@ def locate(rgba: U8Array, finder: FaceFinder | None = None) -> Face | None:
     return Face(head, seen.confidence)
 
 
-def head_of(face: FaceLandmarks) -> Box:
+def head_of(face: FaceLandmarks) -> HeadBox:
     """Return what belongs into the specification's box, by where eyes and mouth are."""
     x, _, width, _ = face.head_box
     side = width / _HEAD_WIDTH
     points = (face.left_eye, face.right_eye, face.mouth, face.mouth)
     middle_y = sum(y + height / 2 for _, y, _, height in points) / len(points)
-    return Box(x + width / 2 - side / 2, middle_y - _MIDDLE * side, side, side)
+    return HeadBox(x + width / 2 - side / 2, middle_y - _MIDDLE * side, side)
 
 
-def _same(one: Box, other: Box) -> bool:
-    size = max(one.width, other.width) / min(one.width, other.width)
+def _same(one: HeadBox, other: HeadBox) -> bool:
+    size = max(one.side, other.side) / min(one.side, other.side)
     apart = math.hypot(
-        one.x + one.width / 2 - other.x - other.width / 2,
-        one.y + one.height / 2 - other.y - other.height / 2,
+        one.x + one.side / 2 - other.x - other.side / 2,
+        one.y + one.side / 2 - other.y - other.side / 2,
     )
-    return size <= _SAME_SIZE and apart <= _SAME_PLACE * one.width
+    return size <= _SAME_SIZE and apart <= _SAME_PLACE * one.side

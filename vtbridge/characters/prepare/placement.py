@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtbridge.characters.picture import ORIGINAL_SIZE
-from vtbridge.characters.prepare.face import Box
+from vtbridge.characters.prepare.face import HeadBox
 from vtbridge.characters.specification import HEAD_LEFT, HEAD_RIGHT, HEAD_TOP
 from vtbridge.datatypes import PICTURE_SIZE, U8Array
 
 _HEAD_SIDE = HEAD_RIGHT - HEAD_LEFT
 
 
-def place(rgba: U8Array, head: Box) -> U8Array:
+def place(rgba: U8Array, head: HeadBox) -> U8Array:
     """Return the figure as a square picture with its head in the specification's box.
 
     The square has as many pixels as the drawing gives, 512 to 2048: it is never enlarged beyond
@@ -26,9 +26,9 @@ def place(rgba: U8Array, head: Box) -> U8Array:
         rgba: uint8 [H, W, 4], straight alpha, background transparent.
         head: what belongs into the box of the head.
     """
-    drawn = PICTURE_SIZE * head.width / _HEAD_SIDE
+    drawn = PICTURE_SIZE * head.side / _HEAD_SIDE
     side = int(min(max(round(drawn), PICTURE_SIZE), ORIGINAL_SIZE))
-    scale = _HEAD_SIDE / head.width * side / PICTURE_SIZE
+    scale = _HEAD_SIDE / head.side * side / PICTURE_SIZE
     left = HEAD_LEFT * side / PICTURE_SIZE - head.x * scale
     top = HEAD_TOP * side / PICTURE_SIZE - head.y * scale
     source: NDArray[Any] = rgba.astype(np.float32)

@@ -8,7 +8,7 @@ import pytest
 from tests.support.drawings import builtin, moved
 from vtbridge.characters import check_picture
 from vtbridge.characters.picture import picture_of
-from vtbridge.characters.prepare.face import Box, find_face
+from vtbridge.characters.prepare.face import HeadBox, find_face
 from vtbridge.characters.prepare.placement import place
 
 
@@ -28,7 +28,7 @@ def test_a_face_is_found_anywhere_in_any_size(
     side = 128 * scale
     true = np.array([x + 192 * scale, y + 64 * scale])
     assert np.abs(np.array([face.head.x, face.head.y]) - true).max() < 0.08 * side
-    assert face.head.width == face.head.height == pytest.approx(side, rel=0.08)
+    assert face.head.side == pytest.approx(side, rel=0.08)
 
 
 def test_no_face_is_found_where_there_is_none() -> None:
@@ -41,7 +41,7 @@ def test_no_face_is_found_where_there_is_none() -> None:
 def test_placing_undoes_what_moved_the_figure() -> None:
     true = builtin("momo")
     drawing = moved(true, scale=1.5, x=200, y=120, size=(1200, 900))
-    placed = place(drawing, Box(200 + 192 * 1.5, 120 + 64 * 1.5, 192, 192))
+    placed = place(drawing, HeadBox(200 + 192 * 1.5, 120 + 64 * 1.5, 192))
     assert placed.shape == (768, 768, 4), "what the drawing has more than 512 is kept"
     picture = picture_of(placed, "momo")
     assert check_picture(picture) == []
@@ -54,13 +54,13 @@ def test_placing_undoes_what_moved_the_figure() -> None:
 @pytest.mark.parametrize(("side", "wanted"), [(20.0, 512), (300.0, 1200), (900.0, 2048)])
 def test_a_placed_picture_has_the_drawings_pixels_within_bounds(side: float, wanted: int) -> None:
     drawing = np.full((1000, 1000, 4), 255, np.uint8)
-    assert place(drawing, Box(50, 50, side, side)).shape == (wanted, wanted, 4)
+    assert place(drawing, HeadBox(50, 50, side)).shape == (wanted, wanted, 4)
 
 
 def test_placing_leaves_no_colour_where_nothing_is_and_no_dark_fringe() -> None:
     drawing = np.zeros((400, 400, 4), np.uint8)
     drawing[100:300, 100:300] = (250, 240, 230, 255)
-    placed = place(drawing, Box(150.3, 120.7, 101.5, 101.5))
+    placed = place(drawing, HeadBox(150.3, 120.7, 101.5))
     assert not placed[placed[..., 3] == 0].any()
     edge = (placed[..., 3] > 40) & (placed[..., 3] < 215)
     assert edge.any()

@@ -39,7 +39,7 @@ def test_eyes_and_mouth_tell_where_the_head_belongs(name: str) -> None:
     head = head_of(seen)
     assert head.x == pytest.approx(192, abs=8)
     assert head.y == pytest.approx(64, abs=8)
-    assert head.width == pytest.approx(128, rel=0.06)
+    assert head.side == pytest.approx(128, rel=0.06)
 
 
 def test_lines_decide_where_both_mean_the_same_face() -> None:
