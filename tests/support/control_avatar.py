@@ -19,7 +19,6 @@ from vtbridge.control.api.models import (
     Latency,
     Live,
     Obs,
-    ObsSetUp,
     Quality,
     QualityName,
     ShownCharacter,
@@ -29,6 +28,7 @@ from vtbridge.control.api.models import (
     Trackers,
     Tracking,
 )
+from vtbridge.control.api.obs_setup import ObsSetUp
 from vtbridge.errors import ConfigError
 from vtbridge.telemetry import LatencySummary
 

@@ -21,7 +21,6 @@ from vtbridge.control.api.models import (
     Characters,
     Expressions,
     Obs,
-    ObsSetUp,
     Quality,
     QualityName,
     ShownCharacter,
@@ -29,6 +28,7 @@ from vtbridge.control.api.models import (
     Trackers,
     Tracking,
 )
+from vtbridge.control.api.obs_setup import ObsSetUp
 from vtbridge.render.settings import Quality as RenderQuality
 from vtbridge.telemetry import LatencySummary
 

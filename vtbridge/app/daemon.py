@@ -14,42 +14,36 @@ from vtbridge.app.calibration_file import load_calibration, save_calibration
 from vtbridge.app.camera import open_camera
 from vtbridge.app.character_switch import CharacterSwitch
 from vtbridge.app.character_triggers import OSC_CHARACTER, character_orders
-from vtbridge.app.control_api import RunningAvatar
 from vtbridge.app.control_ports import open_osc, open_page
-from vtbridge.app.doctor_desk import RunningDoctor
 from vtbridge.app.expressions import (
     OSC_KEY_PREFIX,
     OSC_PREFIX,
     Expressions,
     open_expressions,
 )
+from vtbridge.app.frame_sinks import open_media, open_segment
 from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.manual_pose import ManualPose
-from vtbridge.app.no_segment import NoSegment
 from vtbridge.app.obs_scene import open_obs
 from vtbridge.app.obs_ticks import OSC_TICK, obs_ticks
 from vtbridge.app.open_characters import open_characters
 from vtbridge.app.opened_character import OpenedCharacter
-from vtbridge.app.poser_desk import RunningPoser
+from vtbridge.app.page_avatar import open_avatar
 from vtbridge.app.remote import RemoteRenderer
 from vtbridge.app.render_loop import RenderLoop, Segment, Sink
 from vtbridge.app.signals import catch_signals
 from vtbridge.app.status import DaemonStatus, RunSummary, summary_of
-from vtbridge.app.stills import Stills, exact_settings
 from vtbridge.app.vts_api import ShownAvatar, faces_for_plugins, open_vts_api
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
 from vtbridge.control.osc_control import OscControl
 from vtbridge.datatypes import FaceFrame, Picture
-from vtbridge.errors import PortInUse, SegmentsUnsupported, VtbridgeError
+from vtbridge.errors import VtbridgeError
 from vtbridge.expressions.idle import IdleMotion
 from vtbridge.flow.service import ThreadService
 from vtbridge.flow.slot import LatestSlot
-from vtbridge.pose_schema import THA3
 from vtbridge.publish.media_tcp import MediaServer
-from vtbridge.publish.vtbf import FrameWriter
 from vtbridge.render.settings import Quality
-from vtbridge.render.tha3 import open_poser
 from vtbridge.retarget.retargeter import Retargeter
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.receivers.inputs import Inputs
@@ -134,7 +128,7 @@ class Daemon:
         async with contextlib.AsyncExitStack() as stack:
             catch_signals(asyncio.get_running_loop(), self._stop.set)
             sinks: list[Sink] = []
-            writer = self._open_segment(stack)
+            writer = open_segment(stack, config)
             show = self.show_character
             self._expressions = open_expressions(config, seed=self._idle_seed, show=show)
             if self._remote is not None:
@@ -145,9 +139,9 @@ class Daemon:
             self._render, self._characters = render, characters
             stack.callback(render.close)
             status = self._status = self._open_status(render, characters)
-            desk = self._open_desk(stack, render, characters)
-            doctor = RunningDoctor(partial(open_poser, exact_settings(config.render), Telemetry()))
-            avatar = RunningAvatar(status, self.calibrate, desk, self._settings, doctor)
+            avatar = open_avatar(
+                stack, status, characters, self._manual, self._settings, self.calibrate
+            )
             stack.callback(self._settings.save)
             server = await open_page(stack, config, avatar)
             sinks.append(server.offer)
@@ -156,7 +150,10 @@ class Daemon:
             await open_vts_api(stack, config, self._plugins_avatar(render, characters), self._faces)
             services: list[ThreadService] = []
             media: MediaServer | None = None
-            if config.publish.media_enabled and (media := self._open_media()) is not None:
+            if (
+                config.publish.media_enabled
+                and (media := open_media(config, self._telemetry)) is not None
+            ):
                 sinks.append(media.offer)
                 services.append(media)
             if config.publish.camera:
@@ -281,20 +278,6 @@ class Daemon:
         if self._render is not None:
             self._render.submit(configure)
 
-    def _open_desk(
-        self, stack: contextlib.AsyncExitStack, render: RenderLoop, characters: CharacterSwitch
-    ) -> RunningPoser:
-        stills = Stills(self._config.render, self._clock)
-        stack.callback(stills.close)
-        return RunningPoser(
-            self._manual,
-            stills,
-            picture=lambda: characters.shown.picture,
-            pose=lambda: render.pose,
-            weights=self._config.render.weights,
-            schema=THA3,
-        )
-
     def _plugins_avatar(self, render: RenderLoop, characters: CharacterSwitch) -> ShownAvatar:
         return ShownAvatar(
             lambda: characters.shown.picture,
@@ -393,37 +376,6 @@ class Daemon:
         self._retargeter.calibrate()
         self._calibration_asked = True
         self._on_calibrate(self._clock.now_ns())
-
-    def _open_segment(self, stack: contextlib.AsyncExitStack) -> Segment:
-        """Return the shared-memory segment, or on a system without any a stand-in, loudly."""
-        publish, side = self._config.publish, self._config.render.size
-        try:
-            return stack.enter_context(
-                FrameWriter.open(
-                    publish.name,
-                    max_width=max(publish.max_width, side),
-                    max_height=max(publish.max_height, side),
-                    slot_count=publish.slot_count,
-                    nominal_fps=self._config.avatar.fps,
-                )
-            )
-        except SegmentsUnsupported as error:
-            log.warning("%s", error)
-            return NoSegment()
-
-    def _open_media(self) -> MediaServer | None:
-        """Return the TCP sink; a taken port costs only that, not the avatar."""
-        side = self._config.render.size
-        try:
-            return MediaServer(
-                port=self._config.publish.media_port,
-                width=side,
-                height=side,
-                telemetry=self._telemetry,
-            )
-        except PortInUse as error:
-            log.warning("no frames over TCP: %s", error)
-            return None
 
 
 def _quality_commands(render: RenderLoop) -> dict[str, Callable[[], None]]:

@@ -18,7 +18,6 @@ from vtbridge.control.api.models import (
     Expression,
     Expressions,
     Obs,
-    ObsSetUp,
     Quality,
     QualityName,
     ShownCharacter,
@@ -26,6 +25,7 @@ from vtbridge.control.api.models import (
     Trackers,
     Tracking,
 )
+from vtbridge.control.api.obs_setup import ObsSetUp
 from vtbridge.errors import ConfigError
 from vtbridge.remote.wire import Code
 from vtbridge.telemetry import LatencySummary

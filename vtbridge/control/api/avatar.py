@@ -16,7 +16,6 @@ from vtbridge.control.api.models import (
     Characters,
     Expressions,
     Obs,
-    ObsSetUp,
     Quality,
     QualityName,
     ShownCharacter,
@@ -24,6 +23,7 @@ from vtbridge.control.api.models import (
     Trackers,
     Tracking,
 )
+from vtbridge.control.api.obs_setup import ObsSetUp
 from vtbridge.control.api.poser import PoserDesk
 from vtbridge.telemetry import LatencySummary
 

@@ -367,17 +367,6 @@ class Obs(Answer):
     """Why there is none, and the remedy; empty if nothing is wrong."""
 
 
-class ObsSetUp(Answer):
-    """What was made in OBS."""
-
-    transport: str
-    """How frames come into OBS now."""
-    changes: list[str]
-    """What was changed, for people; empty if all was as wanted."""
-    advice: str
-    """What could be done for more, empty if nothing."""
-
-
 class Wrong(Answer):
     """One mistake in an order."""
 

@@ -23,7 +23,6 @@ from vtbridge.control.api.models import (
     Expression,
     Expressions,
     Nothing,
-    ObsSetUp,
     Quality,
     QualityOrder,
     ShownCharacter,
@@ -31,11 +30,11 @@ from vtbridge.control.api.models import (
     SwitchOrder,
     Trackers,
 )
-from vtbridge.control.api.operation import Operation, body_of, get, json_response, order
+from vtbridge.control.api.obs_operations import obs_operations
+from vtbridge.control.api.operation import Operation, get, json_response, order
 from vtbridge.control.api.orders import HTTP, set_quality, show, switch
 from vtbridge.control.api.poser_operations import poser_operations
-from vtbridge.control.api.problem import refusal, unknown_expression
-from vtbridge.errors import VtbridgeError
+from vtbridge.control.api.problem import unknown_expression
 
 PREFIX = "/api/v1"
 
@@ -149,17 +148,7 @@ def operations(config: type[BaseModel]) -> Sequence[Operation]:
             problems=(409,),
         ),
         *definition_operations(),
-        Operation(
-            "POST",
-            "/obs-setup",
-            "setUpObs",
-            "Make the scene and the avatar's source in the OBS that runs; a second time changes "
-            "nothing.",
-            _set_up_obs,
-            ObsSetUp,
-            Nothing,
-            problems=(400, 409, 413, 415, 422),
-        ),
+        *obs_operations(),
         *config_operations(config),
         *poser_operations(),
         *doctor_operations(),
@@ -176,20 +165,6 @@ async def _expression(avatar: Avatar, request: web.Request) -> web.Response:
         if one.name == name:
             return json_response(one)
     raise unknown_expression(KeyError(f"no expression is called {name!r:.60}"))
-
-
-async def _set_up_obs(avatar: Avatar, request: web.Request) -> web.Response:
-    await body_of(request, Nothing)
-    try:
-        return json_response(await asyncio.to_thread(avatar.set_up_obs))
-    except VtbridgeError as error:
-        raise refusal(
-            409,
-            "obs-not-set-up",
-            "OBS could not be set up",
-            str(error),
-            "see `vtbridge obs status` for what OBS says",
-        ) from error
 
 
 async def _metrics(avatar: Avatar, _request: web.Request) -> web.Response:
