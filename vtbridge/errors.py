@@ -16,7 +16,9 @@
     ├── ObsError             OBS refused something
     │   ├── ObsUnreachable   nothing answers there
     │   └── ObsAuthError     the password is wrong or missing
-    └── PortInUse            a port that vtbridge must listen on is taken
+    ├── PortInUse            a port that vtbridge must listen on is taken
+    ├── DatasetError         a data set or one of its characters cannot be used
+    └── TrainingError        a training run cannot be begun, gone on with or evaluated
 
 The command line prints the message and leaves with the class's ``exit_code``; a
 message names the thing, its value and the remedy.
@@ -117,3 +119,15 @@ class PortInUse(VtbridgeError):
     """A port is taken by another program."""
 
     exit_code = 10
+
+
+class DatasetError(VtbridgeError):
+    """A data set, its recipe or one of its characters cannot be used."""
+
+    exit_code = 12
+
+
+class TrainingError(VtbridgeError):
+    """A training run cannot be begun, gone on with or evaluated."""
+
+    exit_code = 13

@@ -21,7 +21,7 @@ from torch import Tensor
 from tests.conftest import REPOSITORY
 from vtbridge.datatypes import F32Array
 from vtbridge.render.models.reference_keys import reference_key, state_dict_from_reference
-from vtbridge.render.models.tha2 import Combiner, HeadRotator
+from vtbridge.render.models.tha1 import Combiner, HeadRotator
 from vtbridge.render.models.tha3 import Tha3Network, build_networks
 from vtbridge.render.models.tha4_teacher import BodyMorpher, Upscaler
 from vtbridge.render.models.variants import VARIANTS, Network, NetworkShape

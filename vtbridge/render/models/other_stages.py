@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vtbridge.render.models.blocks import blend, paste, resize
 from vtbridge.render.models.crops import FACE_CROP, Crop
-from vtbridge.render.models.tha2 import POSE_SIZE, Combiner, HeadRotator, aligned_grid, sampled_at
+from vtbridge.render.models.tha1 import POSE_SIZE, Combiner, HeadRotator, aligned_grid, sampled_at
 from vtbridge.render.models.tha4_teacher import BodyMorpher, Upscaler
 
 HEAD_CROP = Crop(x=128, y=0, size=256)

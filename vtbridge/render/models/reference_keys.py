@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from vtbridge.errors import WeightsError
-from vtbridge.render.models.tha2 import Combiner, HeadRotator, tha2_key
+from vtbridge.render.models.tha1 import Combiner, HeadRotator
+from vtbridge.render.models.tha1_keys import tha1_key
 from vtbridge.render.models.tha3 import Tha3Network
 from vtbridge.render.models.tha4_teacher import BodyMorpher, Upscaler, teacher_key
 from vtbridge.render.models.variants import BlockKind, Family, Network
@@ -108,7 +109,7 @@ def reference_key(network: Tha3Network, key: str) -> str:
     if isinstance(network, BodyMorpher | Upscaler):
         return teacher_key(key)
     if isinstance(network, HeadRotator | Combiner):
-        return tha2_key(network, key)
+        return tha1_key(network, key)
     layout = _LAYOUTS[network.network]
     module, _, leaf = key.rpartition(".")
     if module in layout.heads:

@@ -42,7 +42,7 @@ from vtbridge.render.models.other_stages import (
 )
 from vtbridge.render.models.rewrites import MergedHeads, PosePlanes, RowHead, SplitUNet
 from vtbridge.render.models.signatures import Stage
-from vtbridge.render.models.tha2 import Combiner, HeadRotator
+from vtbridge.render.models.tha1 import Combiner, HeadRotator
 from vtbridge.render.models.tha3 import Refiner, Rotator, Tha3Networks
 from vtbridge.render.models.tha4_teacher import BodyMorpher, Upscaler
 

@@ -10,7 +10,7 @@ from vtbridge.render.models.editor import Editor
 from vtbridge.render.models.eyebrow_combiner import EyebrowCombiner
 from vtbridge.render.models.eyebrow_decomposer import EyebrowDecomposer
 from vtbridge.render.models.face_morpher import FaceMorpher
-from vtbridge.render.models.tha2 import Combiner, HeadRotator
+from vtbridge.render.models.tha1 import Combiner, HeadRotator
 from vtbridge.render.models.tha4_teacher import BodyMorpher, Upscaler
 from vtbridge.render.models.variants import Family, Network, Tha3Variant
 

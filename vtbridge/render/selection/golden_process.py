@@ -21,7 +21,7 @@ from vtbridge.render.models.blocks import paste, resize
 from vtbridge.render.models.crops import BROW_CROP, BROWS_IN_FACE, FACE_CROP, Crop
 from vtbridge.render.models.signatures import Stage
 from vtbridge.render.models.stages import build_stages
-from vtbridge.render.models.tha2 import Combiner, HeadRotator
+from vtbridge.render.models.tha1 import Combiner, HeadRotator
 from vtbridge.render.models.tha3 import Tha3Networks, build_networks
 from vtbridge.render.selection.card import POSES, card_picture, card_pose
 from vtbridge.render.selection.golden import ALONE, build_golden, sources_of, write_golden

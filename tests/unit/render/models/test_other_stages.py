@@ -13,7 +13,7 @@ from vtbridge.render.models.crops import FACE_CROP
 from vtbridge.render.models.other_stages import HEAD_CROP
 from vtbridge.render.models.signatures import Stage, stage_signatures
 from vtbridge.render.models.stages import build_stages
-from vtbridge.render.models.tha2 import Combiner, HeadRotator
+from vtbridge.render.models.tha1 import Combiner, HeadRotator
 from vtbridge.render.models.tha3 import Tha3Networks, build_networks
 from vtbridge.render.models.variants import VARIANTS, Network, Tha3Variant
 

@@ -1,11 +1,11 @@
-"""The two networks in which THA2 differs from THA3: it turns a head of 256x256, nothing below.
+"""The three networks of THA1, of which THA2 trained rotator and combiner anew.
 
-Brows and face are posed by plain networks of THA3's shapes. The rotator and combiner here
-are those of THA1, trained anew: ReLU throughout, 7x7 heads without bias, transposed
-convolutions, and a sampling grid whose corners are aligned with the picture's.
+ReLU throughout, 7x7 heads without bias, transposed convolutions, and a sampling grid whose
+corners are aligned with the picture's. They turn a head, nothing below it.
 
-Source: P. Khungurn, "Talking Head Anime from a Single Image 2" and the code of its public
-demo.
+Sources: P. Khungurn, "Talking Head Anime from a Single Image" and its second part, and the
+code of their public demos; A. Pumarola et al., "GANimation" (colour change and alpha mask);
+T. Zhou et al., "View Synthesis by Appearance Flow".
 """
 
 from __future__ import annotations
@@ -28,10 +28,26 @@ from vtbridge.render.models.blocks import (
 from vtbridge.render.models.encoder_decoder import encoder_blocks
 from vtbridge.render.models.variants import BlockKind, Network, NetworkShape
 
+FACE_SIZE = 3
+"""Pose parameters that the morpher sees: left_eye, right_eye, mouth."""
 POSE_SIZE = 3
-"""Pose parameters that both see: head_x, head_y, neck_z, the first of ``ROTATION_SLICE``."""
+"""Pose parameters that the others see: head_x, head_y, neck_z, the first of ``ROTATION_SLICE``."""
 
 _STYLE = BlockStyle(BlockKind.PLAIN)
+
+
+class MorphedFace(NamedTuple):
+    """What the morpher gives: the finished picture and the two planes it is made by.
+
+    Attributes:
+        image: [N, 4, S, S].
+        alpha: 1 where the picture stays as it is, 0 where it is painted.
+        color: painted there.
+    """
+
+    image: Tensor
+    alpha: Tensor
+    color: Tensor
 
 
 class RotatedHead(NamedTuple):
@@ -60,6 +76,34 @@ class CombinedHead(NamedTuple):
     combine_alpha: Tensor
     retouch_alpha: Tensor
     retouch: Tensor
+
+
+class Morpher(nn.Module):
+    """Close the eyes and move the mouth by painting over the picture (GANimation)."""
+
+    network: ClassVar = Network.FACE_MORPHER
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__()
+        self.kind = BlockKind.PLAIN
+        self.image_size = shape.image_size
+        self.encoder = encoder_blocks(_STYLE, shape, 4 + FACE_SIZE, kernel=7)
+        self.bottleneck = nn.ModuleList(
+            ResidualBlock(_STYLE, shape.widths[-1]) for _ in range(shape.bottleneck_blocks)
+        )
+        self.decoder = nn.ModuleList(
+            doubling_block(_STYLE, deep, shallow) for deep, shallow in pairwise(shape.widths[::-1])
+        )
+        self.color = _head(shape, 4)
+        self.alpha = _head(shape, 4)
+
+    def forward(self, image: Tensor, pose: Tensor) -> MorphedFace:
+        """Morph ``image`` [N, 4, S, S] by ``pose`` [N, 3]."""
+        x = torch.cat([image, pose_planes(pose, self.image_size)], dim=1)
+        for block in (*self.encoder, *self.bottleneck, *self.decoder):
+            x = block(x)
+        alpha, color = torch.sigmoid(self.alpha(x)), torch.tanh(self.color(x))
+        return MorphedFace(blend(alpha, image, color), alpha, color)
 
 
 class HeadRotator(nn.Module):
@@ -160,47 +204,3 @@ def sampled_at(grid_change: Tensor, image: Tensor) -> Tensor:
 
 def _head(shape: NetworkShape, out_channels: int) -> nn.Conv2d:
     return nn.Conv2d(shape.start_channels, out_channels, 7, padding=3, bias=False)
-
-
-_ROTATOR_HEADS = {
-    "color": "pumarola_color_change.0",
-    "alpha": "pumarola_alpha_mask.0",
-    "grid_change": "zhou_grid_change",
-}
-_COMBINER_HEADS = {
-    "combine_alpha": "combine_alpha_mask.0",
-    "retouch_alpha": "retouch_alpha_mask.0",
-    "retouch": "retouch_color_change.0",
-}
-_PARTS = {
-    "conv": "0",
-    "norm": "1",
-    "conv_in": "conv1",
-    "norm_in": "norm1",
-    "conv_out": "conv2",
-    "norm_out": "norm2",
-}
-
-
-def tha2_key(network: HeadRotator | Combiner, key: str) -> str:
-    """Return the author's name of the weight that ``network`` calls ``key``."""
-    is_rotator = isinstance(network, HeadRotator)
-    heads = _ROTATOR_HEADS if is_rotator else _COMBINER_HEADS
-    module, _, leaf = key.rpartition(".")
-    if module in heads:
-        return f"{heads[module]}.{leaf}"
-    blocks, index, part = module.split(".")
-    number = int(index)
-    if is_rotator:  # one list of all blocks
-        lists = (network.encoder, network.bottleneck, network.decoder)
-        names = ("encoder", "bottleneck", "decoder")
-        number += sum(len(each) for each in lists[: names.index(blocks)])
-        return f"main_body.module_list.{number}.{_PARTS[part]}.{leaf}"
-    if blocks == "decoder":  # his deepest comes last
-        number = len(network.decoder) - 1 - number
-    his = {
-        "encoder": "downward_modules",
-        "bottleneck": "bottleneck_modules",
-        "decoder": "upsampling_modules",
-    }
-    return f"main_body.{his[blocks]}.{number}.{_PARTS[part]}.{leaf}"
