@@ -16,6 +16,7 @@ from typing import Protocol
 
 from vtbridge.datatypes import F32Array, U8Array
 from vtbridge.pose_params import PoseParam
+from vtbridge.training.synthetic.layers import LayerGroup
 
 HEAD_TURN_DEG = 15.0
 """What a head's rotation parameter of 1 is (Talking Head Anime, version 1)."""
@@ -41,19 +42,6 @@ class Light:
     directional: float = 0.5
     ambient: float = 0.8
     shading: Shading = Shading.PHONG
-
-
-class LayerGroup(StrEnum):
-    """What a drawing is put together from, back to front."""
-
-    BACK_HAIR = "back_hair"
-    BODY = "body"
-    FACE = "face"
-    EYES = "eyes"
-    MOUTH = "mouth"
-    FRONT_HAIR = "front_hair"
-    BROWS = "brows"
-    WORN = "worn"
 
 
 class Subject(Protocol):

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vtbridge.datatypes import F32Array
 from vtbridge.training.synthetic.contours import on_face, superellipse
+from vtbridge.training.synthetic.expression import Brow, Lids, brow_of, lids_of
 from vtbridge.training.synthetic.layers import F64Array, Layer, Part
 from vtbridge.training.synthetic.traits import BLACK, WHITE, Traits, mixed
 
 _T = np.linspace(-1, 1, 21)
+_CALM = Brow()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,57 @@ def _random_style(traits: Traits, random: np.random.Generator) -> _Style:
     )
 
 
-def draw_eyes(
-    traits: Traits, random: np.random.Generator
-) -> tuple[list[Layer], list[Layer], dict[Part, F64Array]]:
-    """Return the eyes' layers, the brows' and the outlines of both open eyes."""
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """Both eyes of a character, with the brows above them.
+
+    Attributes:
+        openness: of the right and the left eye in the drawing that was found, 0..1.
+        happy: how closed eyes look there.
+    """
+
+    traits: Traits
+    style: _Style
+    openness: tuple[float, float]
+    happy: bool
+
+    def found(self) -> tuple[list[Layer], list[Layer]]:
+        """Return the layers of eyes and brows as some artist might have drawn them."""
+        eyes: list[Layer] = []
+        for eye, opened in zip(self._both(), self.openness, strict=True):
+            eyes += eye.closed(happy=self.happy) if opened == 0 else eye.open(opened)
+        return eyes, [eye.brow(_CALM) for eye in self._both()]
+
+    def posed(self, pose: F32Array) -> tuple[list[Layer], list[Layer]]:
+        """Return the layers of eyes and brows in a pose of 45; their number never changes."""
+        eyes: list[Layer] = []
+        brows: list[Layer] = []
+        for eye, side in zip(self._both(), ("RIGHT", "LEFT"), strict=True):
+            eyes += eye.posed(lids_of(pose, side))
+            brows.append(eye.brow(brow_of(pose, side)))
+        return eyes, brows
+
+    def outlines(self) -> dict[Part, F64Array]:
+        """Return the points that span each open eye."""
+        return {eye.part: eye.outline() for eye in self._both()}
+
+    def landmarks(self, pose: F32Array) -> dict[str, F64Array]:
+        """Return named points of lids, irises and brows in a pose, each [3]."""
+        named: dict[str, F64Array] = {}
+        for eye, side in zip(self._both(), ("right", "left"), strict=True):
+            points = eye.landmarks(lids_of(pose, side.upper()), brow_of(pose, side.upper()))
+            named |= {f"{side}_{name}": point for name, point in points.items()}
+        return named
+
+    def _both(self) -> tuple[_Eye, _Eye]:
+        return (
+            _Eye(self.traits, self.style, -1, Part.RIGHT_EYE),
+            _Eye(self.traits, self.style, 1, Part.LEFT_EYE),
+        )
+
+
+def random_eyes(traits: Traits, random: np.random.Generator) -> Eyes:
+    """Return the eyes of one character."""
     style = _random_style(traits, random)
     state = random.random()
     openness = [1.0, 1.0]
@@ -76,16 +126,7 @@ def draw_eyes(
         openness[int(random.integers(2))] = 0.0
     elif state < 0.25:
         openness = [random.uniform(0.35, 0.8)] * 2
-    happy = random.random() < 0.5
-    eyes: list[Layer] = []
-    brows: list[Layer] = []
-    outlines: dict[Part, F64Array] = {}
-    for side, part, opened in ((-1, Part.RIGHT_EYE, openness[0]), (1, Part.LEFT_EYE, openness[1])):
-        eye = _Eye(traits, style, side, part)
-        eyes += eye.closed(happy=happy) if opened == 0 else eye.open(opened)
-        brows += [eye.brow()]
-        outlines[part] = eye.outline()
-    return eyes, brows, outlines
+    return Eyes(traits, style, (openness[0], openness[1]), bool(random.random() < 0.5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +170,73 @@ class _Eye:
 
     def open(self, opened: float) -> list[Layer]:
         """Return an eye that is open by ``opened`` of 0..1."""
-        style, traits, part = self.style, self.traits, self.part
+        style = self.style
         upper = self._lid(style.lower * 0.6 * (1 - opened) - style.upper * opened)
-        lower = self._lid(style.lower * (0.75 + 0.25 * opened))
+        return self._between(upper, self._lid(style.lower * (0.75 + 0.25 * opened)))
+
+    def posed(self, lids: Lids) -> list[Layer]:
+        """Return the eye with its lids and iris where ``lids`` has them."""
+        return self._between(
+            *self._lids(lids), iris=1 - 0.5 * lids.small, gaze=(lids.gaze_x, lids.gaze_y)
+        )
+
+    def _lids(self, lids: Lids) -> tuple[F64Array, F64Array]:
+        """Return the lines of the upper and the lower lid."""
+        style = self.style
+        wide = -style.upper * (1 + 0.22 * lids.surprised)
+        # An unimpressed lid is straight, and hides the upper part of the iris.
+        above = self._lid(wide)
+        above += (self._lid(-style.upper * 0.25) - above) * (0.8 * lids.unimpressed)
+        below = self._lid(style.lower * (1 + 0.12 * lids.surprised) * (1 - 0.4 * lids.lower_lid))
+        shut = lids.wink + lids.happy + lids.relaxed
+        if shut > 0:
+            hanging, standing = style.lower * 0.5, -style.upper * 0.45
+            height = lids.wink * hanging + lids.happy * standing + lids.relaxed * hanging * 0.6
+            line = self._lid(height / shut)
+            above += (line - above) * min(shut, 1.0)
+            below += (line - below) * min(shut, 1.0) ** 1.5
+        return above, below
+
+    def landmarks(self, lids: Lids, brow: Brow) -> dict[str, F64Array]:
+        """Return points of the lids, the iris and the brow, each [3]."""
+        above, below = self._lids(lids)
+        x, y, _, _ = self._iris((lids.gaze_x, lids.gaze_y))
+        line = self.brow(brow).points
+        first, last = (-1, 0) if self.side < 0 else (0, -1)
+        middle = len(_T) // 2
+        lines = {
+            "eye_inner": above[first],
+            "eye_outer": above[last],
+            "eye_upper": above[middle],
+            "eye_lower": below[middle],
+            "iris": np.array([x, y]),
+        }
+        points = {name: on_face(point[None])[0] for name, point in lines.items()}
+        return points | {"brow_inner": line[first], "brow_outer": line[last]}
+
+    def _iris(self, gaze: tuple[float, float]) -> tuple[float, float, float, float]:
+        """Return middle and half sides of the iris."""
+        style, traits = self.style, self.traits
+        tall = (style.upper + style.lower) / 2
+        x = self.side * traits.eye_x + (style.gaze_x + 0.3 * gaze[0]) * style.width
+        y = traits.eye_y + (style.lower - style.upper) / 2 + (style.gaze_y - 0.3 * gaze[1]) * tall
+        return x, y, style.width * style.iris_width, tall * style.iris_height
+
+    def _between(
+        self,
+        upper: F64Array,
+        lower: F64Array,
+        *,
+        iris: float = 1.0,
+        gaze: tuple[float, float] = (0.0, 0.0),
+    ) -> list[Layer]:
+        """Return what is seen between two lids, and the lashes on them."""
+        style, traits, part = self.style, self.traits, self.part
         name = f"white-{part}"
         white = np.concatenate([upper, lower[::-1]])
         tall = (style.upper + style.lower) / 2
-        x = self.side * traits.eye_x + style.gaze_x * style.width
-        y = traits.eye_y + (style.lower - style.upper) / 2 + style.gaze_y * tall
-        wide, high = style.width * style.iris_width, tall * style.iris_height
+        x, y, wide, high = self._iris(gaze)
+        wide, high = wide * iris, high * iris
         dark, light = mixed(traits.iris, BLACK, 0.55), mixed(traits.iris, WHITE, 0.25)
         layers = [
             Layer(
@@ -189,13 +288,15 @@ class _Eye:
         height = -self.style.upper * 0.45 if happy else self.style.lower * 0.5
         return self._lash(self._lid(height))
 
-    def brow(self) -> Layer:
+    def brow(self, brow: Brow) -> Layer:
         """Return the brow above the eye."""
         style = self.style
         across = np.linspace(-1.05, 1.05, 9)
         x = self.side * self.traits.eye_x + style.width * across
         y = self.traits.eye_y - style.upper - style.brow_y - style.brow_bend * (1 - across**2)
         y = y + self.side * style.brow_tilt * style.width * across
+        outward = self.side * across
+        y = y + style.width * (brow.tilt * outward + brow.drop - brow.bend * (1 - outward**2))
         return Layer(
             on_face(np.column_stack([x, y]), above=0.02),
             line=mixed(self.traits.hair, BLACK, 0.5),

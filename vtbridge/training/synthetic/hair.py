@@ -28,13 +28,14 @@ def _side(traits: Traits) -> float:
     return traits.face_width + 0.1 + traits.volume
 
 
-def _crown(traits: Traits) -> float:
+def crown_y(traits: Traits) -> float:
+    """Return where the hair ends above."""
     return _CROWN_Y - traits.volume
 
 
 def head_outline(traits: Traits) -> dict[Part, F64Array]:
     """Return the points that span the head's box."""
-    side, crown = _side(traits), _crown(traits)
+    side, crown = _side(traits), crown_y(traits)
     dome = superellipse(0, -0.1, side, -0.1 - crown, start=180, end=360)
     return {Part.HEAD: np.concatenate([at_depth(dome, 0.1), [[0, traits.chin, 0.35]]])}
 
@@ -43,7 +44,7 @@ def draw_back_hair(traits: Traits, random: np.random.Generator) -> list[Layer]:
     """Return what hangs behind head and body."""
     layers: list[Layer] = []
     style = random.choice(["short", "long", "tails", "buns", "none"], p=[0.3, 0.33, 0.2, 0.07, 0.1])
-    side, crown, dark = _side(traits), _crown(traits), traits.dark(traits.hair)
+    side, crown, dark = _side(traits), crown_y(traits), traits.dark(traits.hair)
     below = traits.dark(traits.hair_below)
     if style == "tails":
         root_y, out = random.uniform(-0.6, 0.3), random.uniform(0.15, 0.6)
@@ -236,7 +237,7 @@ def _curtain(traits: Traits, random: np.random.Generator) -> Layer:
 
 
 def _cap(traits: Traits, random: np.random.Generator) -> list[Layer]:
-    side, crown = _side(traits), _crown(traits)
+    side, crown = _side(traits), crown_y(traits)
     dome = superellipse(0, -0.1, side, -0.1 - crown, start=180, end=360, count=30)
     if random.random() < 0.25:
         spikes = 1 + random.uniform(0.03, 0.25) * (np.arange(len(dome)) % 3 == 1)
@@ -283,7 +284,7 @@ def _cap(traits: Traits, random: np.random.Generator) -> list[Layer]:
 
 
 def _ahoge(traits: Traits, random: np.random.Generator) -> Layer:
-    crown, lean = _crown(traits), random.choice([-1, 1]) * random.uniform(0.1, 0.5)
+    crown, lean = crown_y(traits), random.choice([-1, 1]) * random.uniform(0.1, 0.5)
     high = random.uniform(0.15, 0.45)
     shape = np.array(
         [

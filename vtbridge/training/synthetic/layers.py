@@ -33,6 +33,20 @@ class Part(StrEnum):
     MOUTH = "mouth"
 
 
+class LayerGroup(StrEnum):
+    """What a drawing is put together from."""
+
+    BACK_HAIR = "back_hair"
+    BODY = "body"
+    EARS = "ears"
+    FACE = "face"
+    MOUTH = "mouth"
+    EYES = "eyes"
+    BROWS = "brows"
+    FRONT_HAIR = "front_hair"
+    WORN = "worn"
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One contour; later layers of a character cover earlier ones.
@@ -49,6 +63,7 @@ class Layer:
         within: paint only where the layer of this name was painted.
         bone: what it moves with.
         part: which part of the face it belongs to, so that faces without it can be drawn.
+        group: what it is a piece of.
     """
 
     points: F64Array
@@ -62,6 +77,7 @@ class Layer:
     within: str = ""
     bone: Bone = Bone.HEAD
     part: Part | None = None
+    group: LayerGroup = LayerGroup.FACE
 
 
 @dataclass(frozen=True, slots=True)

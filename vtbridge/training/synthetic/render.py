@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from vtbridge.datatypes import F32Array, HeadPose, U8Array
-from vtbridge.training.synthetic.layers import Bone, Character, Colour, F64Array, Layer, Part
+from vtbridge.training.synthetic.layers import (
+    Bone,
+    Character,
+    Colour,
+    F64Array,
+    Layer,
+    LayerGroup,
+    Part,
+)
+
+_Cover = tuple[tuple[slice, slice], F32Array]
+I32Array = NDArray[np.int32]
 
 _SHIFT = 4
 _SUBPIXEL = 1 << _SHIFT
 _NECK = np.array([0.0, 0.75, -0.1])
 """What the head turns about; it rolls about the neck's root."""
+_HALF = 0.5
 _NECK_ROOT = np.array([0.0, 1.25])
 
 
@@ -101,16 +114,45 @@ def draw(
     return Drawing(canvas.rgba(), boxes)
 
 
+def draw_groups(character: Character, head: HeadPose, view: View) -> dict[LayerGroup, U8Array]:
+    """Return each group of ``character`` alone, back to front; straight alpha."""
+    named = {layer.within for layer in character.layers}
+    canvases: dict[LayerGroup, _Canvas] = {}
+    masks: dict[str, F32Array] = {}
+    for layer in character.layers:
+        canvas = canvases.setdefault(layer.group, _Canvas(view, masks))
+        canvas.paint(layer, head, keep=layer.name in named and layer.name != "")
+    return {group: canvas.rgba() for group, canvas in canvases.items()}
+
+
+def topmost(character: Character, head: HeadPose, view: View) -> I32Array:
+    """Return the index of the layer that is seen at each pixel, -1 where nothing is.
+
+    A layer is seen where it covers more than half; what lets the one below through by half
+    counts for nothing.
+    """
+    plain = replace(view, supersample=1)
+    canvas = _Canvas(plain)
+    seen: I32Array = np.full((view.height, view.width), -1, np.int32)
+    named = {layer.within for layer in character.layers}
+    for index, layer in enumerate(character.layers):
+        cover = canvas.paint(layer, head, keep=layer.name in named and layer.name != "")
+        for patch, share in cover:
+            seen[patch][share > _HALF] = index
+    return seen
+
+
 class _Canvas:
     """Premultiplied colour and alpha, painted layer by layer in patches."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, masks: dict[str, F32Array] | None = None) -> None:
         self._view, self._scale = view, view.supersample
         self._height, self._width = view.height * self._scale, view.width * self._scale
         self._paint = np.zeros((self._height, self._width, 4), np.float32)
-        self._masks: dict[str, F32Array] = {}
+        self._masks = {} if masks is None else masks
 
-    def paint(self, layer: Layer, head: HeadPose, *, keep: bool) -> None:
+    def paint(self, layer: Layer, head: HeadPose, *, keep: bool) -> list[_Cover]:
+        """Paint ``layer`` and return where: its fill, then its line."""
         corners = project(layer.points, layer.bone, head, self._view) * self._scale
         thick = 0
         if layer.line is not None:
@@ -121,17 +163,21 @@ class _Canvas:
             np.ceil(corners.max(axis=0)).astype(int) + pad, (self._width, self._height)
         )
         if left >= right or top >= bottom:
-            return
+            return []
+        covers = []
         patch = np.s_[top:bottom, left:right]
         fixed = np.round((corners - (left, top)) * _SUBPIXEL).astype(np.int32)
         if layer.fill is not None:
             mask = np.zeros((bottom - top, right - left), np.uint8)
             cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, _SHIFT)
-            self._blend(layer, patch, mask, self._fill(layer, corners, top, bottom), keep=keep)
+            fill = self._fill(layer, corners, top, bottom)
+            covers.append((patch, self._blend(layer, patch, mask, fill, keep=keep)))
         if layer.line is not None:
             mask = np.zeros((bottom - top, right - left), np.uint8)
             cv2.polylines(mask, [fixed], layer.closed, 255, thick, cv2.LINE_AA, _SHIFT)
-            self._blend(layer, patch, mask, np.array(layer.line, np.float32), keep=False)
+            ink = np.array(layer.line, np.float32)
+            covers.append((patch, self._blend(layer, patch, mask, ink, keep=False)))
+        return covers
 
     @staticmethod
     def _fill(layer: Layer, corners: F64Array, top: int, bottom: int) -> F32Array:
@@ -154,21 +200,23 @@ class _Canvas:
         fill: F32Array,
         *,
         keep: bool,
-    ) -> None:
+    ) -> F32Array:
+        """Lay ``fill`` over what is there, and return how far it covers it, 0..1."""
         cover = mask.astype(np.float32) * np.float32(layer.opacity / 255)
         if layer.within:
             inside = self._masks.get(layer.within)
             if inside is None:
-                return
+                return np.zeros_like(cover)
             cover *= inside[patch]
         if keep:
             whole = np.zeros((self._height, self._width), np.float32)
             whole[patch] = cover
             self._masks[layer.name] = whole
         under = self._paint[patch]
-        cover = cover[..., None]
-        under[..., :3] += (fill - under[..., :3]) * cover
-        under[..., 3:] += (255 - under[..., 3:]) * cover
+        each = cover[..., None]
+        under[..., :3] += (fill - under[..., :3]) * each
+        under[..., 3:] += (255 - under[..., 3:]) * each
+        return cover
 
     def rgba(self) -> U8Array:
         """Return the picture, reduced and with straight alpha."""
