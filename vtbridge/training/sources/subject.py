@@ -92,7 +92,8 @@ class LabelledSubject(Subject, Protocol):
     def layers(self, pose: F32Array, *, size: int = 256) -> Mapping[LayerGroup, U8Array]:
         """Return each group alone, uint8 [size, size, 4], straight alpha, back to front.
 
-        Painted over each other in this order they are ``draw``, but for rounding.
+        Painted over each other in this order they are ``draw``, but for the borders between
+        groups, where both are half transparent.
         """
 
 
