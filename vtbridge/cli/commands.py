@@ -14,6 +14,7 @@ from vtbridge.cli import (
     calibrate,
     character,
     config,
+    dataset,
     demo,
     doctor,
     expression,
@@ -26,6 +27,7 @@ from vtbridge.cli import (
     send,
     studio,
     trackers,
+    train,
     watch,
     weights,
 )
@@ -56,6 +58,8 @@ app.command()(bench.bench)
 app.command()(doctor.doctor)
 app.add_typer(character.app, name="character")
 app.add_typer(expression.app, name="expression")
+app.add_typer(dataset.app, name="dataset")
+app.command()(train.train)
 app.add_typer(weights.app, name="weights")
 app.add_typer(obs.app, name="obs")
 app.add_typer(plugins.app, name="plugins")

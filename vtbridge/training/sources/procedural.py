@@ -52,8 +52,7 @@ class ProceduralSubject:
 
     def draw(self, pose: F32Array, *, size: int = 256, light: Light | None = None) -> U8Array:
         """Return it in a pose; see ``Subject.draw``. Its light is painted."""
-        drawing = draw(self._design.posed(pose), head_of(pose), self._view(size))
-        return _cleared(drawing.rgba)
+        return draw(self._design.posed(pose), head_of(pose), self._view(size)).rgba
 
     def landmarks(self, pose: F32Array, *, size: int = 256) -> Mapping[str, tuple[float, float]]:
         """Return points of lids, irises, brows, mouth, chin and crown, in pixels."""
@@ -74,8 +73,7 @@ class ProceduralSubject:
 
     def layers(self, pose: F32Array, *, size: int = 256) -> Mapping[LayerGroup, U8Array]:
         """Return each group alone; see ``LabelledSubject.layers``."""
-        groups = draw_groups(self._design.posed(pose), head_of(pose), self._view(size))
-        return {group: _cleared(rgba) for group, rgba in groups.items()}
+        return draw_groups(self._design.posed(pose), head_of(pose), self._view(size))
 
     @cached_property
     def _design(self) -> Design:
@@ -108,6 +106,10 @@ class ProceduralSource:
         """Return the names in the order of their seeds."""
         return [f"{_PREFIX}{seed:06d}" for seed in self._seeds]
 
+    def work_of(self, name: str) -> str:
+        """Return the name: each character is a work of its own."""
+        return name
+
     def open(self, name: str) -> ProceduralSubject:
         """Return the character of a name.
 
@@ -128,8 +130,3 @@ def head_of(pose: F32Array) -> HeadPose:
         yaw_rad=pose.item(PoseParam.HEAD_Y) * unit,
         roll_rad=pose.item(PoseParam.NECK_Z) * unit,
     )
-
-
-def _cleared(rgba: U8Array) -> U8Array:
-    rgba[rgba[..., 3] == 0] = 0
-    return rgba

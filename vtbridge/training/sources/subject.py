@@ -103,6 +103,9 @@ class Source(Protocol):
     def names(self) -> Sequence[str]:
         """Return the names of all its characters, in an order that does not change."""
 
+    def work_of(self, name: str) -> str:
+        """Return the work that a character is from; ``Subject.work`` without opening it."""
+
     def open(self, name: str) -> Subject:
         """Return one of them.
 
