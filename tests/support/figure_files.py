@@ -83,6 +83,7 @@ def write_pmx(figure: Figure, path: Path, *, encoding: Literal[0, 1] = 0) -> Pat
 def pmx_bytes(figure: Figure, *, encoding: Literal[0, 1] = 0) -> bytes:
     """Return ``figure`` as a PMX 2.0."""
     model = pmx.Model(2.0)
+    model.materials, model.bones = [], []  # it begins with one of each
     model.name, model.english_name = figure.title, "made up"
     model.comment, model.english_comment = figure.licence, ""
     positions, normals = _mirrored(figure.positions), _mirrored(figure.normals)

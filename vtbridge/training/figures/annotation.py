@@ -75,7 +75,7 @@ class _Record(BaseModel):
 
     chin_y: _Coordinate | None = None
     top_y: _Coordinate | None = None
-    morphs: dict[str, tuple[_MorphName, ...]] = {}
+    morphs: dict[str, tuple[_MorphName, ...]] = Field(default_factory=dict)
     excluded: bool = False
     licence_ok: bool | None = None
 
@@ -84,7 +84,7 @@ class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: Literal[1]
-    figures: dict[str, _Record] = {}
+    figures: dict[str, _Record] = Field(default_factory=dict)
 
 
 def read_annotations(path: Path) -> dict[str, Annotation]:
