@@ -125,7 +125,7 @@ class FigureSource:
             open_renderer: as ``FigureSubject``'s.
 
         Raises:
-            DatasetError: there is no such folder.
+            DatasetError: there is no such folder, or one in it cannot be listed.
         """
         if not folder.is_dir():
             raise DatasetError(f"{folder} is no folder: name the one that holds the models")
@@ -187,8 +187,14 @@ def work_of(path: Path, folder: Path) -> str:
 
 def _models_below(folder: Path) -> list[Path]:
     """Return the models of ``folder``; links to other folders are not followed."""
+
+    def refuse(error: OSError) -> None:
+        raise DatasetError(
+            f"{error.filename} cannot be listed ({error.strerror}): look at its rights"
+        )
+
     found = []
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [
             Path(place, name)
