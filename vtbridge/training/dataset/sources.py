@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from vtbridge.training.dataset.recipe import SourceRecipe
+from vtbridge.training.figures.annotation import read_annotations
+from vtbridge.training.sources.figures import FigureSource
 from vtbridge.training.sources.procedural import ProceduralSource
 from vtbridge.training.sources.subject import Source
 
@@ -17,7 +19,5 @@ def open_source(recipe: SourceRecipe) -> Source:
     """
     if recipe.kind == "procedural":
         return ProceduralSource(recipe.subjects, recipe.first, supersample=recipe.supersample)
-    from vtbridge.training.sources.figures import FigureSource
-
-    annotations = Path(recipe.annotations) if recipe.annotations else None
+    annotations = read_annotations(Path(recipe.annotations)) if recipe.annotations else {}
     return FigureSource(Path(recipe.folder), annotations)
