@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +36,11 @@ BROW_CROP = Crop(x=192, y=64, size=128)
 FACE_CROP = Crop(x=160, y=32, size=192)
 """What the face morpher sees of the 512x512 picture."""
 
+HEAD_CROP = Crop(x=128, y=0, size=256)
+"""The picture of THA1 and THA2: with brows and face where THA3 has them in the 512x512 one."""
+
 BROWS_IN_FACE = Crop(x=BROW_CROP.x - FACE_CROP.x, y=BROW_CROP.y - FACE_CROP.y, size=BROW_CROP.size)
 """Where the eyebrow crop lies inside the face crop."""
+
+FIRST_CROPS: Mapping[str, Crop] = MappingProxyType({"brow_crop": BROW_CROP, "head": HEAD_CROP})
+"""What the stage that runs once a picture may see of it, by the name of its input."""

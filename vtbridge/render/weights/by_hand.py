@@ -155,9 +155,10 @@ def _import_one(
     store: WeightStore, path: Path, candidate: _Candidate, name: str | None, progress: Progress
 ) -> str:
     where = f"{path}: {candidate.folder}"
-    if absent := [network for network in Network if network not in candidate.files]:
+    wanted = candidate.family.networks
+    if absent := [network for network in wanted if network not in candidate.files]:
         files = ", ".join(candidate.family.reference_file(network) for network in absent)
-        raise WeightsError(f"{where} lacks {files}: put all five files into one folder")
+        raise WeightsError(f"{where} lacks {files}: put all {len(wanted)} files into one folder")
     with staging(store, "import") as folder:
         converted = _copy_and_convert(candidate, folder, progress)
         variants = {file.variant for file in converted}
@@ -321,13 +322,20 @@ def _candidates_on_disk(root: Path) -> list[_Candidate]:
 
 
 def _candidate(folder: str, files: Mapping[str, _File]) -> _Candidate:
-    """Return the files of the system of which most are there, THA3 before others."""
+    """Return the files of a system that all of them are, else of the one of which most are there.
+
+    THA3 goes before others. A part of THA2 may look like the whole of THA1, but for what is left.
+    """
 
     def those_of(family: Family) -> dict[Network, _File]:
-        names = {network: family.reference_file(network) for network in Network}
+        names = {network: family.reference_file(network) for network in family.networks}
         return {network: files[name] for network, name in names.items() if name in files}
 
-    family = max((Family.THA3, *Family), key=lambda family: len(those_of(family)))
+    def rank(family: Family) -> tuple[bool, int]:
+        found = those_of(family)
+        return len(found) == len(family.networks) == len(files), len(found)
+
+    family = max((Family.THA3, *reversed(Family)), key=rank)
     return _Candidate(folder, family, those_of(family))
 
 

@@ -158,7 +158,8 @@ class WeightStore:
         Raises:
             WeightsError: see ``network_bytes``.
         """
-        return {network: parse_tensors(self.network_bytes(name, network)) for network in Network}
+        networks = self.variant(name).family.networks
+        return {network: parse_tensors(self.network_bytes(name, network)) for network in networks}
 
     def variant(self, name: str) -> Tha3Variant:
         """Return which variant of THA3 the entry's networks are.
