@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from vtbridge.pose_params import FACE_SLICE
 from vtbridge.pose_schema import THA1
 from vtbridge.render.models.blocks import paste, resize
-from vtbridge.render.models.crops import FACE_CROP, HEAD_CROP, Crop
+from vtbridge.render.models.crops import FACE_CROP, HALVED_HEAD, HEAD_CROP, middle_of
 from vtbridge.render.models.tha1 import (
     POSE_SIZE,
     Combiner,
@@ -27,9 +27,6 @@ from vtbridge.render.models.tha1 import (
 
 LEAST_ALPHA = 1e-6
 """Where less than this is painted over, the colour of the paint does not matter."""
-
-HALVED_HEAD = Crop(x=HEAD_CROP.x // 2, y=HEAD_CROP.y // 2, size=HEAD_CROP.size // 2)
-"""The head in the picture at half its size."""
 
 
 class KeepHeadStage(nn.Module):
@@ -153,11 +150,6 @@ def head_of(picture: Tensor, size: int) -> Tensor:
     head = picture[:, :, HEAD_CROP.rows, HEAD_CROP.columns]
     times = HEAD_CROP.size // size
     return head if times == 1 else F.avg_pool2d(head, times)
-
-
-def middle_of(outer: int, inner: int) -> Crop:
-    """Return the square of side ``inner`` in the middle of one of side ``outer``."""
-    return Crop(x=(outer - inner) // 2, y=(outer - inner) // 2, size=inner)
 
 
 def _moved(grid_change: Tensor) -> Tensor:

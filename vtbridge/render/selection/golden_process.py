@@ -19,11 +19,17 @@ from vtbridge.datatypes import F32Array
 from vtbridge.pose_params import BROW_SLICE, FACE_SLICE, ROTATION_SLICE
 from vtbridge.pose_schema import THA1
 from vtbridge.render.models.blocks import paste, resize
-from vtbridge.render.models.crops import BROW_CROP, BROWS_IN_FACE, FACE_CROP, HEAD_CROP, Crop
+from vtbridge.render.models.crops import (
+    BROW_CROP,
+    BROWS_IN_FACE,
+    FACE_CROP,
+    HEAD_CROP,
+    Crop,
+    middle_of,
+)
 from vtbridge.render.models.signatures import Stage
 from vtbridge.render.models.stages import Tha3Stages, build_stages
 from vtbridge.render.models.tha1 import FACE_SIZE, Combiner, HeadRotator
-from vtbridge.render.models.tha1_stages import middle_of
 from vtbridge.render.models.tha3 import AnyNetworks, Tha1Networks, networks_of
 from vtbridge.render.selection.card import POSES, card_picture, card_pose
 from vtbridge.render.selection.golden import ALONE, build_golden, sources_of, write_golden

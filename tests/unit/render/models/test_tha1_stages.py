@@ -14,10 +14,10 @@ from tests.support.tha3 import cut, frame_of
 from vtbridge.errors import WeightsError
 from vtbridge.pose_params import FACE_SLICE, PoseParam
 from vtbridge.pose_schema import THA1
-from vtbridge.render.models.crops import FACE_CROP, HEAD_CROP, Crop
+from vtbridge.render.models.crops import FACE_CROP, HALVED_HEAD, HEAD_CROP, Crop, middle_of
 from vtbridge.render.models.signatures import Stage, stage_signatures
 from vtbridge.render.models.stages import build_stages
-from vtbridge.render.models.tha1_stages import HALVED_HEAD, MorphStage, middle_of
+from vtbridge.render.models.tha1_stages import MorphStage
 from vtbridge.render.models.tha3 import networks_of
 from vtbridge.render.models.variants import VARIANTS, Network, Tha3Variant
 
@@ -185,7 +185,7 @@ def test_colours_stay_in_their_range_where_next_to_nothing_is_painted() -> None:
 def test_sizes_that_do_not_fit_are_refused(
     network: Network, change: dict[str, int], told: str
 ) -> None:
-    shapes = SHAPES_OF_OURS | {network: replace(SHAPES_OF_OURS[network], **change)}
+    shapes = {**SHAPES_OF_OURS, network: replace(SHAPES_OF_OURS[network], **change)}
     with pytest.raises(WeightsError, match=told), torch.device("meta"):
         networks_of(replace(VARIANTS["tha1"], shapes=shapes))
 
