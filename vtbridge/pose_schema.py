@@ -95,6 +95,15 @@ class PoseSchema:
         return np.array([parameter.as_drawn for parameter in self.parameters], np.float32)
 
     @cached_property
+    def weights(self) -> F64Array:
+        """How much of each of the 45 parameters of THA3 each one shows, float64 [size, 45]."""
+        weights = np.zeros((self.size, POSE_SIZE))
+        for row, parameter in zip(weights, self.parameters, strict=True):
+            for param, weight in parameter.shows:
+                row[param] = weight
+        return weights
+
+    @cached_property
     def eyes(self) -> tuple[tuple[int, ...], ...]:
         """``lids`` as indices, for each eye."""
         return tuple(tuple(self.index[label] for label in eye) for eye in self.lids)
@@ -107,10 +116,21 @@ class PoseSchema:
     def project(self, face: Sequence[float] | F64Array) -> F64Array:
         """Return what a pose in the 45 parameters of THA3 is here, float64 [size], clamped."""
         values = np.asarray(face, np.float64)
-        if self._weights is not None:
-            values = self._weights @ values
+        if not self._is_identity:
+            values = self.weights @ values
         shown: F64Array = np.minimum(np.maximum(values, self._low), self._high)
         return shown
+
+    def shown_by(self, values: Sequence[float] | F64Array) -> F64Array:
+        """Return a pose in the 45 parameters that is shown as ``values`` here, float64 [45].
+
+        ``project`` gives them back; of all that a parameter shows, its main part is moved.
+        """
+        face = np.zeros(POSE_SIZE)
+        for parameter, value in zip(self.parameters, values, strict=True):
+            param, weight = parameter.shows[0]
+            face[param] = value / weight
+        return face
 
     def mirror(self, values: F64Array) -> F64Array:
         """Return the mirror image of float64 [size] ``values``: sides exchanged, turns negated."""
@@ -139,14 +159,8 @@ class PoseSchema:
         return self.high.astype(np.float64)
 
     @cached_property
-    def _weights(self) -> F64Array | None:
-        weights = np.zeros((self.size, POSE_SIZE))
-        for row, parameter in zip(weights, self.parameters, strict=True):
-            for param, weight in parameter.shows:
-                row[param] = weight
-        if self.size == POSE_SIZE and (weights == np.eye(POSE_SIZE)).all():
-            return None
-        return weights
+    def _is_identity(self) -> bool:
+        return self.size == POSE_SIZE and bool((self.weights == np.eye(POSE_SIZE)).all())
 
     @cached_property
     def _mirror_source(self) -> IndexArray:

@@ -1,4 +1,4 @@
-"""Pose a picture with the networks of Talking Head Anime 3, computing nothing twice."""
+"""Pose a picture with the networks of Talking Head Anime 1 to 4, computing nothing twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vtbridge.render.cache import CacheMemory
 from vtbridge.render.compositor import Compositor
 from vtbridge.render.fields import FrameFields
 from vtbridge.render.last_frame import LastFrame
-from vtbridge.render.models.crops import FACE_CROP
+from vtbridge.render.models.crops import BROW_CROP, FACE_CROP, HEAD_CROP
 from vtbridge.render.models.variants import Family
 from vtbridge.render.poser import Poser, checked_pose
 from vtbridge.render.quality.body import Body
@@ -55,7 +55,12 @@ class Tha3Poser(Generic[ArrayT]):
         self._is_tha4 = family is Family.THA4
         self._telemetry = telemetry
         self._compositor = compositor
-        self._networks = PictureNetworks(runtime, telemetry, premultiplied=self._is_tha4)
+        self._networks = PictureNetworks(
+            runtime,
+            telemetry,
+            premultiplied=self._is_tha4,
+            first_crop=HEAD_CROP if family is Family.THA1 else BROW_CROP,
+        )
         self._faces = Faces(self._networks, CacheMemory(cache_bytes, telemetry))
         self._body = Body(self._networks, telemetry)
         self._quality = Quality.EXACT

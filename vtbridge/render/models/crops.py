@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,25 @@ class Crop:
         return slice(self.x, self.x + self.size)
 
 
+def middle_of(outer: int, inner: int) -> Crop:
+    """Return the square of side ``inner`` in the middle of one of side ``outer``."""
+    return Crop(x=(outer - inner) // 2, y=(outer - inner) // 2, size=inner)
+
+
 BROW_CROP = Crop(x=192, y=64, size=128)
 """What the eyebrow networks see of the 512x512 picture."""
 
 FACE_CROP = Crop(x=160, y=32, size=192)
 """What the face morpher sees of the 512x512 picture."""
 
+HEAD_CROP = Crop(x=128, y=0, size=256)
+"""The picture of THA1 and THA2: with brows and face where THA3 has them in the 512x512 one."""
+
+HALVED_HEAD = Crop(x=HEAD_CROP.x // 2, y=HEAD_CROP.y // 2, size=HEAD_CROP.size // 2)
+"""Where that is in the picture at half its size."""
+
 BROWS_IN_FACE = Crop(x=BROW_CROP.x - FACE_CROP.x, y=BROW_CROP.y - FACE_CROP.y, size=BROW_CROP.size)
 """Where the eyebrow crop lies inside the face crop."""
+
+FIRST_CROPS: Mapping[str, Crop] = MappingProxyType({"brow_crop": BROW_CROP, "head": HEAD_CROP})
+"""What the stage that runs once a picture may see of it, by the name of its input."""

@@ -9,12 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from vtbridge.render.models.blocks import blend, paste, resize
-from vtbridge.render.models.crops import FACE_CROP, Crop
+from vtbridge.render.models.crops import FACE_CROP, HEAD_CROP
 from vtbridge.render.models.tha1 import POSE_SIZE, Combiner, HeadRotator, aligned_grid, sampled_at
 from vtbridge.render.models.tha4_teacher import BodyMorpher, Upscaler
-
-HEAD_CROP = Crop(x=128, y=0, size=256)
-"""What THA2 sees of the 512x512 picture: with the brows and the face where THA3 has them."""
 
 _LEAST_ALPHA = 1e-6
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vtbridge.errors import WeightsError
-from vtbridge.render.models.tha1 import Combiner, HeadRotator
+from vtbridge.render.models.tha1 import Combiner, HeadRotator, Morpher
 from vtbridge.render.models.tha1_keys import tha1_key
 from vtbridge.render.models.tha3 import Tha3Network
 from vtbridge.render.models.tha4_teacher import BodyMorpher, Upscaler, teacher_key
@@ -108,7 +108,7 @@ def reference_key(network: Tha3Network, key: str) -> str:
     """Return the author's name of the weight that ``network`` calls ``key``."""
     if isinstance(network, BodyMorpher | Upscaler):
         return teacher_key(key)
-    if isinstance(network, HeadRotator | Combiner):
+    if isinstance(network, Morpher | HeadRotator | Combiner):
         return tha1_key(network, key)
     layout = _LAYOUTS[network.network]
     module, _, leaf = key.rpartition(".")
@@ -172,4 +172,6 @@ def _family_of(network: Tha3Network) -> Family:
         return Family.THA4
     if isinstance(network, HeadRotator | Combiner):
         return Family.THA2
+    if isinstance(network, Morpher):
+        return Family.THA1
     return Family.THA3

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from vtbridge.render.models.variants import Network, Tha3Variant
+from vtbridge.render.models.crops import HEAD_CROP
+from vtbridge.render.models.variants import Family, Network, Tha3Variant
 
 Shape = tuple[int, ...]
 
@@ -36,6 +37,8 @@ class StageSignature:
 
 def stage_signatures(variant: Tha3Variant) -> Mapping[Stage, StageSignature]:
     """Return the signature of every stage of ``variant``."""
+    if variant.family is Family.THA1:
+        return _signatures_of_tha1(variant)
     combiner = variant.shapes[Network.EYEBROW_COMBINER]
     side = combiner.bottleneck_size
     layers: dict[str, Shape] = {
@@ -48,11 +51,6 @@ def stage_signatures(variant: Tha3Variant) -> Mapping[Stage, StageSignature]:
         "warped": (1, 4, 256, 256),
         "grid_change": (1, 2, 256, 256),
     }
-    fields: dict[str, Shape] = {
-        "grid_change": (1, 2, 512, 512),
-        "alpha": (1, 4, 512, 512),
-        "color": (1, 4, 512, 512),
-    }
     return {
         Stage.DECOMPOSE: StageSignature({"brow_crop": (1, 4, 128, 128)}, layers),
         Stage.BROWS: StageSignature({**layers, "brow_pose": (1, 12)}, {"brows": (1, 4, 128, 128)}),
@@ -63,5 +61,36 @@ def stage_signatures(variant: Tha3Variant) -> Mapping[Stage, StageSignature]:
         Stage.ROTATE: StageSignature(
             {"picture": (1, 4, 512, 512), "face": (1, 4, 192, 192), "rotation": (1, 6)}, rotated
         ),
-        Stage.EDIT: StageSignature({**rotated, "rotation": (1, 6)}, fields),
+        Stage.EDIT: StageSignature({**rotated, "rotation": (1, 6)}, _FIELDS),
+    }
+
+
+_FIELDS: Mapping[str, Shape] = {
+    "grid_change": (1, 2, 512, 512),
+    "alpha": (1, 4, 512, 512),
+    "color": (1, 4, 512, 512),
+}
+
+
+def _signatures_of_tha1(variant: Tha3Variant) -> Mapping[Stage, StageSignature]:
+    """Return those of networks that see no eyebrows: two stages hand the head on."""
+    head: Shape = (1, 4, HEAD_CROP.size, HEAD_CROP.size)
+    side = variant.shapes[Network.BODY_ROTATOR].image_size
+    rotated: dict[str, Shape] = {
+        "morphed": (1, 4, 512, 512),
+        "direct": (1, 4, side, side),
+        "head_change": (1, 2, side, side),
+        "grid_change": (1, 2, 256, 256),
+    }
+    return {
+        Stage.DECOMPOSE: StageSignature({"head": head}, {"head": head}),
+        Stage.BROWS: StageSignature({"head": head, "brow_pose": (1, 12)}, {"brows": head}),
+        Stage.FACE: StageSignature(
+            {"face_crop": (1, 4, 192, 192), "brows": head, "face_pose": (1, 27)},
+            {"face": (1, 4, 192, 192)},
+        ),
+        Stage.ROTATE: StageSignature(
+            {"picture": (1, 4, 512, 512), "face": (1, 4, 192, 192), "rotation": (1, 6)}, rotated
+        ),
+        Stage.EDIT: StageSignature({**rotated, "rotation": (1, 6)}, _FIELDS),
     }

@@ -43,7 +43,14 @@ from vtbridge.render.models.other_stages import (
 from vtbridge.render.models.rewrites import MergedHeads, PosePlanes, RowHead, SplitUNet
 from vtbridge.render.models.signatures import Stage
 from vtbridge.render.models.tha1 import Combiner, HeadRotator
-from vtbridge.render.models.tha3 import Refiner, Rotator, Tha3Networks
+from vtbridge.render.models.tha1_stages import (
+    FinishHeadStage,
+    KeepBrowsStage,
+    KeepHeadStage,
+    MorphStage,
+    TurnHeadStage,
+)
+from vtbridge.render.models.tha3 import AnyNetworks, Refiner, Rotator, Tha1Networks
 from vtbridge.render.models.tha4_teacher import BodyMorpher, Upscaler
 
 
@@ -211,9 +218,9 @@ class EditStage(nn.Module):
 class Tha3Stages:
     """The stages of one variant, with their weights."""
 
-    decompose: DecomposeStage
-    brows: BrowsStage
-    face: FaceStage
+    decompose: nn.Module
+    brows: nn.Module
+    face: nn.Module
     rotate: nn.Module
     edit: nn.Module
 
@@ -227,12 +234,20 @@ class Tha3Stages:
         return {stage: self[stage] for stage in Stage}
 
 
-def build_stages(networks: Tha3Networks) -> Tha3Stages:
+def build_stages(networks: AnyNetworks) -> Tha3Stages:
     """Build the stages from networks that hold their final weights.
 
     The stages share the networks' unchanged layers and copy what they rewrite, so weights
     loaded afterwards would reach only half of them.
     """
+    if isinstance(networks, Tha1Networks):
+        return Tha3Stages(
+            decompose=KeepHeadStage().eval(),
+            brows=KeepBrowsStage().eval(),
+            face=MorphStage(networks.morpher).eval(),
+            rotate=TurnHeadStage(networks.rotator).eval(),
+            edit=FinishHeadStage(networks.combiner).eval(),
+        )
     return Tha3Stages(
         decompose=DecomposeStage(networks.eyebrow_decomposer, networks.eyebrow_combiner).eval(),
         brows=BrowsStage(networks.eyebrow_combiner).eval(),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from vtbridge.render.models.tha1 import Combiner, HeadRotator
+from vtbridge.render.models.tha1 import Combiner, HeadRotator, Morpher
 
+_MORPHER_HEADS = {"color": "color_change.0", "alpha": "alpha_mask.0"}
 _ROTATOR_HEADS = {
     "color": "pumarola_color_change.0",
     "alpha": "pumarola_alpha_mask.0",
@@ -13,6 +14,11 @@ _COMBINER_HEADS = {
     "combine_alpha": "combine_alpha_mask.0",
     "retouch_alpha": "retouch_alpha_mask.0",
     "retouch": "retouch_color_change.0",
+}
+_HEADS = {
+    Morpher.network: _MORPHER_HEADS,
+    HeadRotator.network: _ROTATOR_HEADS,
+    Combiner.network: _COMBINER_HEADS,
 }
 _PARTS = {
     "conv": "0",
@@ -24,16 +30,15 @@ _PARTS = {
 }
 
 
-def tha1_key(network: HeadRotator | Combiner, key: str) -> str:
+def tha1_key(network: Morpher | HeadRotator | Combiner, key: str) -> str:
     """Return the author's name of the weight that ``network`` calls ``key``."""
-    is_rotator = isinstance(network, HeadRotator)
-    heads = _ROTATOR_HEADS if is_rotator else _COMBINER_HEADS
+    heads = _HEADS[network.network]
     module, _, leaf = key.rpartition(".")
     if module in heads:
         return f"{heads[module]}.{leaf}"
     blocks, index, part = module.split(".")
     number = int(index)
-    if is_rotator:  # one list of all blocks
+    if not isinstance(network, Combiner):  # one list of all blocks
         lists = (network.encoder, network.bottleneck, network.decoder)
         names = ("encoder", "bottleneck", "decoder")
         number += sum(len(each) for each in lists[: names.index(blocks)])

@@ -1,4 +1,4 @@
-"""The five networks of a variant."""
+"""The networks of a variant."""
 
 from __future__ import annotations
 
@@ -10,18 +10,42 @@ from vtbridge.render.models.editor import Editor
 from vtbridge.render.models.eyebrow_combiner import EyebrowCombiner
 from vtbridge.render.models.eyebrow_decomposer import EyebrowDecomposer
 from vtbridge.render.models.face_morpher import FaceMorpher
-from vtbridge.render.models.tha1 import Combiner, HeadRotator
+from vtbridge.render.models.tha1 import Combiner, HeadRotator, Morpher
 from vtbridge.render.models.tha4_teacher import BodyMorpher, Upscaler
-from vtbridge.render.models.variants import Family, Network, Tha3Variant
+from vtbridge.render.models.variants import Family, Network, Tha3Variant, check_sizes
 
 Rotator: TypeAlias = BodyRotator | BodyMorpher | HeadRotator
 Refiner: TypeAlias = Editor | Upscaler | Combiner
-Tha3Network: TypeAlias = EyebrowDecomposer | EyebrowCombiner | FaceMorpher | Rotator | Refiner
+Tha3Network: TypeAlias = (
+    EyebrowDecomposer | EyebrowCombiner | FaceMorpher | Morpher | Rotator | Refiner
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tha1Networks:
+    """The networks of THA1 in some sizes, with the weights they were given."""
+
+    morpher: Morpher
+    rotator: HeadRotator
+    combiner: Combiner
+
+    def __getitem__(self, network: Network) -> Tha3Network:
+        """Return the one that plays the part of ``network``.
+
+        Raises:
+            KeyError: none does.
+        """
+        return self.as_dict()[network]
+
+    def as_dict(self) -> dict[Network, Tha3Network]:
+        """Return the networks by their parts, in the order of the data."""
+        parts: tuple[Tha3Network, ...] = (self.morpher, self.rotator, self.combiner)
+        return dict(zip(Family.THA1.networks, parts, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Tha3Networks:
-    """The networks of one variant, with the weights they were given."""
+    """The five networks of any other variant, with the weights they were given."""
 
     eyebrow_decomposer: EyebrowDecomposer
     eyebrow_combiner: EyebrowCombiner
@@ -39,8 +63,27 @@ class Tha3Networks:
         return {network: self[network] for network in Network}
 
 
+AnyNetworks: TypeAlias = Tha1Networks | Tha3Networks
+
+
+def networks_of(variant: Tha3Variant) -> AnyNetworks:
+    """Build the networks of any variant; see ``build_networks``.
+
+    Raises:
+        WeightsError: networks of THA1 have sizes that do not fit together.
+    """
+    if variant.family is not Family.THA1:
+        return build_networks(variant)
+    check_sizes(variant)
+    morpher, rotator, combiner = (variant.shapes[network] for network in Family.THA1.networks)
+    networks = Tha1Networks(Morpher(morpher), HeadRotator(rotator), Combiner(combiner))
+    for network in networks.as_dict().values():
+        network.eval().requires_grad_(False)
+    return networks
+
+
 def build_networks(variant: Tha3Variant) -> Tha3Networks:
-    """Build the networks of ``variant`` with random weights, float32, ready for inference.
+    """Build the five networks of ``variant`` with random weights, float32, ready for inference.
 
     float16 weights load into them as they are (``load_state_dict`` converts). A trainer
     calls ``train()`` and ``requires_grad_()`` itself; under ``torch.device("meta")``

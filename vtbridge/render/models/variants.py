@@ -1,7 +1,8 @@
 """The published sets of networks, as rows of one table; needs no torch.
 
-All consist of five networks with the same parts to play, those of THA3. THA4's teacher
-and THA2 share its first three and have their own for the last two.
+Most consist of five networks with the same parts to play, those of THA3. THA4's teacher
+and THA2 share its first three and have their own for the last two; THA1 has three, which
+see no eyebrows. Weights trained here have the parts of THA1 in sizes of their own.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
 
+from vtbridge.errors import WeightsError
+from vtbridge.pose_schema import THA1, THA3, PoseSchema
+
 
 class Network(StrEnum):
-    """The five networks; the value is the stem of a weight file."""
+    """The parts that networks play; the value is the stem of a weight file."""
 
     EYEBROW_DECOMPOSER = "eyebrow_decomposer"
     EYEBROW_COMBINER = "eyebrow_combiner"
@@ -36,9 +40,22 @@ class Network(StrEnum):
 class Family(StrEnum):
     """Which system of the author's a set of networks is."""
 
+    THA1 = "tha1"
     THA2 = "tha2"
     THA3 = "tha3"
     THA4 = "tha4"
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The parts that its networks play, in the order of the data."""
+        if self is Family.THA1:
+            return (Network.FACE_MORPHER, Network.BODY_ROTATOR, Network.EDITOR)
+        return tuple(Network)
+
+    @property
+    def schema(self) -> PoseSchema:
+        """What its networks can be told to show."""
+        return THA1 if self is Family.THA1 else THA3
 
     def reference_file(self, network: Network) -> str:
         """Return the name of the author's weight file: ``two_algo_face_body_rotator.pt``."""
@@ -46,11 +63,11 @@ class Family(StrEnum):
         return f"{stems.get(network, network.value)}.pt"
 
 
+_HEAD_STEMS = {Network.BODY_ROTATOR: "two_algo_face_rotator", Network.EDITOR: "combiner"}
+
 _OWN_STEMS = {
-    Family.THA2: {
-        Network.BODY_ROTATOR: "two_algo_face_rotator",
-        Network.EDITOR: "combiner",
-    },
+    Family.THA1: _HEAD_STEMS,
+    Family.THA2: _HEAD_STEMS,
     Family.THA3: {Network.BODY_ROTATOR: "two_algo_face_body_rotator"},
     Family.THA4: {Network.BODY_ROTATOR: "body_morpher", Network.EDITOR: "upscaler"},
 }
@@ -88,6 +105,32 @@ class NetworkShape:
         return tuple(min(self.start_channels << i, self.max_channels) for i in range(halvings + 1))
 
 
+def check_sizes(variant: Tha3Variant) -> None:
+    """Refuse sizes of THA1's networks that its picture of 256 cannot be given to.
+
+    Raises:
+        WeightsError: a size is not one of 4 to 256 by doubling, a network is smaller than its
+            bottleneck, or rotator and combiner are of different sizes.
+    """
+    for network, shape in variant.shapes.items():
+        if shape.image_size not in _HEAD_SIZES or (
+            shape.bottleneck_size not in _HEAD_SIZES[: _HEAD_SIZES.index(shape.image_size) + 1]
+        ):
+            raise WeightsError(
+                f"the {network} has pictures of {shape.image_size} pixels and a bottleneck of "
+                f"{shape.bottleneck_size}; each is one of {', '.join(map(str, _HEAD_SIZES))}, the "
+                "bottleneck the smaller"
+            )
+    rotator, combiner = variant.shapes[Network.BODY_ROTATOR], variant.shapes[Network.EDITOR]
+    if rotator.image_size != combiner.image_size:
+        raise WeightsError(
+            f"the rotator has pictures of {rotator.image_size} pixels and the combiner of "
+            f"{combiner.image_size}; train them at one size"
+        )
+
+
+_HEAD_SIZES = (4, 8, 16, 32, 64, 128, 256)
+
 THA3_SHAPES: Mapping[Network, NetworkShape] = MappingProxyType(
     {
         Network.EYEBROW_DECOMPOSER: NetworkShape(128, start_channels=64, bottleneck_size=16),
@@ -121,17 +164,25 @@ _THA2_SHAPES: Mapping[Network, NetworkShape] = MappingProxyType(
 )
 
 
+_THA1_SHAPES: Mapping[Network, NetworkShape] = MappingProxyType(
+    {
+        network: NetworkShape(256, start_channels=64, bottleneck_size=32)
+        for network in Family.THA1.networks
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Tha3Variant:
-    """One published set of five networks.
+    """One set of networks.
 
     Attributes:
         name: as in the author's folders.
         kind: plain or depthwise-separable convolution blocks.
         weights_dtype: what its weight files hold; computing is float32 unless a runtime
             chooses otherwise.
-        shapes: sizes of the five networks.
-        family: which networks the last two are.
+        shapes: sizes of its networks.
+        family: which networks they are.
     """
 
     name: str
@@ -153,6 +204,7 @@ VARIANTS: Mapping[str, Tha3Variant] = MappingProxyType(
                 "tha4_teacher", BlockKind.PLAIN, shapes=_TEACHER_SHAPES, family=Family.THA4
             ),
             Tha3Variant("tha2", BlockKind.PLAIN, shapes=_THA2_SHAPES, family=Family.THA2),
+            Tha3Variant("tha1", BlockKind.PLAIN, shapes=_THA1_SHAPES, family=Family.THA1),
         )
     }
 )

@@ -42,13 +42,20 @@ class PictureNetworks(Generic[ArrayT]):
         runtime: runs the stages; closed with this.
         telemetry: where times are counted.
         premultiplied: whether it wants colours multiplied by alpha.
+        first_crop: what its stage ``DECOMPOSE`` sees of the picture.
     """
 
     def __init__(
-        self, runtime: Runtime[ArrayT], telemetry: Telemetry, *, premultiplied: bool = False
+        self,
+        runtime: Runtime[ArrayT],
+        telemetry: Telemetry,
+        *,
+        premultiplied: bool = False,
+        first_crop: Crop = BROW_CROP,
     ) -> None:
         self._runtime = runtime
         self._premultiplied = premultiplied
+        self._first_crop = first_crop
         self._telemetry = telemetry
         self._device_picture: ArrayT | None = None
         self._face_crop: ArrayT | None = None
@@ -80,7 +87,7 @@ class PictureNetworks(Generic[ArrayT]):
         planes = network_from_straight(picture.rgba)
         if self._premultiplied:
             planes = premultiplied_signals(planes)
-        layers = self._run(Stage.DECOMPOSE, self._upload_crop(planes, BROW_CROP))
+        layers = self._run(Stage.DECOMPOSE, self._upload_crop(planes, self._first_crop))
         # Checked here because the layers are used for as long as the picture is shown.
         if not all(np.isfinite(self._runtime.download(layer)).all() for layer in layers):
             raise InferenceError(
@@ -98,7 +105,7 @@ class PictureNetworks(Generic[ArrayT]):
         self._layers = ()
 
     def brows(self, pose: F32Array) -> F32Array:
-        """Return the brow crop with the brows of ``pose`` [45], [4, 128, 128].
+        """Return the brow crop with the brows of ``pose`` [45], [4, 128, 128] (THA1: the head).
 
         Raises:
             InferenceError: the runtime failed or gave numbers that are not finite.

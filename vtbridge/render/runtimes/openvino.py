@@ -1,5 +1,7 @@
 """The OpenVINO runtime: CPUs, Intel GPUs and NPUs; reads prepared stages, never torch.
 
+The networks of THA1 need no preparation: their graphs are put together from the weights.
+
 On a CPU it computes in bf16 where that is multiplied in hardware (AVX512_BF16, AMX), else
 in f32 with sums that are fast but drift, told as ``f32-fast``; f32 on request is exact. GPU
 and NPU compute in f16 and are taken only by name or by the selection that tests them.
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,6 +22,8 @@ from vtbridge.datatypes import F32Array
 from vtbridge.errors import InferenceError, RuntimeUnavailable, WeightsError
 from vtbridge.quiet_openvino import ov
 from vtbridge.render.models.signatures import Stage
+from vtbridge.render.models.variants import Family
+from vtbridge.render.runtimes import openvino_tha1
 from vtbridge.render.runtimes.openvino_cache import CompileCache, default_folder
 from vtbridge.render.runtimes.openvino_graphs import sum_in_tiles
 from vtbridge.render.runtimes.prepared import OPENVINO_FILES
@@ -31,6 +35,8 @@ from vtbridge.render.settings import DeviceName, Precision, RuntimeName
 _BF16_STAGES = frozenset({Stage.ROTATE, Stage.EDIT})
 
 _ONCE = Stage.DECOMPOSE
+
+GraphOf: TypeAlias = Callable[[Stage], tuple[tuple[bytes, ...], Callable[[], ov.Model]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +168,14 @@ def _opened(request: RuntimeRequest, device: OpenVinoDevice, cache: Path) -> Ope
     kept = CompileCache(core, device.name, cache) if device.cached else None
     # Sums that drift are for those who want speed; a GPU's do not.
     exact = request.precision is Precision.F32 and device.name == "CPU"
+    graph_of = _graphs(core, request)
 
     def compile_stage(stage: Stage) -> Any:
-        content = OPENVINO_FILES.read_stage(request.store, request.weights, stage)
+        content, build = graph_of(stage)
         options = _options(device, precision, stage, request.threads)
         if kept is not None:
-            return kept.compiled(stage, content, options, partial(_model, core, *content))
-        model = _model(core, *content)
+            return kept.compiled(stage, content, options, build)
+        model = build()
         if exact:
             sum_in_tiles(model)
         return core.compile_model(model, device.name, options)
@@ -176,8 +183,33 @@ def _opened(request: RuntimeRequest, device: OpenVinoDevice, cache: Path) -> Ope
     fast = precision is Precision.F32 and device.name == "CPU" and not exact
     described = f"{precision}{'-fast' * fast} {device.name}"
     # The first stage is not compiled before there is a picture, but its files must be right.
-    OPENVINO_FILES.read_stage(request.store, request.weights, _ONCE)
+    graph_of(_ONCE)
     return OpenVinoRuntime(compile_stage, precision, described)
+
+
+def _graphs(core: ov.Core, request: RuntimeRequest) -> GraphOf:
+    """Return what gives the bytes that a stage's graph is made of, and what makes it.
+
+    Raises:
+        WeightsError: the weights are absent or damaged.
+    """
+    store, weights = request.store, request.weights
+    variant = store.variant(weights)
+    if variant.family is not Family.THA1:
+
+        def prepared(stage: Stage) -> tuple[tuple[bytes, ...], Callable[[], ov.Model]]:
+            content = OPENVINO_FILES.read_stage(store, weights, stage)
+            return content, partial(_model, core, *content)
+
+        return prepared
+    networks = store.networks(weights)
+    sha256 = [store.record(weights).files[network].sha256 for network in networks]
+    made_of = (f"{openvino_tha1.GRAPH_REVISION} {' '.join(sha256)}".encode(),)
+
+    def built(stage: Stage) -> tuple[tuple[bytes, ...], Callable[[], ov.Model]]:
+        return made_of, partial(openvino_tha1.build_model, stage, variant, networks)
+
+    return built
 
 
 def _outputs(request: Any, inputs: Sequence[ov.Tensor]) -> Sequence[ov.Tensor]:

@@ -241,9 +241,10 @@ class PreparedFiles:
 
 
 def _sources(store: WeightStore, weights: str) -> dict[Network, str]:
-    store.variant(weights)  # a picture or another kind of networks has no such stages
+    # A picture or another kind of networks has no such stages.
+    networks = store.variant(weights).family.networks
     files = store.record(weights).files
-    return {network: files[network].sha256 for network in Network}
+    return {network: files[network].sha256 for network in networks}
 
 
 OPENVINO_FILES = PreparedFiles(

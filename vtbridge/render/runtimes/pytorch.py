@@ -20,7 +20,7 @@ from vtbridge.render.models.blocks import GridWarp
 from vtbridge.render.models.rewrites import NETWORK_PARTS, ClampedWarp, in_half
 from vtbridge.render.models.signatures import Stage, StageSignature, stage_signatures
 from vtbridge.render.models.stages import Tha3Stages, build_stages
-from vtbridge.render.models.tha3 import build_networks
+from vtbridge.render.models.tha3 import networks_of
 from vtbridge.render.runtimes.pytorch_cuda import CapturedStage, as_tuple, record_cuda_graph
 from vtbridge.render.runtimes.runtime import RuntimeRequest
 from vtbridge.render.settings import DeviceName, Precision, RuntimeName
@@ -190,7 +190,7 @@ def load_stages(store: WeightStore, weights: str) -> Tha3Stages:
     Raises:
         WeightsError: they are absent, damaged or belong to another architecture.
     """
-    networks = build_networks(store.variant(weights))
+    networks = networks_of(store.variant(weights))
     arrays = store.networks(weights)
     for network, module in networks.as_dict().items():
         state = {key: torch.tensor(array) for key, array in arrays[network].items()}

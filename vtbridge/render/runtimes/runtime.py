@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from vtbridge.datatypes import F32Array
 from vtbridge.errors import RuntimeUnavailable, WeightsError
 from vtbridge.render.models.signatures import Stage
+from vtbridge.render.models.variants import Family
 from vtbridge.render.settings import DeviceName, Precision, RenderSettings, RuntimeName
 from vtbridge.render.weights.store import WeightStore
 
@@ -107,6 +108,7 @@ class RuntimeRow:
         package: what pip calls the library; several where builds differ by device.
         prepared: files in an entry's folder one of which is there once the weights were
             prepared for it; empty if it reads the weights themselves.
+        unprepared: systems whose weights it reads themselves all the same.
         heavy: its library takes seconds and hundreds of MiB to load, so that on a CPU it is
             tried only where nothing else runs.
     """
@@ -116,6 +118,7 @@ class RuntimeRow:
     library: str = ""
     package: tuple[str, ...] = ()
     prepared: tuple[str, ...] = ()
+    unprepared: frozenset[Family] = frozenset()
     heavy: bool = False
 
 
@@ -189,6 +192,7 @@ RUNTIMES: Mapping[RuntimeName, RuntimeRow] = MappingProxyType(
             library="openvino",
             package=("openvino",),
             prepared=("openvino/export.json",),
+            unprepared=frozenset({Family.THA1}),
         ),
         RuntimeName.ONNXRUNTIME: RuntimeRow(
             (

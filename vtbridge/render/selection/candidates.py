@@ -100,8 +100,7 @@ def missing(candidate: Candidate, row: RuntimeRow, request: RuntimeRequest) -> T
             why="it is not installed",
             remedy=f"pip install {row.package[0]}",
         )
-    directory = request.store.directory(request.weights)
-    if row.prepared and not any((directory / file).is_file() for file in row.prepared):
+    if not _is_prepared(row, request):
         return Tried(
             candidate=candidate,
             outcome=Outcome.NOT_PREPARED,
@@ -109,6 +108,13 @@ def missing(candidate: Candidate, row: RuntimeRow, request: RuntimeRequest) -> T
             remedy=f"vtbridge weights prepare {request.weights} --for {candidate.name}",
         )
     return None
+
+
+def _is_prepared(row: RuntimeRow, request: RuntimeRequest) -> bool:
+    store, weights = request.store, request.weights
+    if not row.prepared or store.variant(weights).family in row.unprepared:
+        return True
+    return any((store.directory(weights) / file).is_file() for file in row.prepared)
 
 
 def is_last_resort(candidate: Candidate, rows: Mapping[RuntimeName, RuntimeRow]) -> bool:

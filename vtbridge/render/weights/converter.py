@@ -19,7 +19,7 @@ from torch import Tensor
 
 from vtbridge.errors import WeightsError
 from vtbridge.render.models.reference_keys import state_dict_from_reference
-from vtbridge.render.models.tha3 import Tha3Networks, build_networks
+from vtbridge.render.models.tha3 import AnyNetworks, networks_of
 from vtbridge.render.models.tha4_student import STUDENT_VARIANT, StudentNetwork
 from vtbridge.render.models.tha4_student_keys import student_state_from_author
 from vtbridge.render.models.variants import VARIANTS, BlockKind, Family
@@ -51,7 +51,7 @@ def main() -> None:
         out.flush()
 
 
-def _convert(file: ConversionFile, networks: Mapping[str, Tha3Networks]) -> ConversionResult:
+def _convert(file: ConversionFile, networks: Mapping[str, AnyNetworks]) -> ConversionResult:
     try:
         state = _load_state(file.source)
         if isinstance(file.network, StudentNetwork):
@@ -118,10 +118,10 @@ def _variant_of(state: dict[str, Tensor], family: Family) -> str:
     raise WeightsError(f"tensors of {', '.join(sorted(types)) or 'nothing'} belong to no variant")
 
 
-def _networks_without_memory(families: Collection[Family]) -> dict[str, Tha3Networks]:
+def _networks_without_memory(families: Collection[Family]) -> dict[str, AnyNetworks]:
     with torch.device("meta"):
         return {
-            variant.name: build_networks(variant)
+            variant.name: networks_of(variant)
             for variant in VARIANTS.values()
             if variant.family in families
         }

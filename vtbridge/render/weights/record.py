@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vtbridge.atomic_file import write_atomically
 from vtbridge.errors import WeightsError
+from vtbridge.render.models.variants import Network, NetworkShape
 from vtbridge.render.weights.manifest import EntryKind, Sha256, Size
 
 RECORD_FILE = "record.json"
@@ -38,7 +39,12 @@ class StoredFile(_Table):
 
 
 class Record(_Table):
-    """Everything accepted for one entry; keys of ``files`` are networks or file names."""
+    """Everything accepted for one entry.
+
+    Attributes:
+        files: keys are networks or file names.
+        shapes: sizes of the networks where they are not the variant's own.
+    """
 
     format: Annotated[int, Field(ge=1, le=1)] = 1
     kind: EntryKind
@@ -49,6 +55,7 @@ class Record(_Table):
     credit: str
     source: str
     files: dict[str, StoredFile]
+    shapes: dict[Network, NetworkShape] = {}
 
 
 def read_record(directory: Path) -> Record | None:

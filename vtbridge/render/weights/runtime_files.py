@@ -66,7 +66,10 @@ def prepare_locked(
 ) -> bool:
     """Do what ``prepare_runtime`` does for a caller who holds the store's lock."""
     from vtbridge.render.models.signatures import Stage
+    from vtbridge.render.runtimes.runtime import RUNTIMES
 
+    if store.variant(name).family in RUNTIMES[runtime].unprepared:
+        return False
     files = next((each for each in _files_of(runtime) if each.precision is precision), None)
     if files is None:
         raise RuntimeUnavailable(

