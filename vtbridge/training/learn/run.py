@@ -140,7 +140,6 @@ class Run:
             focus=stage.focus,
             rotator=self._rotator(name),
         )
-        (self._folder / "checkpoints").mkdir(exist_ok=True)
         writes = self._fabric.is_global_zero
         with Journal(self._folder / "tensorboard" / name if writes else None) as journal:
             validation = train_stage(
