@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from pymeshio.pmx import reader
 
 from vtbridge.errors import DatasetError
 from vtbridge.training.figures.pmx import parse_pmx
@@ -19,7 +21,7 @@ def text(value: str) -> bytes:
     return struct.pack("<i", len(content)) + content
 
 
-def a_vertex(place: int, *, more_uv: int = 0) -> bytes:
+def a_vertex(place: int, *, more_uv: int = 0, kinds: int = 5) -> bytes:
     """Return a vertex of each kind of skin in turn."""
     skins = (
         struct.pack("<Bb", 0, 1),
@@ -29,7 +31,7 @@ def a_vertex(place: int, *, more_uv: int = 0) -> bytes:
         struct.pack("<Bbbbbffff", 4, 0, 1, 1, 1, 1.0, 0.0, 0.0, 0.0),
     )
     head = struct.pack("<8f", *POSITIONS[place], 0, 0, -1, 0.5, 0.25)
-    return head + bytes(16 * more_uv) + skins[place] + struct.pack("<f", 0.5)
+    return head + bytes(16 * more_uv) + skins[place % kinds] + struct.pack("<f", 0.5)
 
 
 def a_material(count: int, flags: int = 0x10, *, own_toon: bool = False) -> bytes:
@@ -89,6 +91,7 @@ def a_file(
     *,
     version: float = 2.1,
     more_uv: int = 2,
+    skins: int = 5,
     materials: Sequence[bytes] | None = None,
     morphs: Sequence[bytes] = MORPHS,
 ) -> bytes:
@@ -103,7 +106,7 @@ def a_file(
             struct.pack("<fB8B", version, 8, 1, more_uv, 1, 1, 1, 1, 1, 1),
             *(text(part) for part in ("名", "name", "規約\r\n自由", "terms")),
             struct.pack("<i", len(POSITIONS)),
-            *(a_vertex(place, more_uv=more_uv) for place in range(len(POSITIONS))),
+            *(a_vertex(place, more_uv=more_uv, kinds=skins) for place in range(len(POSITIONS))),
             struct.pack("<i6B", 6, 0, 1, 2, 1, 3, 2),
             struct.pack("<i", len(textures)),
             *map(text, textures),
@@ -195,3 +198,20 @@ def test_groups_cannot_multiply_morphs_without_end() -> None:
     group = a_morph("組", 0, [struct.pack("<bf", 0, 1.0)] * 20_000)
     with pytest.raises(DatasetError, match="group morph moves more than"):
         parse_pmx(a_file(morphs=[big, group]))
+
+
+def test_another_reader_finds_the_same() -> None:
+    data = a_file(version=2.0, more_uv=0, skins=3, morphs=[MORPHS[0], MORPHS[7]])
+    data += bytes(12)  # no frames, bodies and joints
+    other = reader.read(io.BytesIO(data))
+    ours, textures = parse_pmx(data)
+    found = [[v.position.x, v.position.y, -v.position.z] for v in other.vertices]
+    np.testing.assert_array_equal(ours.positions, found)
+    assert ours.triangles.reshape(-1).tolist() == other.indices
+    assert textures == other.textures
+    assert [part.name for part in ours.materials] == [part.name for part in other.materials]
+    assert [bone.name for bone in ours.bones] == [bone.name for bone in other.bones]
+    assert [bone.parent for bone in ours.bones] == [bone.parent_index for bone in other.bones]
+    assert [list(ours.morphs[m.name].vertices) for m in other.morphs] == [
+        [offset.vertex_index for offset in m.offsets] for m in other.morphs
+    ]
