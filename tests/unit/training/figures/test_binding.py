@@ -192,3 +192,12 @@ def test_without_a_neck_the_head_rolls() -> None:
 
 def test_an_eye_bone_alone_turns_no_irises() -> None:
     assert P.IRIS_ROTATION_X not in bind(without_role("left_eye")).shows
+
+
+def test_bones_that_do_not_hang_together_turn_only_what_does() -> None:
+    bones = list(FIGURE.bones)
+    apart = [replace(bones[i], parent=1) if bones[i].role == "head" else bones[i] for i in range(6)]
+    skeleton = bind(replace(FIGURE, bones=tuple(apart))).skeleton
+    assert skeleton.pivots[Turning.NECK] == skeleton.pivots[Turning.HEAD]
+    loose = [replace(bone, parent=1) if bone.role == "left_eye" else bone for bone in bones]
+    assert Turning.LEFT_EYE not in bind(replace(FIGURE, bones=tuple(loose))).skeleton.pivots

@@ -91,3 +91,11 @@ def test_chin_and_top_lie_on_the_borders_of_the_middle_half() -> None:
     assert (10.0 - bottom) / (top - bottom) == pytest.approx(0.25)
     box = box_of(FIGURE)
     assert camera_of(FIGURE, bind(FIGURE)) == specified_camera(box.center_x, box.chin_y, box.top_y)
+
+
+def test_hair_that_hangs_behind_the_neck_is_no_chin() -> None:
+    positions = FIGURE.positions.copy()
+    behind = (positions[:, 2] < -0.5) & (np.abs(positions[:, 0]) < 0.3) & (positions[:, 1] > 16.0)
+    assert behind.any()
+    positions[behind & (positions[:, 1] < 17.0), 1] -= 4.0
+    assert box_of(replace(FIGURE, positions=positions)).chin_y == box_of(FIGURE).chin_y

@@ -34,7 +34,14 @@ def a_vertex(place: int, *, more_uv: int = 0, kinds: int = 5) -> bytes:
     return head + bytes(16 * more_uv) + skins[place % kinds] + struct.pack("<f", 0.5)
 
 
-def a_material(count: int, flags: int = 0x10, *, own_toon: bool = False) -> bytes:
+def a_material(
+    count: int,
+    flags: int = 0x10,
+    *,
+    own_toon: bool = False,
+    edge: float = 2.0,
+    texture: int = 0,
+) -> bytes:
     toon = struct.pack("<Bb", 0, -1) if own_toon else struct.pack("<BB", 1, 3)
     return b"".join(
         [
@@ -42,8 +49,8 @@ def a_material(count: int, flags: int = 0x10, *, own_toon: bool = False) -> byte
             text("skin"),
             struct.pack("<11f", 1.0, 0.5, 0.25, 0.75, 0, 0, 0, 5.0, 0.1, 0.1, 0.1),
             struct.pack("<B", flags),
-            struct.pack("<5f", 0.1, 0.2, 0.3, 1.0, 2.0),
-            struct.pack("<bbB", 0, -1, 0),
+            struct.pack("<5f", 0.1, 0.2, 0.3, 1.0, edge),
+            struct.pack("<bbB", texture, -1, 0),
             toon,
             text("memo"),
             struct.pack("<i", count),
@@ -215,3 +222,10 @@ def test_another_reader_finds_the_same() -> None:
     assert [list(ours.morphs[m.name].vertices) for m in other.morphs] == [
         [offset.vertex_index for offset in m.offsets] for m in other.morphs
     ]
+
+
+def test_a_texture_that_is_not_there_is_none_and_an_edge_has_bounds() -> None:
+    wild = a_material(3, edge=1e9, texture=7)
+    (material,) = parse_pmx(a_file(materials=[wild]))[0].materials
+    assert material.texture == -1
+    assert material.edge_width < 0.05

@@ -188,3 +188,14 @@ def test_the_figure_itself_is_left_as_it_is() -> None:
     moved(head_x=1.0, mouth_aaa=1.0)
     np.testing.assert_array_equal(FIGURE.positions, before[0])
     np.testing.assert_array_equal(FIGURE.normals, before[1])
+
+
+@pytest.mark.parametrize("name", ["head_x", "head_y", "neck_z"])
+def test_normals_turn_with_the_surface(name: str) -> None:
+    part = FIGURE.materials[0]
+    used = np.unique(FIGURE.triangles[part.first : part.first + part.count])
+    turned = moved(**{name: 1.0})
+    rotation = best_rotation(
+        FIGURE.positions[used].astype(np.float64), turned.positions[used].astype(np.float64)
+    )
+    np.testing.assert_allclose(turned.normals[used], FIGURE.normals[used] @ rotation.T, atol=1e-5)

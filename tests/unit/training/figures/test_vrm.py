@@ -207,3 +207,71 @@ def test_what_contradicts_itself_is_refused_by_name(change: Any, told: str) -> N
 def test_a_text_gltf_is_another_kind_of_file() -> None:
     with pytest.raises(DatasetError, match="binary glTF 2"):
         parse_vrm(b'{"asset": {"version": "2.0"}}')
+
+
+def add_view(document: Document, chunk: bytes, content: bytes, **more: int) -> tuple[int, bytes]:
+    chunk += bytes(-len(chunk) % 4)
+    view = {"buffer": 0, "byteOffset": len(chunk), "byteLength": len(content), **more}
+    document["bufferViews"].append(view)
+    return len(document["bufferViews"]) - 1, chunk + content
+
+
+def test_interleaved_arrays_and_weights_in_bytes_are_read() -> None:
+    document, chunk = document_of(1)
+    attributes = document["meshes"][0]["primitives"][0]["attributes"]
+    count = len(FIGURE.positions)
+    record = np.zeros(count, np.dtype([("p", "<f4", 3), ("w", "u1", 4), ("gap", "u1", 4)]))
+    record["p"] = FIGURE.positions * METRES_A_UNIT
+    record["w"] = np.rint(FIGURE.weights * 255)
+    view, chunk = add_view(document, chunk, record.tobytes(), byteStride=20)
+    for name, offset, kind, of in (("POSITION", 0, 5126, "VEC3"), ("WEIGHTS_0", 12, 5121, "VEC4")):
+        document["accessors"][attributes[name]] = {
+            "bufferView": view,
+            "byteOffset": offset,
+            "componentType": kind,
+            "normalized": kind == 5121,
+            "count": count,
+            "type": of,
+        }
+    draft = drafted(document, chunk)
+    np.testing.assert_allclose(draft.weights, FIGURE.weights, atol=1 / 255)
+    whole = FIGURE.weights[:, 0] == 1.0
+    np.testing.assert_allclose(
+        draft.positions[whole], FIGURE.positions[whole] * METRES_A_UNIT, atol=1e-5
+    )
+
+
+def test_an_expression_counts_more_than_a_target_of_its_name() -> None:
+    document, chunk = document_of(1)
+    document["meshes"][0]["extras"]["targetNames"] = ["aa", "blink"]  # the other way round
+    morphs = drafted(document, chunk).morphs
+    closing = parse_vrm(FILES[1])[0].morphs["まばたき"]
+    np.testing.assert_array_equal(morphs["blink"].vertices, closing.vertices)
+
+
+def test_a_target_that_moves_nothing_is_no_morph() -> None:
+    document, chunk = document_of(1)
+    count = len(FIGURE.positions)
+    document["accessors"].append({"componentType": 5126, "count": count, "type": "VEC3"})
+    for primitive in document["meshes"][0]["primitives"]:
+        primitive["targets"][1] = {"POSITION": len(document["accessors"]) - 1}
+    assert set(drafted(document, chunk).morphs) == {"blink", "まばたき"}
+
+
+def test_alpha_counts_only_where_a_material_blends() -> None:
+    document, chunk = document_of(0)
+    unity = document["extensions"]["VRM"]["materialProperties"][0]
+    unity["vectorProperties"]["_Color"] = [1.0, 1.0, 1.0, 0.25]
+    assert drafted(document, chunk).materials[0].color[3] == 1.0
+    document, chunk = document_of(1)
+    document["materials"][0]["pbrMetallicRoughness"]["baseColorFactor"] = [1.0, 1.0, 1.0, 0.25]
+    assert drafted(document, chunk).materials[0].color[3] == 1.0
+
+
+def test_what_blends_and_writes_depth_is_drawn_before_what_only_blends() -> None:
+    document, chunk = document_of(1)
+    for material in document["materials"]:
+        material["alphaMode"] = "BLEND"
+    last = document["materials"][-1]
+    last["extensions"]["VRMC_materials_mtoon"]["transparentWithZWrite"] = True
+    assert drafted(document, chunk).materials[0].name == last["name"]
