@@ -92,13 +92,14 @@ def _evaluated(
     from vtbridge.training.dataset.sources import labelled
     from vtbridge.training.evaluate import measure, regions
     from vtbridge.training.evaluate.contenders import RunNetworks
-    from vtbridge.training.evaluate.drawings import posed_drawing, tha1_picture
+    from vtbridge.training.evaluate.drawings import compared_drawing, posed_drawing, tha1_picture
     from vtbridge.training.evaluate.report import Evaluation
 
     if not len(looked_at):
         raise TrainingError(f"the {split} split of {data} is empty: choose another with --split")
     manifest = read_manifest(data)
     networks = RunNetworks(run)
+    pictures = {Path(name).stem: tha1_picture(open_picture(name)) for name in drawings}
     reopen = labelled(manifest.recipe)
     numbers = measure.spread(len(looked_at), count)
     with shown_progress(MonotonicClock()) as progress:
@@ -124,10 +125,8 @@ def _evaluated(
         morpher=faces,
         heads=heads,
         strayed=regions.mean_strayed(strayed),
-        drawings={
-            Path(name).stem: posed_drawing(networks, tha1_picture(open_picture(name)))
-            for name in drawings
-        },
+        drawings={name: posed_drawing(networks, picture) for name, picture in pictures.items()},
+        compared={name: compared_drawing(networks, picture) for name, picture in pictures.items()},
     )
 
 

@@ -42,6 +42,21 @@ class Posed:
     picture: F32Array
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """One drawing turned once by every configuration: signals [4, S, S].
+
+    Attributes:
+        what: the pose.
+        before: what they were shown.
+        pictures: by configuration.
+    """
+
+    what: str
+    before: F32Array
+    pictures: Mapping[str, F32Array]
+
+
 def tha1_picture(picture: Picture) -> U8Array:
     """Return version 1's picture of a character, uint8 [256, 256, 4]."""
     cropped: U8Array = np.ascontiguousarray(picture.rgba[_CROP])
@@ -61,6 +76,26 @@ def posed_drawing(run: RunNetworks, rgba: U8Array) -> list[Posed]:
                 turned = _turned(run, size, faces["mouth half"], pose)
                 posed.append(Posed(name, turned[0].numpy()))
     return posed
+
+
+def compared_drawing(run: RunNetworks, rgba: U8Array) -> list[Compared]:
+    """Return a drawing, uint8 [256, 256, 4], turned by every configuration that was trained."""
+    size = run.head_size
+    if size is None:
+        return []
+    before = shrunk(signals(torch.from_numpy(rgba)[None]), size)
+    compared = []
+    for name, pose in TURNS.items():
+        with torch.no_grad():
+            told = torch.tensor([pose])
+            rotated = run.rotated(before, told)
+            pictures = {
+                contender.name: contender.make(before, told, rotated).image[0].numpy()
+                for contender in run.contenders()
+                if contender.stages and run.ready(contender)
+            }
+        compared.append(Compared(name, before[0].numpy(), pictures))
+    return compared
 
 
 def _with_face(

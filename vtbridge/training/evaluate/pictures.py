@@ -11,7 +11,7 @@ import torch
 from vtbridge.datatypes import F32Array
 from vtbridge.training.dataset.examples import Examples
 from vtbridge.training.evaluate.contenders import IDENTITY, RunNetworks
-from vtbridge.training.evaluate.drawings import Posed
+from vtbridge.training.evaluate.drawings import Compared, Posed
 from vtbridge.training.evaluate.measure import Findings, Look, spread
 from vtbridge.training.evaluate.sheet import save_picture, save_row
 from vtbridge.training.learn.batches import batch_of
@@ -20,6 +20,8 @@ from vtbridge.training.learn.recipe import NetworkName
 
 _WORST = 4
 _COMPARED = 24
+_LEAST = 3
+"""Contenders that a comparison needs, the identity among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Sheets:
     def __init__(self, folder: Path, run: RunNetworks, examples: Examples) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._run, self._examples = folder, run, examples
+        self._compared = 0
 
     def worst(self, findings: Findings | None, *, faces: bool) -> dict[str, list[Shown]]:
         """Return each contender's worst pictures: shown, truth, made, difference."""
@@ -83,30 +86,34 @@ class Sheets:
         return sheets
 
     def comparisons(
-        self, findings: Findings | None, drawings: Mapping[str, list[Posed]]
+        self, findings: Findings | None, drawings: Mapping[str, list[Compared]]
     ) -> list[dict[str, object]]:
         """Return what the viewer shows: each item the picture of every configuration."""
-        if findings is None or len(findings.names) < 2:
+        if findings is None or len(findings.names) < _LEAST:
             return []
         items: list[dict[str, object]] = []
         for number in spread(len(findings.looks), _COMPARED):
             look = findings.looks[number]
             made = self._made(look, findings.size, faces=False)
-            files = {}
-            for place, (name, picture) in enumerate(made.pictures.items()):
-                # A name in the file's name would tell who made it.
-                file = f"compare-{number}-{place}.png"
-                save_picture(self._folder / file, picture)
-                files[name] = f"pictures/{file}"
-            save_picture(self._folder / f"compare-{number}-drawing.png", made.before)
-            items.append(
-                {
-                    "picture": f"{look.subject} {number}",
-                    "source": f"pictures/compare-{number}-drawing.png",
-                    "files": files,
-                }
-            )
+            items.append(self._item(f"{look.subject} {look.example}", made.before, made.pictures))
+        for name, poses in drawings.items():
+            for each in poses:
+                items.append(self._item(f"{name} {each.what}", each.before, each.pictures))
         return items
+
+    def _item(
+        self, what: str, before: F32Array, pictures: Mapping[str, F32Array]
+    ) -> dict[str, object]:
+        files = {}
+        for name, picture in pictures.items():
+            # Nothing in a file's name may tell who made it.
+            self._compared += 1
+            files[name] = f"pictures/compare-{self._compared}.png"
+            save_picture(self._folder / f"compare-{self._compared}.png", picture)
+        self._compared += 1
+        save_picture(self._folder / f"compare-{self._compared}.png", before)
+        source = f"pictures/compare-{self._compared}.png"
+        return {"picture": what, "source": source, "files": files}
 
     def _made(self, look: Look, size: int, *, faces: bool) -> _Made:
         """Return what every contender makes of a picture, again."""

@@ -19,7 +19,7 @@ from typing import Any, Final
 from vtbridge.atomic_file import write_atomically
 from vtbridge.training.dataset.examples import Examples
 from vtbridge.training.evaluate.contenders import IDENTITY, RunNetworks
-from vtbridge.training.evaluate.drawings import Posed
+from vtbridge.training.evaluate.drawings import Compared, Posed
 from vtbridge.training.evaluate.measure import Findings
 from vtbridge.training.evaluate.metrics import METRICS
 from vtbridge.training.evaluate.pictures import Sheets
@@ -56,6 +56,7 @@ class Evaluation:
         heads: what was seen of rotators and combiners.
         strayed: share of each value's change that lies outside its part.
         drawings: real ones in several poses, by name.
+        compared: the same, turned by each configuration.
     """
 
     run: RunNetworks
@@ -67,6 +68,7 @@ class Evaluation:
     heads: Findings | None
     strayed: Mapping[str, float]
     drawings: Mapping[str, list[Posed]]
+    compared: Mapping[str, list[Compared]]
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -111,7 +113,7 @@ def write_report(folder: Path, evaluation: Evaluation, examples: Examples) -> Pa
         worst_faces=sheets.worst(evaluation.morpher, faces=True),
         worst_heads=sheets.worst(evaluation.heads, faces=False),
         drawings=sheets.drawings(evaluation.drawings),
-        viewer=json.dumps(sheets.comparisons(evaluation.heads, evaluation.drawings)),
+        viewer=json.dumps(sheets.comparisons(evaluation.heads, evaluation.compared)),
         style=_text("report.css"),
         script=_text("viewer.js"),
     )
