@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from playwright.sync_api import Page, expect
 
 from tests.conftest import REPOSITORY
+from tests.support.browser import open_panel
 from tests.support.cli import run_isolated
+from tests.support.daemon import running
 from tests.support.recording_runtime import pose
 from tests.support.tha1 import random_tha1, sized, write_run
 from tests.support.tha3 import frame_of
@@ -22,6 +25,7 @@ from vtbridge.characters import BUILTIN, load_picture
 from vtbridge.clock import ManualClock
 from vtbridge.datatypes import F32Array, Picture
 from vtbridge.pose_params import FACE_SLICE, ROTATION_SLICE
+from vtbridge.pose_schema import THA1
 from vtbridge.render.alpha import network_from_straight
 from vtbridge.render.models.crops import FACE_CROP, HEAD_CROP
 from vtbridge.render.models.stages import build_stages
@@ -50,6 +54,13 @@ frame = poser.render(THA1.named({"head_y": 0.5, "mouth": 1.0}))
 print(json.dumps({"runtime": poser.describe(), "torch": "torch" in sys.modules,
                   "shown": int(frame[..., 3].max())}))
 """
+
+CLOSED = """async () => {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  const answer = await fetch("/api/v1/pose", { headers: { Authorization: `Bearer ${token}` } });
+  const { held, pose } = await answer.json();
+  return held && pose.left_eye === 1 && pose.right_eye === 1 && Object.keys(pose).length === 6;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +195,24 @@ def test_preparing_a_character_by_them_is_refused_with_those_that_can(
     )
     assert told.returncode != 0
     assert "tha3-separable-float" in told.stderr
+
+
+@pytest.mark.timeout(180)
+def test_the_page_of_a_running_avatar_has_a_slider_for_each_of_the_six(
+    folder: Path, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VTBRIDGE_WEIGHTS_DIR", str(folder / "store"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    # In bf16 random networks are less like themselves than trained ones.
+    told = ('quality = "exact"', 'runtime = "openvino"', 'precision = "f32"', f'weights = "{NAME}"')
+    extra = "\n".join(("[render]", *told, ""))
+    with running(tmp_path, "studio", "--no-browser", fps=10, extra=extra) as daemon:
+        open_panel(page, daemon, "pose")
+        sliders = page.locator("#panel-pose input[type=range]")
+        expect(sliders.first).to_be_visible()
+        names = sliders.evaluate_all("all => all.map((one) => one.name)")
+        assert sorted(names) == sorted(THA1.index)
+
+        page.locator("input[type=range][name=left_eye]").fill("1")
+        expect(page.locator("input[type=range][name=right_eye]")).to_have_value("1")
+        page.wait_for_function(CLOSED, timeout=20_000)

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True)
 class Crop:
@@ -33,6 +36,19 @@ class Crop:
 def middle_of(outer: int, inner: int) -> Crop:
     """Return the square of side ``inner`` in the middle of one of side ``outer``."""
     return Crop(x=(outer - inner) // 2, y=(outer - inner) // 2, size=inner)
+
+
+def fade_of_head(size: int) -> NDArray[np.float32]:
+    """Return how much of what networks say of the head counts, float32 [1, 1, size, size].
+
+    All of it, but for a sixteenth of the side where the picture goes on beside and below,
+    so that no edge is seen there. At the top it ends with the picture.
+    """
+    inside = (np.arange(size, dtype=np.float32) + 0.5) / (size / 16)
+    across = np.minimum(np.minimum(inside, inside[::-1]), 1)
+    down = np.minimum(inside[::-1], 1)
+    fade: NDArray[np.float32] = (down[:, None] * across)[None, None]
+    return fade
 
 
 BROW_CROP = Crop(x=192, y=64, size=128)

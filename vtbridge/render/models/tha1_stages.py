@@ -3,7 +3,8 @@
 THA1's picture is ``HEAD_CROP`` of ours. A morpher sees the middle of it as it is, as much as
 it is large; what it paints is taken where a face can be, ``FACE_CROP``. Rotator and combiner
 see all of it, averaged down to their size. What they say is enlarged and applied to the picture
-itself, so that what they sample stays as sharp as it was drawn, however small they are.
+itself, so that what they sample stays as sharp as it was drawn, however small they are; and
+it fades out where the head's square ends and the picture goes on.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ from torch.nn import functional as F
 from vtbridge.pose_params import FACE_SLICE
 from vtbridge.pose_schema import THA1
 from vtbridge.render.models.blocks import paste, resize
-from vtbridge.render.models.crops import FACE_CROP, HALVED_HEAD, HEAD_CROP, middle_of
+from vtbridge.render.models.crops import (
+    FACE_CROP,
+    HALVED_HEAD,
+    HEAD_CROP,
+    fade_of_head,
+    middle_of,
+)
 from vtbridge.render.models.tha1 import (
     POSE_SIZE,
     Combiner,
@@ -79,9 +86,13 @@ class MorphStage(nn.Module):
 class TurnHeadStage(nn.Module):
     """Stage ``ROTATE``."""
 
+    fade: Tensor
+
     def __init__(self, rotator: HeadRotator) -> None:
         super().__init__()
         self.rotator = rotator
+        fade = torch.from_numpy(fade_of_head(HALVED_HEAD.size))
+        self.register_buffer("fade", fade, persistent=False)
 
     def forward(
         self, picture: Tensor, face: Tensor, rotation: Tensor
@@ -100,7 +111,7 @@ class TurnHeadStage(nn.Module):
         """
         morphed = paste(picture, face, FACE_CROP)
         turned = self.rotator(head_of(morphed, self.rotator.image_size), rotation[:, :POSE_SIZE])
-        moved = resize(_moved(turned.grid_change), HALVED_HEAD.size)
+        moved = resize(_moved(turned.grid_change), HALVED_HEAD.size) * self.fade
         still = torch.zeros_like(picture[:, :2, ::2, ::2])
         return morphed, turned.direct, turned.grid_change, paste(still, moved, HALVED_HEAD)
 
@@ -108,9 +119,13 @@ class TurnHeadStage(nn.Module):
 class FinishHeadStage(nn.Module):
     """Stage ``EDIT``; beside the head and below it nothing moves."""
 
+    fade: Tensor
+
     def __init__(self, combiner: Combiner) -> None:
         super().__init__()
         self.combiner = combiner
+        fade = torch.from_numpy(fade_of_head(HEAD_CROP.size))
+        self.register_buffer("fade", fade, persistent=False)
 
     def forward(
         self,
@@ -139,8 +154,8 @@ class FinishHeadStage(nn.Module):
         color = (paint / alpha.clamp(min=LEAST_ALPHA)).clamp(-1, 1)
         still = torch.zeros_like(morphed)
         return (
-            paste(still[:, :2], moved, HEAD_CROP),
-            paste(still, alpha.clamp(max=1), HEAD_CROP),
+            paste(still[:, :2], moved * self.fade, HEAD_CROP),
+            paste(still, alpha.clamp(max=1) * self.fade, HEAD_CROP),
             paste(still, color, HEAD_CROP),
         )
 

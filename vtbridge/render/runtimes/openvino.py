@@ -9,7 +9,7 @@ and NPU compute in f16 and are taken only by name or by the selection that tests
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,8 @@ from vtbridge.render.settings import DeviceName, Precision, RuntimeName
 # Brows and face feed everything after them, and their depthwise transposed convolutions
 # are slower in bf16 than in f32.
 _BF16_STAGES = frozenset({Stage.ROTATE, Stage.EDIT})
+# What a morpher of THA1 does not paint is the picture itself, and it has no such convolutions.
+_BF16_STAGES_OF_THA1 = _BF16_STAGES | {Stage.FACE}
 
 _ONCE = Stage.DECOMPOSE
 
@@ -169,10 +171,12 @@ def _opened(request: RuntimeRequest, device: OpenVinoDevice, cache: Path) -> Ope
     # Sums that drift are for those who want speed; a GPU's do not.
     exact = request.precision is Precision.F32 and device.name == "CPU"
     graph_of = _graphs(core, request)
+    is_tha1 = request.store.variant(request.weights).family is Family.THA1
+    coarse = _BF16_STAGES_OF_THA1 if is_tha1 else _BF16_STAGES
 
     def compile_stage(stage: Stage) -> Any:
         content, build = graph_of(stage)
-        options = _options(device, precision, stage, request.threads)
+        options = _options(device, precision, stage, request.threads, coarse=coarse)
         if kept is not None:
             return kept.compiled(stage, content, options, build)
         model = build()
@@ -229,7 +233,12 @@ def _model(core: ov.Core, graph: bytes, constants: bytes) -> ov.Model:
 
 
 def _options(
-    device: OpenVinoDevice, precision: Precision, stage: Stage, threads: int
+    device: OpenVinoDevice,
+    precision: Precision,
+    stage: Stage,
+    threads: int,
+    *,
+    coarse: Set[Stage] = _BF16_STAGES,
 ) -> dict[str, Any]:
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
     if device.name == "CPU":
@@ -238,7 +247,7 @@ def _options(
             # Pinned, two programs with one thread each would share a core.
             "ENABLE_CPU_PINNING": False,
         }
-    if precision is Precision.BF16 and stage not in _BF16_STAGES:
+    if precision is Precision.BF16 and stage not in coarse:
         precision = Precision.F32
     if device.name != "NPU":  # which knows no other than f16
         options["INFERENCE_PRECISION_HINT"] = precision.value

@@ -20,7 +20,14 @@ from vtbridge.pose_params import FACE_SLICE
 from vtbridge.pose_schema import THA1
 from vtbridge.quiet_openvino import opset13 as ops
 from vtbridge.quiet_openvino import ov
-from vtbridge.render.models.crops import FACE_CROP, HALVED_HEAD, HEAD_CROP, Crop, middle_of
+from vtbridge.render.models.crops import (
+    FACE_CROP,
+    HALVED_HEAD,
+    HEAD_CROP,
+    Crop,
+    fade_of_head,
+    middle_of,
+)
 from vtbridge.render.models.signatures import Shape, Stage, stage_signatures
 from vtbridge.render.models.variants import Network, NetworkShape, Tha3Variant
 
@@ -93,6 +100,7 @@ def _rotate(variant: Tha3Variant, networks: Mapping[Network, Arrays], inputs: An
     alpha, color, change = network.heads(features, ("alpha", "color", "grid_change"))
     direct = _blend(ops.sigmoid(alpha), head, ops.tanh(color))
     moved = _resize(_moved(change, network.size), network.size, HALVED_HEAD.size)
+    moved = ops.multiply(moved, fade_of_head(HALVED_HEAD.size))
     return [morphed, direct, change, _surrounded(moved, HALVED_HEAD, _PICTURE // 2)]
 
 
@@ -116,7 +124,9 @@ def _edit(variant: Tha3Variant, networks: Mapping[Network, Arrays], inputs: Any)
     said = ops.concat([_moved(change, size), alpha, paint], 1)
     moved, alpha, paint = _split(_resize(said, size, HEAD_CROP.size), (2, 4, 4))
     color = ops.divide(paint, ops.maximum(alpha, _LEAST_ALPHA))
-    fields = (moved, ops.minimum(alpha, np.float32(1)), ops.clamp(color, -1.0, 1.0))
+    fade = fade_of_head(HEAD_CROP.size)
+    shown = ops.multiply(ops.minimum(alpha, np.float32(1)), fade)
+    fields = (ops.multiply(moved, fade), shown, ops.clamp(color, -1.0, 1.0))
     return [_surrounded(field, HEAD_CROP, _PICTURE) for field in fields]
 
 

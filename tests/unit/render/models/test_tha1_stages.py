@@ -14,7 +14,14 @@ from tests.support.tha3 import cut, frame_of
 from vtbridge.errors import WeightsError
 from vtbridge.pose_params import FACE_SLICE, PoseParam
 from vtbridge.pose_schema import THA1
-from vtbridge.render.models.crops import FACE_CROP, HALVED_HEAD, HEAD_CROP, Crop, middle_of
+from vtbridge.render.models.crops import (
+    FACE_CROP,
+    HALVED_HEAD,
+    HEAD_CROP,
+    Crop,
+    fade_of_head,
+    middle_of,
+)
 from vtbridge.render.models.signatures import Stage, stage_signatures
 from vtbridge.render.models.stages import build_stages
 from vtbridge.render.models.tha1_stages import MorphStage
@@ -103,7 +110,8 @@ def test_at_full_size_the_frame_is_the_combiners_picture_over_a_still_body() -> 
     turned = networks.rotator(head, TURN[:, :3])
     expected = networks.combiner(turned.direct, turned.sampled, TURN[:, :3]).image
     assert (turned.sampled - head).abs().max() > 0.1
-    torch.testing.assert_close(cut(frame, HEAD_CROP), expected, atol=1e-4, rtol=0)
+    inner = (..., slice(0, 240), slice(16, 240))  # where nothing has faded
+    torch.testing.assert_close(cut(frame, HEAD_CROP)[inner], expected[inner], atol=1e-4, rtol=0)
     torch.testing.assert_close(frame[:, :, 256:], whole[:, :, 256:], atol=1e-4, rtol=0)
     torch.testing.assert_close(frame[..., :128], whole[..., :128], atol=1e-4, rtol=0)
 
@@ -124,11 +132,26 @@ def test_small_networks_see_the_average_and_what_they_say_is_enlarged() -> None:
 
     retouch = networks.combiner(turned.direct, turned.sampled, TURN[:, :3]).retouch
     moved, alpha, color = (cut(field, HEAD_CROP) for field in stages.edit(*rotated, TURN))
-    assert alpha.allclose(torch.tensor(0.75))  # half of each half is sampled
+    fade = torch.from_numpy(fade_of_head(256))
+    torch.testing.assert_close(alpha, 0.75 * fade.expand_as(alpha))  # half of a half is sampled
     paint = doubled((0.25 * direct + 0.5 * retouch) / 0.75)
     torch.testing.assert_close(color, paint, atol=1e-4, rtol=0)
-    torch.testing.assert_close(moved, doubled(cut(grid_change, HALVED_HEAD)), atol=1e-6, rtol=0)
+    inner = (..., slice(0, 236), slice(20, 236))
+    expected = doubled(cut(grid_change, HALVED_HEAD))
+    torch.testing.assert_close(moved[inner], expected[inner], atol=1e-6, rtol=0)
     assert moved.abs().max() > 0.01
+
+
+@torch.inference_mode()
+def test_at_the_edges_of_the_head_what_is_said_fades_to_nothing() -> None:
+    stages = build_stages(random_tha1(OURS))
+    whole = picture()
+    rotated = stages.rotate(whole, cut(whole, FACE_CROP), TURN)
+    grid_change, alpha, _ = (cut(field, HEAD_CROP) for field in stages.edit(*rotated, TURN))
+    for edge in ((..., 255, slice(None)), (..., 0), (..., 255)):
+        assert alpha[edge].max() < 1 / 16
+        assert grid_change[edge].abs().max() < grid_change.abs().max() / 4
+    assert alpha[:, :, 0, 128].min() > 1 / 16, "at the top it ends with the picture"
 
 
 @torch.inference_mode()

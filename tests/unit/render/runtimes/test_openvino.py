@@ -130,6 +130,18 @@ def test_a_device_of_others_is_refused_with_its_own(tmp_path: Path) -> None:
         open_openvino(request)
 
 
+def test_the_morpher_of_tha1_computes_in_bf16_too() -> None:
+    coarse = openvino._BF16_STAGES_OF_THA1
+    hints = {
+        stage: openvino._options(DEVICES[DeviceName.CPU], Precision.BF16, stage, 2, coarse=coarse)[
+            "INFERENCE_PRECISION_HINT"
+        ]
+        for stage in Stage
+    }
+    assert {stage for stage in Stage if hints[stage] == "bf16"} == coarse
+    assert coarse == {Stage.FACE, Stage.ROTATE, Stage.EDIT}
+
+
 def test_only_rotator_and_editor_compute_in_bf16() -> None:
     hints = {
         stage: openvino._options(DEVICES[DeviceName.CPU], Precision.BF16, stage, 2)
