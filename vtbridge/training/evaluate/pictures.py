@@ -97,8 +97,7 @@ class Sheets:
             made = self._made(look, findings.size, faces=False)
             items.append(self._item(f"{look.subject} {look.example}", made.before, made.pictures))
         for name, poses in drawings.items():
-            for each in poses:
-                items.append(self._item(f"{name} {each.what}", each.before, each.pictures))
+            items += [self._item(f"{name} {p.what}", p.before, p.pictures) for p in poses]
         return items
 
     def _item(

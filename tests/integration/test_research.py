@@ -1,0 +1,264 @@
+"""From a seed to a report: the commands of a researcher, on real networks and pictures."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from playwright.sync_api import Page, expect
+from safetensors.torch import load_file
+
+from tests.support.browser import browser, page
+from tests.support.cli import Told, run_here
+from tests.support.training import rendered, small_dataset
+from vtbridge.errors import TrainingError
+
+__all__ = ["browser", "page"]
+
+TINY = """# Two stages in seconds.
+name = "tiny"
+checkpoint_every = 16
+validate_on = 4
+[networks.morpher]
+image_size = 32
+start_channels = 4
+bottleneck_size = 8
+bottleneck_blocks = 1
+[networks.rotator]
+image_size = 32
+start_channels = 4
+bottleneck_size = 8
+bottleneck_blocks = 1
+[[stages]]
+name = "morpher"
+examples = {examples}
+batch = 8
+rate = 1e-3
+ema = 0.9
+[[stages]]
+name = "rotator-l1"
+examples = 16
+batch = 8
+"""
+STARTS_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True)
+class Research:
+    """What the three commands left."""
+
+    data: Path
+    run: Path
+    trained: Told
+    evaluated: Told
+    figures: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def research(tmp_path_factory: pytest.TempPathFactory) -> Research:
+    folder = tmp_path_factory.mktemp("research")
+    data, run = folder / "data", folder / "run"
+    made = run_here("dataset", "render", "ci", "-o", str(data))
+    assert made.returncode == 0, made.stderr
+    trained = run_here("train", "ci", "--data", str(data), "-o", str(run))
+    assert trained.returncode == 0, trained.stderr
+    asked = ("evaluate", str(run), "--data", str(data), "--examples", "96", "--drawing", "michi")
+    evaluated = run_here(*asked, "--json")
+    assert evaluated.returncode == 0, evaluated.stderr
+    return Research(data, run, trained, evaluated, json.loads(evaluated.stdout))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small") / "data"
+    rendered(folder, small_dataset(subjects=8, poses=3))
+    return folder
+
+
+def recipe_file(folder: Path, examples: int = 160) -> Path:
+    path = folder / "tiny.toml"
+    path.write_text(TINY.format(examples=examples))
+    return path
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "vtbridge", "train", *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_networks_do_better_than_nothing_on_characters_never_seen(research: Research) -> None:
+    told = [line.split() for line in research.trained.stdout.splitlines() if " L1 " in line]
+    reached = {line[0].rstrip(":"): float(line[2]) / float(line[4].rstrip(",")) for line in told}
+    assert reached.keys() == {"morpher", "rotator-l1", "combiner-l1-l1"}
+    assert all(ratio < 0.92 for ratio in reached.values()), reached
+    gains = research.figures["morpher"]["gain_db"] | research.figures["heads"]["gain_db"]
+    assert gains["morpher"] > 1.5
+    assert gains["ZH-L1"] > 1
+    assert gains["FU-L1-L1"] > gains["PU-L1"]
+
+
+def test_each_value_of_the_face_moves_its_own_part(research: Research) -> None:
+    strayed = research.figures["strayed"]
+    assert strayed.keys() == {"left_eye", "right_eye", "mouth"}
+    assert all(share < 0.45 for share in strayed.values()), strayed
+
+
+def test_figures_name_what_was_measured_and_what_was_not_trained(research: Research) -> None:
+    figures = research.figures
+    assert figures["data"]["subjects"] == 30
+    assert figures["heads"]["examples"] == 96
+    assert set(figures["heads"]["missing"]) == {"PU-P", "ZH-P", "FU-L1-P", "FU-P-L1", "FU-P-P"}
+    assert (
+        figures["heads"]["means"]["ZH-L1"]["flow_px"]
+        < (figures["heads"]["means"]["identity"]["flow_px"])
+    )
+    assert figures["heads"]["means"]["PU-L1"]["flow_px"] is None
+    assert figures["networks"]["morpher"]["examples"] == "4800"
+    assert len(figures["paper"]) == 8
+
+
+def test_a_finished_run_is_not_trained_again(research: Research) -> None:
+    before = {path: path.stat().st_mtime_ns for path in research.run.glob("*.safetensors")}
+    again = run_here("train", "ci", "--data", str(research.data), "-o", str(research.run))
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("finished before") == 3
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_the_report_shows_tables_and_every_picture(research: Research, page: Page) -> None:
+    page.goto((research.run / "report" / "report.html").as_uri())
+    expect(page.get_by_role("heading", name="Rotator and combiner")).to_be_visible()
+    expect(page.get_by_text("not trained in this run")).to_have_count(5)
+    expect(page.locator("svg")).to_have_count(6)
+    page.mouse.wheel(0, 20_000)
+    page.wait_for_function(
+        "() => [...document.images].every((i) => { i.loading = 'eager'; return i.naturalWidth })"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_people_compare_blind_by_keyboard_and_what_they_say_is_ranked(
+    research: Research, page: Page, tmp_path: Path
+) -> None:
+    page.goto((research.run / "report" / "report.html").as_uri())
+    viewer = page.locator("#viewer")
+    progress = viewer.locator('[data-part="progress"]')
+    expect(progress).to_have_text("0 / 81")
+    # Neither the page nor the files' names tell who made a picture.
+    for name in ("PU", "ZH", "FU"):
+        assert name not in viewer.inner_text()
+        assert name not in (viewer.locator('[data-part="left"]').get_attribute("src") or "")
+    viewer.focus()
+    for key in ("ArrowLeft", "ArrowRight", "ArrowDown", "ArrowLeft", "u"):
+        page.keyboard.press(key)
+    expect(progress).to_have_text("3 / 81")
+    left = viewer.locator('[data-part="left"]')
+    shown = left.get_attribute("src")
+    page.keyboard.down(" ")
+    expect(left).not_to_have_attribute("src", shown or "")
+    page.keyboard.up(" ")
+    expect(left).to_have_attribute("src", shown or "")
+    page.reload()
+    expect(progress).to_have_text("3 / 81")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save answers").click()
+    saved = tmp_path / "results.csv"
+    download.value.save_as(saved)
+    with saved.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["choice"] for row in rows] == ["left", "right", "tie"]
+    names = {row[side] for row in rows for side in ("left", "right")}
+    assert names <= {"PU-L1", "ZH-L1", "FU-L1-L1"}
+    ranked = run_here("evaluate", "--rank", str(saved))
+    assert ranked.returncode == 0, ranked.stderr
+    assert all(name in ranked.stdout for name in names)
+
+
+def test_a_run_that_is_stopped_goes_on_to_the_same_bits(small: Path, tmp_path: Path) -> None:
+    recipe = recipe_file(tmp_path)
+    whole = run_here("train", str(recipe), "--data", str(small), "-o", str(tmp_path / "whole"))
+    assert whole.returncode == 0, whole.stderr
+    broken = tmp_path / "broken"
+    asked = (str(recipe), "--data", str(small), "-o", str(broken), "--threads", "1")
+    process = started(*asked)
+    checkpoint = broken / "checkpoints" / "morpher.pt"
+    until = time.monotonic() + STARTS_WITHIN_S
+    while not checkpoint.is_file() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert checkpoint.is_file()
+    assert not (broken / "rotator-l1.safetensors").exists()
+    again = run_here("train", *asked)
+    assert again.returncode == 0, again.stderr
+    for name in ("morpher.safetensors", "rotator-l1.safetensors"):
+        one, other = (load_file(run / name) for run in (broken, tmp_path / "whole"))
+        assert all(torch.equal(tensor, other[key]) for key, tensor in one.items())
+
+
+def test_two_processes_learn_what_one_does(small: Path, tmp_path: Path) -> None:
+    recipe = recipe_file(tmp_path, examples=64)
+    one, two = tmp_path / "one", tmp_path / "two"
+    asked = (str(recipe), "--data", str(small), "--only", "morpher", "--accelerator", "cpu")
+    alone = run_here("train", *asked, "-o", str(one))
+    assert alone.returncode == 0, alone.stderr
+    together = started(*asked, "-o", str(two), "--devices", "2")
+    told, _ = together.communicate(timeout=STARTS_WITHIN_S * 2)
+    assert together.returncode == 0, told
+    first, second = (
+        torch.cat([t.float().flatten() for t in load_file(run / "morpher.safetensors").values()])
+        for run in (one, two)
+    )
+    assert (first - second).abs().mean() < 1e-4
+    said = [line for line in alone.stdout.splitlines() if " L1 " in line]
+    assert said[0].rsplit(";", 1)[0] in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("train", "nothing", "--data", "{data}"), "there is no recipe nothing"),
+        (("train", "ci", "--data", "{folder}"), "no finished data set"),
+        (("train", "ci", "--data", "{data}", "--only", "moprher"), "has no stage 'moprher'"),
+        (("evaluate", "{folder}", "--data", "{data}"), "has no finished network"),
+        (("dataset", "render", "nothing"), "there is no recipe nothing"),
+    ],
+)
+def test_what_is_not_there_is_named(
+    small: Path, tmp_path: Path, arguments: tuple[str, ...], complaint: str
+) -> None:
+    filled = [argument.format(data=small, folder=tmp_path) for argument in arguments]
+    told = run_here(*filled, cwd=tmp_path)
+    assert told.returncode in (TrainingError.exit_code, 12)
+    assert complaint in told.stderr
+
+
+def test_a_run_on_other_data_or_by_another_recipe_is_refused(
+    small: Path, research: Research, tmp_path: Path
+) -> None:
+    other = run_here("train", "ci", "--data", str(small), "-o", str(research.run))
+    assert "was begun on another data set" in other.stderr
+    recipe = recipe_file(tmp_path)
+    mixed = run_here("train", str(recipe), "--data", str(research.data), "-o", str(research.run))
+    assert "is another recipe than tiny" in mixed.stderr
+
+
+def test_recipes_are_listed() -> None:
+    assert "small-cpu" in run_here("train", "--list").stdout
+    assert "procedural-small" in run_here("dataset", "render", "--list").stdout
