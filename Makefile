@@ -52,7 +52,7 @@ bench: $(VENV)/.installed-dev
 PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 lock: $(VENV)/.installed-dev
 	$(PIP_COMPILE) -o requirements.lock pyproject.toml
-	$(PIP_COMPILE) --extra dev --extra onnx -o requirements-dev.lock pyproject.toml
+	$(PIP_COMPILE) --extra dev --extra onnx --extra train --extra cluster -o requirements-dev.lock pyproject.toml
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock requirements-dev.lock # any build of it
 	sed -i 's/^\(evdev\|python-xlib\)==[0-9.]*$$/& ; sys_platform == "linux"/' requirements-dev.lock
 

@@ -20,8 +20,9 @@ from safetensors.torch import load_file
 
 from tests.support.browser import browser, page
 from tests.support.cli import Told, run_here
-from tests.support.training import rendered, small_dataset
+from tests.support.training import SIZE, rendered, small_dataset
 from vtbridge.errors import TrainingError
+from vtbridge.training.dataset.manifest import read_manifest
 
 __all__ = ["browser", "page"]
 
@@ -210,6 +211,36 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_bits(small: Path, tmp_path: P
     for name in ("morpher.safetensors", "rotator-l1.safetensors"):
         one, other = (load_file(run / name) for run in (broken, tmp_path / "whole"))
         assert all(torch.equal(tensor, other[key]) for key, tensor in one.items())
+
+
+def test_a_cluster_makes_the_same_bytes(small: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "small.toml"
+    recipe.write_text(
+        f'name = "small"\nposes = 3\nsize = {SIZE}\nshard = 2\n'
+        "[shares]\ntrain = 0.5\nvalidation = 0.25\ntest = 0.25\n"
+        '[source]\nkind = "procedural"\nsubjects = 8\nsupersample = 1\n'
+    )
+    data = tmp_path / "data"
+    asked = (
+        "dataset",
+        "render",
+        str(recipe),
+        "-o",
+        str(data),
+        "--ray",
+        "local",
+        "--processes",
+        "2",
+    )
+    told = subprocess.run(
+        [sys.executable, "-m", "vtbridge", *asked],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=STARTS_WITHIN_S * 2,
+    )
+    assert told.returncode == 0, told.stderr
+    assert read_manifest(data).digest == read_manifest(small).digest
 
 
 def test_two_processes_learn_what_one_does(small: Path, tmp_path: Path) -> None:

@@ -8,9 +8,14 @@ from typing import Annotated
 
 import typer
 
+from vtbridge.cli import dataset_scan
+
 app = typer.Typer(
     help="Pictures of characters in many poses, to train networks on.", no_args_is_help=True
 )
+
+
+app.command()(dataset_scan.scan)
 
 
 @app.command()
@@ -26,6 +31,14 @@ def render(
     processes: Annotated[
         int, typer.Option(min=0, help="How many draw at once; 0 = one a core.")
     ] = 0,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Draw on a Ray cluster that shares the folder: the address of its head, or "
+            "`local`.",
+            metavar="ADDRESS",
+        ),
+    ] = None,
     list_recipes: Annotated[
         bool, typer.Option("--list", help="Tell the recipes that come with vtbridge.")
     ] = False,
@@ -51,7 +64,11 @@ def render(
         return
     loaded = load_recipe(recipe)
     folder = Path(loaded.name) if out is None else out
-    run = job.Processes(processes or os.cpu_count() or 1)
+    run: job.ShardRunner = job.Processes(processes or os.cpu_count() or 1)
+    if ray is not None:
+        from vtbridge.training.dataset.cluster import RayCluster
+
+        run = RayCluster(ray, processes)
     with shown_progress(MonotonicClock()) as progress:
         manifest = job.render(
             folder, loaded, seed, run, lambda done, total: progress("poses", done, total)

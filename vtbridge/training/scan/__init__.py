@@ -1,0 +1,1 @@
+"""What a folder of 3D models offers for a data set: a report, and a file to correct it in."""
