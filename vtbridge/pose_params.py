@@ -6,6 +6,7 @@ signed (-1..1). Source: pose parameters of talking-head-anime-3-demo.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import IntEnum, StrEnum
 
 
@@ -114,11 +115,16 @@ def pose_param_from_label(label: str) -> PoseParam:
     Raises:
         KeyError: there is none; the message suggests near names.
     """
-    import difflib
-
     try:
         return PoseParam[label.upper()]
     except KeyError:
-        near = difflib.get_close_matches(label.lower(), [p.label for p in PoseParam], n=3)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        hint = near_names(label.lower(), [p.label for p in PoseParam])
         raise KeyError(f"no pose parameter is called {label!r}{hint}") from None
+
+
+def near_names(name: str, known: Collection[str]) -> str:
+    """Return ``; did you mean mouth_aaa?``, empty if nothing is near."""
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=3)
+    return f"; did you mean {', '.join(near)}?" if near else ""

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from vtbridge.pose_params import POSE_SIZE, PoseGroup, PoseParam
+from vtbridge.pose_params import POSE_SIZE, PoseGroup, PoseParam, near_names
 
 F32Array = NDArray[np.float32]
 F64Array = NDArray[np.float64]
@@ -121,16 +121,31 @@ class PoseSchema:
         shown: F64Array = np.minimum(np.maximum(values, self._low), self._high)
         return shown
 
-    def shown_by(self, values: Sequence[float] | F64Array) -> F64Array:
-        """Return a pose in the 45 parameters that is shown as ``values`` here, float64 [45].
+    def named(self, pose: Mapping[str, float]) -> F32Array:
+        """Return what ``pose``, values by label, is in the 45 parameters, float32 [45]; the rest 0.
 
-        ``project`` gives them back; of all that a parameter shows, its main part is moved.
+        Values are clamped. ``project`` gives back those of this schema's labels: of all that one
+        shows, the main part is moved. Labels of THA3 are known everywhere, for whoever
+        controls an avatar need not know what shows it; where both are the same, this schema's
+        counts.
+
+        Raises:
+            KeyError: there is no such parameter; the message suggests near names.
         """
-        face = np.zeros(POSE_SIZE)
-        for parameter, value in zip(self.parameters, values, strict=True):
-            param, weight = parameter.shows[0]
-            face[param] = value / weight
-        return face
+        values = np.zeros(POSE_SIZE, np.float32)
+        of_tha3 = {param.label: param for param in PoseParam}
+        for label, value in pose.items():
+            if label in self.index:
+                one = self.parameters[self.index[label]]
+                param, weight = one.shows[0]
+                values[param] = min(max(value, one.low), one.high) / weight
+            elif label in of_tha3:
+                param = of_tha3[label]
+                values[param] = min(max(value, -1.0 if param.signed else 0.0), 1.0)
+            else:
+                hint = near_names(label, [*self.index, *of_tha3])
+                raise KeyError(f"no pose parameter is called {label!r}{hint}")
+        return values
 
     def mirror(self, values: F64Array) -> F64Array:
         """Return the mirror image of float64 [size] ``values``: sides exchanged, turns negated."""

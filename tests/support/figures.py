@@ -90,11 +90,11 @@ def a_figure(*, triangles: int = 2000, path: Path = Path("made-up.pmx")) -> Figu
     whites = [_disc(parts, s * EYE_X, EYE_Y, 0.2, 0.16, 0.02, {_HEAD: 1.0}) for s in (1, -1)]
     parts.finish("白目", color=(1.0, 1.0, 1.0, 1.0))
     irises = [
-        _disc(parts, s * EYE_X, EYE_Y, 0.1, 0.13, 0.04, {bone: 1.0})
+        _disc(parts, s * EYE_X, EYE_Y, 0.1, 0.13, 0.08, {bone: 1.0})
         for s, bone in ((1, _LEFT_EYE), (-1, _RIGHT_EYE))
     ]
     parts.finish("瞳", color=(0.25, 0.35, 0.8, 1.0))
-    lids = [_strip(parts, s * EYE_X, EYE_Y + 0.14, 0.23, 0.03, 0.06) for s in (1, -1)]
+    lids = [_strip(parts, s * EYE_X, EYE_Y + 0.14, 0.23, 0.03, 0.11) for s in (1, -1)]
     parts.finish("まぶた", color=(0.45, 0.2, 0.2, 1.0), double_sided=True)
     brows = [_strip(parts, s * EYE_X, EYE_Y + 0.32, 0.2, 0.025, 0.05) for s in (1, -1)]
     parts.finish("眉", color=(0.4, 0.25, 0.2, 1.0), double_sided=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors.torch import save
@@ -55,7 +56,7 @@ def write_run(
     networks: Tha1Networks,
     variant: Tha3Variant,
     files: Mapping[Network, str] = STAGE_FILES,
-    **about: str,
+    about: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     """Write what ``vtbridge train`` leaves of ``networks``, in float16, and return ``folder``.
 

@@ -99,3 +99,36 @@ def test_clamping_copies(schema: PoseSchema) -> None:
     wild = np.full(schema.size, 2.0, np.float32)
     np.testing.assert_array_equal(schema.clamp(wild), schema.high)
     assert (wild == 2.0).all()
+
+
+def test_labels_of_tha1_move_the_main_part_of_what_they_show() -> None:
+    pose = THA1.named({"left_eye": 0.7, "mouth": 0.4, "head_y": -2.0})
+    assert pose.dtype == np.float32
+    moved = {param.label: round(float(pose[param]), 6) for param in PoseParam if pose[param]}
+    assert moved == {"eye_wink_left": 0.7, "mouth_aaa": 0.4, "head_y": -1.0}
+    assert THA1.project(pose.astype(float)) == pytest.approx([0, -1, 0, 0.7, 0, 0.4])
+
+
+@BOTH
+def test_labels_of_tha3_are_known_everywhere(schema: PoseSchema) -> None:
+    pose = schema.named({"eyebrow_angry_left": 2.0, "mouth_ooo": 0.5, "iris_rotation_x": -3.0})
+    assert pose[PoseParam.EYEBROW_ANGRY_LEFT] == 1.0
+    assert pose[PoseParam.MOUTH_OOO] == 0.5
+    assert pose[PoseParam.IRIS_ROTATION_X] == -1.0
+    assert np.count_nonzero(pose) == 3
+
+
+@pytest.mark.parametrize(
+    ("schema", "label", "near"),
+    [(THA1, "left_eyes", "left_eye"), (THA3, "mouth_aa", "mouth_aaa"), (THA1, "neck_", "neck_z")],
+)
+def test_an_unknown_label_is_told_with_those_near(
+    schema: PoseSchema, label: str, near: str
+) -> None:
+    with pytest.raises(KeyError, match=near):
+        schema.named({label: 1.0})
+
+
+def test_labels_of_tha1_are_not_known_where_it_does_not_pose() -> None:
+    with pytest.raises(KeyError, match="left_eye"):
+        THA3.named({"left_eye": 1.0})

@@ -16,6 +16,7 @@ from vtbridge.characters import (
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import Picture
 from vtbridge.errors import PictureError, WeightsError
+from vtbridge.pose_schema import THA3, PoseSchema
 from vtbridge.render.baked.store import MODEL_FILE, characters_root, find_model
 from vtbridge.render.settings import Quality, RenderSettings
 from vtbridge.render.weights.store import WeightStore
@@ -155,6 +156,16 @@ def matched(picture: str, weights: str) -> tuple[str, str]:
         if store.is_student(name):
             return name, name
     return picture, weights
+
+
+def schema_of(settings: RenderSettings) -> PoseSchema:
+    """Return what a character can be posed with; absent weights are told when they are opened."""
+    if settings.quality is Quality.BAKED:  # as characters of THA3 are
+        return THA3
+    try:
+        return WeightStore().schema(settings.weights)
+    except WeightsError:
+        return THA3
 
 
 def with_character(config: Config) -> Config:

@@ -86,7 +86,7 @@ def _weights(config: Config) -> Iterator[Finding]:
             "weights",
             Verdict.FAILURE,
             f"{name} is not in {store.directory(name)}",
-            f"vtbridge weights pull {name}",
+            store.remedy(name),
         )
 
 

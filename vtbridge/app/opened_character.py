@@ -9,13 +9,14 @@ from typing import Final
 
 import numpy as np
 
-from vtbridge.app.characters import matched, open_picture
+from vtbridge.app.characters import matched, open_picture, schema_of
 from vtbridge.app.first_use import GOOD_ENOUGH_DB, FirstUse, fluent, open_first_use
 from vtbridge.clock import Clock
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import Picture
 from vtbridge.errors import WeightsError
 from vtbridge.pose_params import POSE_SIZE
+from vtbridge.pose_schema import THA3, PoseSchema
 from vtbridge.render.baked.model_file import BakedManifest, read_manifest
 from vtbridge.render.baked.store import MODEL_FILE, find_model
 from vtbridge.render.live.baked_live import BakedLive
@@ -43,12 +44,14 @@ class OpenedCharacter:
         picture: it.
         live: makes its frames.
         first_use: sees to it that they get better; None if nothing shall.
+        schema: what of a pose it can show.
     """
 
     name: str
     picture: Picture
     live: LiveFrames
     first_use: FirstUse | None = None
+    schema: PoseSchema = THA3
 
 
 class CharacterOpener:
@@ -130,7 +133,8 @@ class CharacterOpener:
             )
             if edited and first_use is not None:
                 first_use.judged_after_s = EDITED_JUDGED_AFTER_S
-        return OpenedCharacter(config.avatar.picture, picture, live, first_use)
+        schema = schema_of(config.render)
+        return OpenedCharacter(config.avatar.picture, picture, live, first_use, schema)
 
     def _config_of(self, name: str) -> Config:
         """Return the settings with another character, and with the weights that pose it."""

@@ -14,7 +14,6 @@ from vtbridge.app.manual_pose import ManualPose
 from vtbridge.app.poser_desk import RunningPoser
 from vtbridge.app.status import DaemonStatus
 from vtbridge.app.stills import Stills, exact_settings
-from vtbridge.pose_schema import THA3
 from vtbridge.render.tha3 import open_poser
 from vtbridge.telemetry import Telemetry
 
@@ -47,7 +46,7 @@ def open_avatar(
         picture=lambda: characters.shown.picture,
         pose=lambda: status.render.pose,
         weights=render.weights,
-        schema=THA3,
+        schema=lambda: characters.shown.schema,
     )
     # Networks of its own: a drawing is judged exactly, whatever the avatar is shown by.
     doctor = RunningDoctor(partial(open_poser, exact_settings(render), Telemetry()))

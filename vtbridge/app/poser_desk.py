@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import io
 from collections.abc import Callable, Collection, Mapping
+
+import numpy as np
 
 from vtbridge.app.manual_pose import ManualPose
 from vtbridge.app.stills import Stills
@@ -17,6 +18,7 @@ from vtbridge.control.api.poser import (
     StillOrder,
 )
 from vtbridge.datatypes import F32Array, Picture, Pose
+from vtbridge.pose_params import near_names
 from vtbridge.pose_schema import PoseSchema
 from vtbridge.render.baked.store import find_model
 from vtbridge.render.settings import Quality, RuntimeName
@@ -42,7 +44,7 @@ class RunningPoser:
         picture: returns the one that is shown.
         pose: returns the pose that is shown, None before the first.
         weights: name of the avatar's own.
-        schema: of its poses.
+        schema: returns what the shown character can be posed with.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class RunningPoser:
         picture: Callable[[], Picture],
         pose: Callable[[], Pose | None],
         weights: str,
-        schema: PoseSchema,
+        schema: Callable[[], PoseSchema],
     ) -> None:
         self._manual = manual
         self._stills = stills
@@ -63,16 +65,15 @@ class RunningPoser:
 
     def parameters(self) -> Parameters:
         """Return what the character can be posed with."""
-        return Parameters.of(self._schema)
+        return Parameters.of(self._schema())
 
     def shown(self) -> ShownPose:
         """Return the pose that is shown."""
-        pose = self._pose()
-        values = self._schema.as_drawn if pose is None else pose.values
-        labels = [one.label for one in self._schema.parameters]
+        pose, schema = self._pose(), self._schema()
+        values = schema.as_drawn if pose is None else schema.project(pose.values.astype(np.float64))
         return ShownPose(
             held=self._manual.held,
-            pose=dict(zip(labels, (round(float(v), 4) for v in values), strict=True)),
+            pose=dict(zip(schema.index, (round(float(v), 4) for v in values), strict=True)),
         )
 
     def hold(self, pose: Mapping[str, float], holder: str) -> None:
@@ -124,10 +125,7 @@ class RunningPoser:
         )
 
     def _values(self, pose: Mapping[str, float]) -> F32Array:
-        values = self._schema.as_drawn.copy()
-        for label, value in pose.items():
-            values[self._schema.index[_named(label, self._schema.index, "pose parameter")]] = value
-        return self._schema.clamp(values)
+        return self._schema().named(pose)
 
     def _known_weights(self) -> list[str]:
         """Return the weights that pose any picture, the avatar's own first."""
@@ -150,6 +148,4 @@ def _named(name: str, known: Collection[str], what: str) -> str:
     """
     if name in known:
         return name
-    near = difflib.get_close_matches(name, known, n=3)
-    hint = f"; did you mean {', '.join(near)}?" if near else ""
-    raise KeyError(f"no {what} is called {name!r}{hint}")
+    raise KeyError(f"no {what} is called {name!r}{near_names(name, known)}")

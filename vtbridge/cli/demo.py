@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vtbridge.cli.run import ConfigOption, FpsOption, NameOption, PictureOption, QualityOption
+from vtbridge.cli.run import (
+    ConfigOption,
+    FpsOption,
+    NameOption,
+    PictureOption,
+    QualityOption,
+    WeightsOption,
+)
 
 if TYPE_CHECKING:
     from vtbridge.app.status import RunSummary
@@ -18,6 +25,7 @@ def demo(
     name: NameOption = None,
     fps: FpsOption = None,
     quality: QualityOption = None,
+    weights: WeightsOption = None,
     headless: Annotated[bool, typer.Option(help="Open no browser.")] = False,
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Stop by itself after this long.")
@@ -37,6 +45,8 @@ def demo(
 
       vtbridge demo --picture lambda           the networks' author's own character
 
+      vtbridge demo --weights vtbridge-v1      our own networks, nothing is downloaded
+
       vtbridge demo --headless --seconds 10 --json
     """
     import asyncio
@@ -50,7 +60,14 @@ def demo(
 
     set_up_logging()
     settings = with_character(
-        with_options(load_config(config), picture=picture, name=name, fps=fps, quality=quality)
+        with_options(
+            load_config(config),
+            picture=picture,
+            name=name,
+            fps=fps,
+            quality=quality,
+            weights=weights,
+        )
     )
     fetch_missing_weights(settings.render.weights)
     daemon = demo_daemon(settings)

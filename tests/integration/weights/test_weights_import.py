@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from vtbridge.errors import WeightsError
-from vtbridge.render.models.variants import VARIANTS, Network
+from vtbridge.render.models.reference_keys import reference_key
+from vtbridge.render.models.tha3 import networks_of
+from vtbridge.render.models.variants import VARIANTS, Family, Network
 from vtbridge.render.weights import DEFAULT_WEIGHTS, WeightStore
 from vtbridge.render.weights.by_hand import ImportReport, import_weights
 from vtbridge.render.weights.install import STAGING_FOLDER
@@ -224,3 +226,38 @@ def test_a_source_that_cannot_be_read_is_not_blamed_on_the_store(
         with pytest.raises(WeightsError, match=f"^{locked} cannot be read") as caught:
             take(WeightStore(tmp_path / "store"), path)
     assert "free some space" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def tha1_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with files of THA1's names and shapes, all zeros: a right tensor is any."""
+    folder = tmp_path_factory.mktemp("tha1")
+    with torch.device("meta"):
+        networks = networks_of(VARIANTS["tha1"])
+    for network, module in networks.as_dict().items():
+        state = {
+            reference_key(module, key): torch.zeros(value.shape)
+            for key, value in module.state_dict().items()
+        }
+        torch.save(state, folder / Family.THA1.reference_file(network))
+    return folder
+
+
+def test_the_three_files_of_tha1_give_its_entry(
+    tha1_folder: Path, answered: list[str], tmp_path: Path
+) -> None:
+    store = WeightStore(tmp_path / "store")
+    assert take(store, tha1_folder).imported == ("tha1",)
+    assert store.variant("tha1") is VARIANTS["tha1"]
+    assert store.record("tha1").license == "CC BY 4.0"
+    assert sorted(store.record("tha1").files) == sorted(Family.THA1.networks)
+    assert answered == ["tha1"]
+
+
+def test_a_part_of_tha2_is_not_taken_for_tha1(tmp_path: Path) -> None:
+    folder = tmp_path / "tha2"
+    folder.mkdir()
+    for network in (Network.EYEBROW_DECOMPOSER, *Family.THA1.networks):
+        (folder / Family.THA2.reference_file(network)).write_bytes(b"")
+    with pytest.raises(WeightsError, match=r"lacks eyebrow_morphing_combiner\.pt: put all 5"):
+        take(WeightStore(tmp_path / "store"), folder)

@@ -102,7 +102,7 @@ class Stage:
             picture=lambda: PICTURE,
             pose=lambda: self.loop.pose,
             weights="tha3-separable-float",
-            schema=THA3,
+            schema=lambda: THA3,
         )
         self.settings = LiveSettings(self.config, None, self.used.append)
         doctor = RunningDoctor(no_poser)

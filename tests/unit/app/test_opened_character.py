@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from vtbridge.clock import ManualClock
 from vtbridge.config.schema import Config
 from vtbridge.datatypes import F32Array, Frame, Picture
 from vtbridge.errors import PictureError
+from vtbridge.pose_schema import THA1, THA3
 from vtbridge.render.baked.model_file import write_model
 from vtbridge.render.baked.store import MODEL_FILE, ROOT_VARIABLE
 from vtbridge.render.live.live_status import LiveStatus
@@ -150,9 +152,8 @@ def test_weights_of_one_character_pose_only_that(bench: Bench) -> None:
     students = {"alice": BUILTIN["sumi"]}
     bench.monkeypatch.setattr(WeightStore, "is_student", lambda _, name: name in students)
     bench.monkeypatch.setattr(WeightStore, "student_picture", lambda _, name: students[name])
-    bench.monkeypatch.setattr(
-        WeightStore, "record", lambda *_: type("Record", (), {"credit": "by her"})
-    )
+    record = SimpleNamespace(credit="by her", variant="separable_float", shapes={})
+    bench.monkeypatch.setattr(WeightStore, "record", lambda *_: record)
     own, other = (bench.opened(name, weights="alice").live for name in ("alice", "momo"))
     assert isinstance(own, Frames)
     assert isinstance(other, Frames)
@@ -178,3 +179,10 @@ def test_a_picture_that_was_just_saved_is_not_prepared_at_once(bench: Bench) -> 
 def test_a_character_that_is_gone_is_told(bench: Bench) -> None:
     with pytest.raises(PictureError, match=r"gone\.png"):
         bench.opened(str(bench.folder / "gone.png"))
+
+
+def test_what_can_be_posed_is_told_by_the_weights_that_show_it(bench: Bench) -> None:
+    bench.monkeypatch.setattr(WeightStore, "schema", lambda _, name: THA1)
+    assert bench.opened(wanted=Quality.EXACT).schema is THA1
+    bench.package("characters/momo")
+    assert bench.opened(wanted=Quality.BAKED).schema is THA3

@@ -16,7 +16,7 @@ from vtbridge.clock import NS_PER_S, ManualClock
 from vtbridge.control.api.poser import Still, StillOrder
 from vtbridge.datatypes import F32Array, Picture, Pose
 from vtbridge.pose_params import POSE_SIZE, PoseParam
-from vtbridge.pose_schema import THA3
+from vtbridge.pose_schema import THA1, THA3, PoseSchema
 from vtbridge.render.settings import Quality, RenderSettings, RuntimeName
 
 MICHI = load_picture(BUILTIN["michi"])
@@ -48,11 +48,11 @@ class NotedStills(Stills):
 class Desk:
     """A desk over nothing but its own parts."""
 
-    def __init__(self) -> None:
+    def __init__(self, schema: PoseSchema = THA3) -> None:
         self.manual, self.stills = ManualPose(), NotedStills()
         self.face: Pose | None = None
         self.poser = RunningPoser(
-            self.manual, self.stills, lambda: MICHI, lambda: self.face, "mine", THA3
+            self.manual, self.stills, lambda: MICHI, lambda: self.face, "mine", lambda: schema
         )
 
 
@@ -112,3 +112,26 @@ def test_choices_are_what_is_here_the_avatars_own_first() -> None:
 def test_picture_is_the_drawing_itself() -> None:
     rgba = np.asarray(Image.open(io.BytesIO(Desk().poser.picture())))
     assert (rgba == MICHI.rgba).all()
+
+
+def test_a_character_of_tha1_is_posed_by_its_six() -> None:
+    desk = Desk(THA1)
+    told = desk.poser.parameters()
+    assert told.model == "THA1"
+    assert [one.name for one in told.parameters] == list(THA1.index)
+    assert [one.in_expressions for one in told.parameters][3:] == [
+        "eye_wink_left",
+        "eye_wink_right",
+        "mouth_aaa",
+    ]
+    assert len(told.expressions) == POSE_SIZE
+
+    desk.poser.hold({"left_eye": 1.0, "neck_z": -0.5}, "page")
+    still = Pose(np.zeros(POSE_SIZE, np.float32))
+    desk.manual.apply(still, 0)
+    desk.face = desk.manual.apply(still, round(2 * FADE_S * NS_PER_S))
+    assert desk.face.values[PoseParam.EYE_WINK_LEFT] == 1.0
+    assert desk.poser.shown().pose == dict.fromkeys(THA1.index, 0.0) | {
+        "left_eye": 1.0,
+        "neck_z": -0.5,
+    }

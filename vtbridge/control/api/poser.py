@@ -9,15 +9,14 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field, JsonValue
 
 from vtbridge.control.api.models import Answer, Order
-from vtbridge.pose_params import PoseParam
-from vtbridge.pose_schema import PoseSchema, other_side
+from vtbridge.pose_schema import THA1, THA3, PoseParameter, PoseSchema, other_side
 
 HTTP_HOLDER = "http"
 """Who holds a pose that came as a request: it stays until somebody releases it."""
 
 _NAMED: dict[str, JsonValue] = {
     "additionalProperties": False,
-    "propertyNames": {"enum": [param.label for param in PoseParam]},
+    "propertyNames": {"enum": list(dict.fromkeys([*THA3.index, *THA1.index]))},
 }
 """Tells programs the names; what else is sent is refused with the names that are near."""
 Value = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
@@ -41,32 +40,40 @@ class Parameter(Answer):
     """The parameter that has this one's value in a mirror: itself, or that of the other side."""
     sideways: bool
     """In a mirror its sign turns."""
+    in_expressions: str
+    """What expressions call it: they are written for the richest model, `THA3`."""
+
+    @classmethod
+    def of(cls, one: PoseParameter) -> Parameter:
+        """Return what ``one`` is."""
+        return cls(
+            name=one.label,
+            group=one.group.value,
+            low=one.low,
+            high=one.high,
+            as_drawn=one.as_drawn,
+            mirrored=other_side(one.label),
+            sideways=one.sideways,
+            in_expressions=one.shows[0][0].label,
+        )
 
 
 class Parameters(Answer):
     """What the character can be posed with."""
 
     model: str
-    """Whose parameters these are: `THA3`."""
+    """Whose parameters these are: `THA3`, or `THA1` where its networks show the character."""
     parameters: list[Parameter]
+    expressions: list[Parameter]
+    """What expressions move; each model shows of it what it can."""
 
     @classmethod
     def of(cls, schema: PoseSchema) -> Parameters:
         """Return those of ``schema``."""
         return cls(
             model=schema.name,
-            parameters=[
-                Parameter(
-                    name=one.label,
-                    group=one.group.value,
-                    low=one.low,
-                    high=one.high,
-                    as_drawn=one.as_drawn,
-                    mirrored=other_side(one.label),
-                    sideways=one.sideways,
-                )
-                for one in schema.parameters
-            ],
+            parameters=[Parameter.of(one) for one in schema.parameters],
+            expressions=[Parameter.of(one) for one in THA3.parameters],
         )
 
 

@@ -18,7 +18,7 @@ import platformdirs
 
 from vtbridge.atomic_file import write_atomically
 from vtbridge.errors import RuntimeUnavailable, WeightsError
-from vtbridge.render.models.variants import Network
+from vtbridge.render.models.variants import Family, Network
 from vtbridge.render.weights.record import read_bounded
 from vtbridge.render.weights.store import WeightStore
 from vtbridge.render.weights.throwaway import run_throwaway
@@ -60,9 +60,12 @@ def plain_networks(
         folder: where files are kept; None takes ``cache_folder()``.
 
     Raises:
-        RuntimeUnavailable: a package that this takes is not installed.
+        RuntimeUnavailable: a package that this takes is not installed, or nobody else runs
+            such networks.
         WeightsError: the weights are absent or damaged, or the export failed.
     """
+    if store.variant(weights).family is Family.THA1:
+        raise RuntimeUnavailable(f"no other program is known to run networks like {weights}")
     if missing := [name for name in _MODULES if importlib.util.find_spec(name) is None]:
         raise RuntimeUnavailable(
             f"it takes {', '.join(missing)}, not installed here: run `pip install 'vtbridge[onnx]'`"

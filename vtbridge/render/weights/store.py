@@ -14,6 +14,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from vtbridge.errors import WeightsError
+from vtbridge.pose_schema import THA3, PoseSchema
 from vtbridge.render.models.tha4_student import STUDENT_VARIANT, StudentNetwork
 from vtbridge.render.models.variants import VARIANTS, Network, Tha3Variant
 from vtbridge.render.weights.manifest import (
@@ -193,6 +194,14 @@ class WeightStore:
             raise WeightsError(f"{name} holds no networks of a known variant ({record.variant!r})")
         variant = VARIANTS[record.variant]
         return replace(variant, shapes=record.shapes) if record.shapes else variant
+
+    def schema(self, name: str) -> PoseSchema:
+        """Return what of a pose the entry's networks can show.
+
+        Raises:
+            WeightsError: it is not in the store, or is a picture.
+        """
+        return THA3 if self.is_student(name) else self.variant(name).family.schema
 
     def is_student(self, name: str) -> bool:
         """Return True if ``name`` is an entry that poses one character only, its own.

@@ -123,6 +123,9 @@ class Examples:
         while self._files:
             os.close(self._files.pop())
 
+    def __del__(self) -> None:
+        self.close()
+
     def __enter__(self) -> Examples:
         return self
 

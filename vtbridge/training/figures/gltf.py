@@ -24,6 +24,8 @@ Vec3 = tuple[float, float, float]
 Vec4 = tuple[float, float, float, float]
 
 MAX_NODES = 20_000
+MAX_TARGETS = 4096
+MAX_PRIMITIVES = 4096
 _COMPONENTS = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _MAX_ELEMENTS = 8_000_000
@@ -101,7 +103,7 @@ class Primitive(Part):
     indices: Index | None = None
     material: Index | None = None
     mode: Index = 4
-    targets: tuple[dict[str, Index], ...] = ()
+    targets: Annotated[tuple[dict[str, Index], ...], Field(max_length=MAX_TARGETS)] = ()
     extras: Extras | None = None
 
 
@@ -109,7 +111,7 @@ class Mesh(Part):
     """Primitives that move together."""
 
     name: str = ""
-    primitives: tuple[Primitive, ...] = ()
+    primitives: Annotated[tuple[Primitive, ...], Field(max_length=MAX_PRIMITIVES)] = ()
     extras: Extras | None = None
 
 

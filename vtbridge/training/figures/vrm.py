@@ -129,7 +129,7 @@ class _Scene:
             )
             if shared not in starts:  # exporters share the vertices of a mesh's materials
                 starts[shared] = self._vertices
-                self._add_vertices(place, primitive, joints, matrices)
+                self._add_vertices(place, primitive, joints, matrices, skinned=skin is not None)
             self._add_triangles(primitive, starts[shared], self._vertices - starts[shared])
 
     def _skin(self, node: int, place: int | None) -> tuple[NDArray[np.int64], F64Array]:
@@ -147,7 +147,13 @@ class _Scene:
         return np.array(skin.joints), np.array([self._worlds[j] for j in skin.joints]) @ inverse
 
     def _add_vertices(
-        self, mesh: int, primitive: Primitive, joints: NDArray[np.int64], matrices: F64Array
+        self,
+        mesh: int,
+        primitive: Primitive,
+        joints: NDArray[np.int64],
+        matrices: F64Array,
+        *,
+        skinned: bool,
     ) -> None:
         glb, attributes = self._glb, primitive.attributes
         if "POSITION" not in attributes:
@@ -165,7 +171,7 @@ class _Scene:
         local = np.zeros((count, 4), np.int64)
         weights = np.zeros((count, 4), np.float32)
         weights[:, 0] = 1.0
-        if "JOINTS_0" in attributes and "WEIGHTS_0" in attributes:
+        if skinned and "JOINTS_0" in attributes and "WEIGHTS_0" in attributes:
             local = glb.integers(attributes["JOINTS_0"], "VEC4", count)
             weights = glb.floats(attributes["WEIGHTS_0"], "VEC4", count)
             local = np.where(weights > 0.0, local, 0)

@@ -36,6 +36,7 @@ class Checkpoint:
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write ``checkpoint`` whole or not at all."""
     fields = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
+    path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as part:
         torch.save(fields, part)
 

@@ -214,3 +214,16 @@ def parse_recipe(text: str, name: str) -> Recipe:
         raise TrainingError(f"recipe {name}: {key}: {first['msg']}") from error
     except (ValueError, RecursionError) as error:
         raise TrainingError(f"recipe {name}: {error}") from error
+
+
+def stage_called(name: str, recipe: Recipe) -> StageName:
+    """Return the stage of ``recipe`` that is called ``name``.
+
+    Raises:
+        TrainingError: it has none; the message tells which it has.
+    """
+    for stage in recipe.stages:
+        if stage.name == name:
+            return stage.name
+    known = ", ".join(stage.name for stage in recipe.stages)
+    raise TrainingError(f"the recipe {recipe.name} has no stage {name!r}, only {known}")

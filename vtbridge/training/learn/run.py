@@ -15,7 +15,7 @@ import hashlib
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,8 +111,13 @@ class Run:
             write_atomically(kept, text.encode())
         fabric.barrier()
 
-    def train(self, data: Data) -> Iterator[StageResult]:
+    def train(self, data: Data, only: Sequence[StageName] = ()) -> Iterator[StageResult]:
         """Train what is not finished, and yield each stage when it is.
+
+        Args:
+            data: what to learn from.
+            only: the stages to train, all where it is empty; others may be trained elsewhere at
+                the same time.
 
         Raises:
             TrainingError: the run began on other data, or a stage cannot be trained.
@@ -122,6 +127,8 @@ class Run:
         with _interruptions() as interrupted:
             for stage in self._recipe.stages:
                 path = self._path(stage.name)
+                if only and stage.name not in only:
+                    continue
                 if path.is_file():
                     yield StageResult(stage.name, path, None)
                     continue
@@ -140,7 +147,6 @@ class Run:
             focus=stage.focus,
             rotator=self._rotator(name),
         )
-        (self._folder / "checkpoints").mkdir(exist_ok=True)
         writes = self._fabric.is_global_zero
         with Journal(self._folder / "tensorboard" / name if writes else None) as journal:
             validation = train_stage(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,24 @@ def test_what_is_no_model_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "model.fbx").write_bytes(b"Kaydara")
     with pytest.raises(DatasetError, match=name):
         read_figure(tmp_path / name)
+
+
+def test_pmd_hides_edges_and_shows_backs_as_its_viewer_does(tmp_path: Path) -> None:
+    edge_scale = np.ones_like(FIGURE.edge_scale)
+    edge_scale[::2] = 0.0
+    clear = tuple(
+        replace(part, color=(*part.color[:3], 0.5)) if i == 1 else part
+        for i, part in enumerate(FIGURE.materials)
+    )
+    path = write_pmd(replace(FIGURE, edge_scale=edge_scale, materials=clear), tmp_path / "f.pmd")
+    found = read_figure(path)
+    np.testing.assert_array_equal(found.edge_scale, edge_scale)
+    assert [part.double_sided for part in found.materials[:3]] == [False, True, False]
+
+
+def test_textures_that_no_material_wears_are_not_read(tmp_path: Path) -> None:
+    bare = tuple(replace(part, texture=min(part.texture, 0)) for part in FIGURE.materials)
+    path = write_pmx(replace(FIGURE, materials=bare), tmp_path / "f.pmx")
+    worn, unworn = read_figure(path).textures
+    assert worn is not None
+    assert unworn is None

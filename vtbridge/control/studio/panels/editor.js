@@ -73,7 +73,7 @@ export class ExpressionEditor {
     this.when.value = definition.when ?? "";
     this.values.value = Object.entries(definition.values).map(([label, value]) => `${label} = ${value}`).join("\n");
     this.removeButton.disabled = !own;
-    const parameters = known.parameters.map((one) => ({ ...one, title: title(one.name) }));
+    const parameters = known.expressions.map((one) => ({ ...one, title: title(one.name) }));
     this.place.replaceChildren();
     this.timeline = new Timeline(this.place, { parameters, definition, onChange: () => {}, t });
     this.element.hidden = false;

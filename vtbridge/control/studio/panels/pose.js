@@ -164,9 +164,9 @@ export class PosePanel {
   /** Returns the pose as expressions.toml has it: both sides as one where they are equal. */
   expression() {
     const pose = this.values(true);
-    const entries = this.parameters.filter(({ name }) => name in pose).flatMap(({ name, mirrored }) => {
-      if (mirrored === name || pose[name] !== pose[mirrored]) return [`${name} = ${pose[name]}`];
-      return name < mirrored ? [`${name.replace(/_(left|right)$/, "")} = ${pose[name]}`] : [];
+    const entries = this.parameters.filter(({ name }) => name in pose).flatMap(({ name, mirrored, in_expressions: written }) => {
+      if (mirrored === name || pose[name] !== pose[mirrored]) return [`${written} = ${pose[name]}`];
+      return name < mirrored ? [`${written.replace(/_(left|right)$/, "")} = ${pose[name]}`] : [];
     });
     return `[expressions.my_pose]\nlabel = "My pose"\nvalues = { ${entries.join(", ")} }\n`;
   }
