@@ -84,7 +84,6 @@ class FigureRenderer:
             self._target.clear()
             gl.enable_only(moderngl.BLEND | moderngl.DEPTH_TEST)
             gl.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
-            gl.depth_func = "<="  # of two surfaces in one place the later one is seen
             gl.front_face = "cw"  # the picture's rows go down
             self._place(camera)
             self._shine(light)
@@ -104,8 +103,8 @@ class FigureRenderer:
             del self._textures, self._plain, self._target
 
     def _upload(self, gl: moderngl.Context, figure: Figure, size: int) -> None:
-        self._positions = gl.buffer(reserve=max(figure.positions.nbytes, 1), dynamic=True)
-        self._normals = gl.buffer(reserve=max(figure.normals.nbytes, 1), dynamic=True)
+        self._positions = gl.buffer(reserve=figure.positions.nbytes, dynamic=True)
+        self._normals = gl.buffer(reserve=figure.normals.nbytes, dynamic=True)
         vertices: list[tuple[Any, ...]] = [
             (self._positions, "3f", "position"),
             (self._normals, "3f", "normal"),
@@ -149,6 +148,7 @@ class FigureRenderer:
         else:
             gl.enable(moderngl.CULL_FACE)
             gl.cull_face = "back"
+        gl.depth_func = "<="  # of two surfaces in one place the later one is seen
         self._surface.render(vertices=look.count * 3, first=look.first * 3)
 
     def _draw_edge(self, gl: moderngl.Context, run: Run, camera: Camera) -> None:
@@ -164,13 +164,12 @@ class FigureRenderer:
         program["opaque"] = run.opaque
         gl.enable(moderngl.CULL_FACE)
         gl.cull_face = "front"
+        gl.depth_func = "<"  # a hull of no width is not seen
         self._edge.render(vertices=look.count * 3, first=look.first * 3)
 
 
 def _depth(figure: Figure) -> tuple[float, float]:
     """Return the middle z and the scale by which all of a turned figure fits in the depth."""
-    if not len(figure.positions):
-        return 0.0, 1.0
     low, high = figure.positions.min(axis=0), figure.positions.max(axis=0)
     reach = float(np.linalg.norm(high - low))
     return float(low[2] + high[2]) / 2.0, 1.0 / max(reach * _ROOM / 2.0, 1e-6)
