@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 from vtbridge.training.figures.figure import Material
 
@@ -46,5 +46,6 @@ def drawing_order(materials: Sequence[Material]) -> tuple[Run, ...]:
 
 def _continues(before: Material, material: Material) -> bool:
     """Return whether one call draws both."""
-    same = replace(material, name=before.name, first=before.first, count=before.count) == before
-    return same and before.first + before.count == material.first
+    same = replace(material, name=before.name, first=before.first, count=before.count)
+    follows = before.first + before.count == material.first
+    return follows and astuple(same) == astuple(before)

@@ -28,7 +28,7 @@ def test_what_differs_in_any_way_is_drawn_by_itself() -> None:
         {"edge_color": (1.0, 0.0, 0.0, 1.0)},
         {"cutoff": 0.5},
     ):
-        assert spans(SKIN, replace(FACE, **change)) == [(0, 5), (5, 3)]  # type: ignore[arg-type]
+        assert spans(SKIN, replace(FACE, **change)) == [(0, 5), (5, 3)]
 
 
 def test_the_order_is_the_files_also_of_what_is_transparent() -> None:
