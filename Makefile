@@ -88,8 +88,8 @@ $(VENV)/.installed-dev: requirements-dev.lock $(PLUGIN_LIBRARIES) $(VENV)/.insta
 # The integration tests run a real OBS and a real browser, synthetic voices and other
 # people's senders. On Debian and Ubuntu, as root, they are installed; elsewhere the tests
 # that need them say that they were skipped.
-TEST_PACKAGES := obs-studio obs-plugins libobs-dev cmake xvfb xauth libgl1-mesa-dri libegl-mesa0 \
-  libglx-mesa0 xdotool espeak-ng libportaudio2 liblo-tools jackd2
+TEST_PACKAGES := obs-studio obs-plugins libobs-dev cmake xvfb xauth libgl1-mesa-dri libegl1 \
+  libegl-mesa0 libglx-mesa0 xdotool espeak-ng libportaudio2 liblo-tools jackd2
 APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .cache/.system-checked: Makefile
@@ -97,13 +97,13 @@ APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-instal
 	@if command -v obs >/dev/null && command -v Xvfb >/dev/null && command -v chromium >/dev/null && \
 	    command -v espeak-ng >/dev/null && command -v oscsend >/dev/null && \
 	    command -v cmake >/dev/null && command -v jackd >/dev/null && command -v xdotool >/dev/null && \
-	    test -e /usr/include/obs/obs-module.h; then \
+	    test -e /usr/include/obs/obs-module.h && ldconfig -p | grep -q libEGL.so.1; then \
 	  touch $@; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  apt-get update -qq && $(APT_INSTALL) $(TEST_PACKAGES) && touch $@; \
 	  $(APT_INSTALL) chromium || echo "No package called chromium here: its tests will be skipped."; \
 	else \
-	  echo "OBS, its headers, CMake, Xvfb, xdotool, Chromium, espeak-ng, oscsend or jackd is missing:"; \
+	  echo "OBS, its headers, CMake, Xvfb, xdotool, Chromium, espeak-ng, oscsend, jackd or EGL is missing:"; \
 	  echo "the tests that need them will be skipped."; \
 	  echo "On Debian or Ubuntu: sudo apt-get install $(TEST_PACKAGES) chromium"; \
 	fi

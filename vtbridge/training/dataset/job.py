@@ -32,6 +32,7 @@ from vtbridge.training.dataset.recipe import DatasetRecipe
 from vtbridge.training.dataset.shard import members_of, performance_of, write_subject
 from vtbridge.training.dataset.sources import open_source
 from vtbridge.training.dataset.split import Split, split_by_work
+from vtbridge.training.figures.gl_context import use_one_thread
 
 PLAN_FILE = "plan.json"
 _RECORD_SUFFIX = ".json"
@@ -135,7 +136,7 @@ class Processes:
         """Make all shards; see ``ShardRunner``."""
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(
-            min(self._count, len(tasks)), mp_context=context, initializer=_alone_on_a_core
+            min(self._count, len(tasks)), mp_context=context, initializer=alone_on_a_core
         )
         pending: set[Future[ShardRecord]] = {pool.submit(make_shard, task) for task in tasks}
         try:
@@ -232,13 +233,13 @@ def _synced(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _alone_on_a_core() -> None:
+def alone_on_a_core() -> None:
     """Keep the libraries of a worker process to one thread, and end it with its parent."""
     import cv2
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
-    os.environ["LP_NUM_THREADS"] = "1"  # of the software renderer
+    use_one_thread()
     cv2.setNumThreads(1)
 
 
