@@ -84,6 +84,9 @@ def _tell(scanned: Scanned, file: Path) -> None:
         f"{usable} of {len(scanned.reports)} models can be used, {scanned.reread} were read anew; "
         f"correct what is wrong in {file}"
     )
+    for report in scanned.reports:
+        if report.error:
+            typer.secho(f"{report.name}: {report.error}", fg=typer.colors.YELLOW, err=True)
     for name in scanned.vanished:
         typer.echo(f"{name} is not there any more; its annotation is kept")
 
@@ -96,7 +99,7 @@ def _textures(report: FigureReport) -> str:
 
 def _usable(report: FigureReport, *, excluded: bool) -> str:
     if report.error:
-        return report.error
+        return "cannot be read"
     if excluded:
         return "left out"
     return "lacks " + ", ".join(report.lacks) if report.lacks else "yes"

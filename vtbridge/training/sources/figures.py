@@ -8,7 +8,6 @@ import re
 import unicodedata
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -217,5 +216,6 @@ def _models_below(folder: Path) -> list[Path]:
 
 def _open_gl_renderer(figure: Figure, size: int) -> Renderer:
     # OpenGL is asked for where something is drawn, not where a folder is only listed.
-    renderer: Renderer = import_module("vtbridge.training.figures.gl").FigureRenderer(figure, size)
-    return renderer
+    from vtbridge.training.figures.gl import FigureRenderer
+
+    return FigureRenderer(figure, size)
