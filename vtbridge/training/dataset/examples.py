@@ -17,11 +17,11 @@ from vtbridge.datatypes import F32Array, U8Array
 from vtbridge.errors import DatasetError
 from vtbridge.pose_params import POSE_SIZE, PoseParam
 from vtbridge.training.dataset.manifest import read_manifest
+from vtbridge.training.dataset.pictures import picture_of
 from vtbridge.training.dataset.shard import (
     POSES,
     REST,
     expression_member,
-    picture_of,
     posed_member,
     shows_of,
 )

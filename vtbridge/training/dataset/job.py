@@ -98,7 +98,9 @@ def make_shard(task: ShardTask) -> ShardRecord:
                 try:
                     subject = source.open(name)
                     performance = performance_of(task.recipe, task.seed, subject)
-                    members = list(members_of(subject, performance, task.recipe.size))
+                    recipe = task.recipe
+                    drawn_of = members_of(subject, performance, recipe.size, truth=recipe.truth)
+                    members = list(drawn_of)
                 except VtbridgeError as error:
                     failed[name] = str(error)
                     continue

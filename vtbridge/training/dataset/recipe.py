@@ -79,6 +79,7 @@ class DatasetRecipe(_Table):
         parameters: ``tha1``, ``tha3``, or labels of those that move.
         rest_mouth: how far the mouth of a subject's rest picture is open; one of them each.
         extremes: share of values that are at an end of their range.
+        truth: whether landmarks, flow and layers are kept too, of characters whose drawer knows.
         shares: of the sides of the split.
         shard: subjects a file.
         source: of the characters.
@@ -91,6 +92,7 @@ class DatasetRecipe(_Table):
     parameters: Literal["tha1", "tha3"] | tuple[str, ...] = "tha1"
     rest_mouth: Annotated[tuple[Share, ...], Field(min_length=1)] = (1.0,)
     extremes: Share = 0.0
+    truth: bool = False
     shares: Mapping[Split, Share] = Field(
         default_factory=lambda: {Split.TRAIN: 0.98, Split.VALIDATION: 0.01, Split.TEST: 0.01}
     )

@@ -14,20 +14,19 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
-from vtbridge.datatypes import F32Array, U8Array
-from vtbridge.errors import DatasetError
+from vtbridge.datatypes import F32Array
 from vtbridge.pose_params import PoseParam
+from vtbridge.training.dataset.pictures import encoded
 from vtbridge.training.dataset.recipe import DatasetRecipe
 from vtbridge.training.dataset.sampling import random_light, random_pose, rest_pose, stream_of
 from vtbridge.training.dataset.tha1 import HEAD
+from vtbridge.training.dataset.truth import truth_of
 from vtbridge.training.sources.subject import Light, Subject
 
 POSES = "poses.json"
 REST = "rest.png"
-_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 3)
 
 
 def expression_member(number: int) -> str:
@@ -65,9 +64,19 @@ def performance_of(recipe: DatasetRecipe, seed: int, subject: Subject) -> Perfor
 
 
 def members_of(
-    subject: Subject, performance: Performance, size: int
+    subject: Subject, performance: Performance, size: int, *, truth: bool = False
 ) -> Iterator[tuple[str, bytes]]:
-    """Draw ``subject`` and yield what the shard keeps of it: name and content."""
+    """Draw ``subject`` and yield what the shard keeps of it: name and content.
+
+    Args:
+        subject: who is drawn.
+        performance: how.
+        size: side of the pictures.
+        truth: whether what the drawer knows is kept too, see ``truth.py``.
+
+    Raises:
+        DatasetError: it cannot be drawn, or its drawer does not know the truth.
+    """
 
     def drawn(pose: F32Array) -> bytes:
         return encoded(subject.draw(pose, size=size, light=performance.light))
@@ -80,6 +89,8 @@ def members_of(
         unturned[still] = 0
         yield expression_member(number), drawn(unturned)
         yield posed_member(number), drawn(pose)
+    if truth:
+        yield from truth_of(subject, performance.rest, performance.poses, size)
 
 
 def write_subject(archive: tarfile.TarFile, name: str, members: list[tuple[str, bytes]]) -> None:
@@ -88,26 +99,6 @@ def write_subject(archive: tarfile.TarFile, name: str, members: list[tuple[str, 
         info = tarfile.TarInfo(f"{name}.{member}")
         info.size, info.mode = len(content), 0o644
         archive.addfile(info, io.BytesIO(content))
-
-
-def encoded(rgba: U8Array) -> bytes:
-    """Return a picture as PNG."""
-    done, png = cv2.imencode(".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA), _PNG)
-    if not done:
-        raise DatasetError(f"a picture of {rgba.shape} cannot be made a PNG")
-    return png.tobytes()
-
-
-def picture_of(png: bytes, what: str) -> U8Array:
-    """Return the picture of a PNG, uint8 [S, S, 4].
-
-    Raises:
-        DatasetError: it is none; the message names ``what``.
-    """
-    bgra = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
-    if bgra is None or bgra.ndim != 3 or bgra.shape[2] != 4 or bgra.dtype != np.uint8:
-        raise DatasetError(f"{what} is no RGBA picture: render the data set again")
-    return np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA), np.uint8)
 
 
 def _told(subject: Subject, performance: Performance) -> dict[str, Any]:

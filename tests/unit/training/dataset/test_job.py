@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tarfile
 from collections.abc import Iterator
@@ -156,6 +157,26 @@ def test_webdataset_streams_the_shards(dataset: Path) -> None:
                 assert sample["p01.posed.png"].startswith(b"\x89PNG")
                 names.append(sample["__key__"])
     assert names == Examples(dataset, Split.TRAIN).subjects
+
+
+def test_the_truth_is_kept_where_it_is_asked_for_and_known(tmp_path: Path) -> None:
+    rendered(tmp_path, small_dataset(subjects=4, truth=True))
+    shard = next((tmp_path / "train").glob("*.tar"))
+    with tarfile.open(shard) as archive:
+        members = {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
+    name = Examples(tmp_path, Split.TRAIN).subjects[0]
+    told = json.loads(members[f"{name}.truth.json"])
+    subject = ProceduralSubject(int(name.removeprefix("procedural-")), supersample=1)
+    example = Examples(tmp_path, Split.TRAIN)[1]
+    wanted = subject.landmarks(example.pose, size=SIZE)
+    assert told["poses"][1]["chin"] == pytest.approx(wanted["chin"], abs=1e-3)
+    flow = np.load(io.BytesIO(members[f"{name}.p01.flow.npy"]))
+    assert flow.shape == (3, SIZE, SIZE)
+    assert set(np.unique(flow[2])) == {0.0, 1.0}
+    assert np.abs(flow[:2]).max() > 1
+    for group in told["layers"]:
+        assert members[f"{name}.layer.{group}.png"].startswith(b"\x89PNG")
+    assert {"brows", "front_hair"} <= set(told["layers"])
 
 
 def test_threads_read_the_same_as_one_after_the_other(dataset: Path) -> None:
