@@ -185,6 +185,10 @@ def test_the_trackers_table_tells_whether_the_promise_is_kept(
     ("arguments", "message"),
     [
         (("--tracking", "--compare", "reference"), "--tracking renders nothing"),
+        (("--dataset", "--quality", "fast"), "--dataset measures nothing else"),
+        (("--dataset", "--no-tracking"), "--dataset measures nothing else"),
+        (("--model", "model.pmx"), "--model and --processes go with --dataset"),
+        (("--dataset", "--model", "absent.pmx"), "absent.pmx"),
         (("--quality", "auto"), "choose exact, balanced, fast or baked"),
         (("--plot", "bench.gif"), "a name that ends in .png or .html"),
         (("--plot", "nowhere/bench.png"), "there is no folder"),
@@ -225,3 +229,19 @@ def test_a_wheel_that_is_given_must_be_the_right_one() -> None:
     assert done.returncode == 4
     assert "its sha256 is" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_drawing_models_is_measured_in_processes_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vtbridge.cli.bench._DRAWN_PICTURES", 3)
+    done = run_here("bench", "--dataset", "--processes", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert set(report) == {"machine", "dataset"}
+    told = report["dataset"]
+    assert (told["processes"], told["size"], told["model"]) == (2, 256, None)
+    assert told["triangles"] > 18_000
+    assert [row["shading"] for row in told["results"]] == ["phong", "toon"]
+    for row in told["results"]:
+        assert min(row["pose_ms"], row["draw_ms"], row["cpu_ms"], row["images_per_hour"]) > 0

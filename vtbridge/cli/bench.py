@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vtbridge.render.benchmark.contenders import Field
 
 _TRACKED_FRAMES = 600
+_DRAWN_PICTURES = 200
 _LIVE_FPS = 60
 _PLOTS = (".png", ".html")
 PERFORMANCE = "the built-in performance"
@@ -98,6 +99,27 @@ def bench(
             show_default="all",
         ),
     ] = None,
+    dataset: Annotated[
+        bool,
+        typer.Option(
+            "--dataset",
+            help="Measure how many pictures of 3D models are drawn in an hour, and nothing else.",
+        ),
+    ] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="The .pmx, .pmd or .vrm file to draw; goes with --dataset.",
+            show_default="made up, 20 000 triangles",
+        ),
+    ] = None,
+    processes: Annotated[
+        int,
+        typer.Option(min=0, max=256, help="How many draw at once with --dataset; 0 = one a core."),
+    ] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Measure what a frame costs here, how right it is, and which promises that keeps.
@@ -120,10 +142,12 @@ def bench(
       vtbridge bench --poses recorded.json.gz --frames 200 --json
 
       vtbridge bench --tracking
+
+      vtbridge bench --dataset
     """
     import json as json_format
 
-    from vtbridge.cli.bench_tables import print_render, print_tracking
+    from vtbridge.cli.bench_tables import print_dataset, print_render, print_tracking
     from vtbridge.cli.progress import shown_progress
     from vtbridge.clock import MonotonicClock
     from vtbridge.errors import ConfigError
@@ -135,11 +159,26 @@ def bench(
             "--tracking renders nothing: leave out --poses, --quality, --compare, --reference, "
             "--live, --plot and --history"
         )
+    if dataset and (tracking is not None or any(option is not None for option in given)):
+        raise ConfigError(
+            "--dataset measures nothing else: leave out --poses, --quality, --compare, "
+            "--reference, --live, --plot, --history and --tracking"
+        )
+    if not dataset and (model is not None or processes):
+        raise ConfigError("--model and --processes go with --dataset")
     if quality is Quality.AUTO:
         raise ConfigError("--quality auto is no level: choose exact, balanced, fast or baked")
     if plot is not None:
         _check_plot(plot)
     report: dict[str, Any] = {"machine": describe_machine()}
+    if dataset:
+        with shown_progress(MonotonicClock()) as progress:
+            report["dataset"] = _measure_dataset(model, processes, progress)
+        if json:
+            typer.echo(json_format.dumps(report))
+        else:
+            print_dataset(report["dataset"])
+        return
     with shown_progress(MonotonicClock()) as progress:
         if not tracking:
             from vtbridge.app.characters import open_picture
@@ -274,6 +313,39 @@ def _measure_tracking(progress: Progress) -> dict[str, Any]:
                 "kept": result.kept,
             }
             for result in results
+        ],
+    }
+
+
+def _measure_dataset(model: Path | None, processes: int, progress: Progress) -> dict[str, Any]:
+    import os
+    from dataclasses import asdict
+
+    from vtbridge.training.figures.bench import measure_drawing
+
+    report = measure_drawing(
+        model,
+        processes or os.cpu_count() or 1,
+        _DRAWN_PICTURES,
+        lambda done, total: progress("drawing", done, total),
+    )
+    return {
+        "model": None if model is None else str(model),
+        "renderer": report.renderer,
+        "triangles": report.triangles,
+        "size": report.size,
+        "processes": report.processes,
+        "promised_an_hour": round(report.promised_an_hour),
+        "kept": report.kept,
+        "results": [
+            {
+                **asdict(result),
+                "pose_ms": round(result.pose_ms, 3),
+                "draw_ms": round(result.draw_ms, 3),
+                "cpu_ms": round(result.cpu_ms, 3),
+                "images_per_hour": round(result.images_per_hour),
+            }
+            for result in report.results
         ],
     }
 

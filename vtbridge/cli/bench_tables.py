@@ -73,6 +73,38 @@ def print_tracking(report: Mapping[str, Any]) -> None:
     console.print(table)
 
 
+def print_dataset(report: Mapping[str, Any]) -> None:
+    """Print how fast 3D models are drawn."""
+    console = Console()
+    table = _table("shading", "ms pose", "ms draw", "ms cpu", "images/h")
+    for row in report["results"]:
+        table.add_row(
+            str(row["shading"]),
+            f"{row['pose_ms']:.1f}",
+            f"{row['draw_ms']:.1f}",
+            f"{row['cpu_ms']:.1f}",
+            f"{row['images_per_hour']:,.0f}".replace(",", " "),
+        )
+    model = report["model"] or "A made-up model"
+    promised = f"{report['promised_an_hour']:,.0f}".replace(",", " ")
+    console.print(
+        f"{model} of {report['triangles']} triangles at {report['size']} x {report['size']}, "
+        f"{report['processes']} processes at once, drawn by {report['renderer']}. Milliseconds a "
+        "picture by the clock, and what a core computes for it",
+        highlight=False,
+        markup=False,
+    )
+    console.print(table)
+    if report["kept"] is not None:
+        console.print(f"Promised: {promised} images/h: {_STATES[report['kept']]}", highlight=False)
+    elif report["model"] is None:
+        console.print(
+            f"Promised: {promised} images/h, which these cores would keep: measure again when "
+            "other programs leave them alone",
+            highlight=False,
+        )
+
+
 def _rows(report: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     return [
         *report["others"].items(),
