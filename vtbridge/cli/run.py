@@ -131,7 +131,7 @@ def run(
 
       vtbridge run -p me.png --quality baked   as `vtbridge character bake me.png` prepared it
 
-      vtbridge run --weights vtbridge-v1       networks that come along with vtbridge
+      vtbridge run --weights vtbridge-v1       our own networks (trained by `vtbridge train`)
 
       vtbridge run -c stream.toml -n stream    other settings, another avatar
 
