@@ -78,59 +78,58 @@ class CombinedHead(NamedTuple):
     retouch: Tensor
 
 
-class Morpher(nn.Module):
+class _PosedFeatures(nn.Module):
+    """The body of morpher and rotator: the pose comes in as planes beside the picture."""
+
+    def __init__(self, shape: NetworkShape, pose_size: int) -> None:
+        super().__init__()
+        self.kind = BlockKind.PLAIN
+        self.image_size = shape.image_size
+        self.encoder = encoder_blocks(_STYLE, shape, 4 + pose_size, kernel=7)
+        self.bottleneck = nn.ModuleList(
+            ResidualBlock(_STYLE, shape.widths[-1]) for _ in range(shape.bottleneck_blocks)
+        )
+        self.decoder = nn.ModuleList(
+            doubling_block(_STYLE, deep, shallow) for deep, shallow in pairwise(shape.widths[::-1])
+        )
+        self.color = _head(shape, 4)
+        self.alpha = _head(shape, 4)
+
+    def features(self, image: Tensor, pose: Tensor) -> Tensor:
+        """Return what the heads see, [N, start_channels, S, S]."""
+        x = torch.cat([image, pose_planes(pose, self.image_size)], dim=1)
+        for block in (*self.encoder, *self.bottleneck, *self.decoder):
+            x = block(x)
+        return x
+
+
+class Morpher(_PosedFeatures):
     """Close the eyes and move the mouth by painting over the picture (GANimation)."""
 
     network: ClassVar = Network.FACE_MORPHER
 
     def __init__(self, shape: NetworkShape) -> None:
-        super().__init__()
-        self.kind = BlockKind.PLAIN
-        self.image_size = shape.image_size
-        self.encoder = encoder_blocks(_STYLE, shape, 4 + FACE_SIZE, kernel=7)
-        self.bottleneck = nn.ModuleList(
-            ResidualBlock(_STYLE, shape.widths[-1]) for _ in range(shape.bottleneck_blocks)
-        )
-        self.decoder = nn.ModuleList(
-            doubling_block(_STYLE, deep, shallow) for deep, shallow in pairwise(shape.widths[::-1])
-        )
-        self.color = _head(shape, 4)
-        self.alpha = _head(shape, 4)
+        super().__init__(shape, FACE_SIZE)
 
     def forward(self, image: Tensor, pose: Tensor) -> MorphedFace:
         """Morph ``image`` [N, 4, S, S] by ``pose`` [N, 3]."""
-        x = torch.cat([image, pose_planes(pose, self.image_size)], dim=1)
-        for block in (*self.encoder, *self.bottleneck, *self.decoder):
-            x = block(x)
+        x = self.features(image, pose)
         alpha, color = torch.sigmoid(self.alpha(x)), torch.tanh(self.color(x))
         return MorphedFace(blend(alpha, image, color), alpha, color)
 
 
-class HeadRotator(nn.Module):
+class HeadRotator(_PosedFeatures):
     """Turn the head by two algorithms at once: repaint it, and find where pixels come from."""
 
     network: ClassVar = Network.BODY_ROTATOR
 
     def __init__(self, shape: NetworkShape) -> None:
-        super().__init__()
-        self.kind = BlockKind.PLAIN
-        self.image_size = shape.image_size
-        self.encoder = encoder_blocks(_STYLE, shape, 4 + POSE_SIZE, kernel=7)
-        self.bottleneck = nn.ModuleList(
-            ResidualBlock(_STYLE, shape.widths[-1]) for _ in range(shape.bottleneck_blocks)
-        )
-        self.decoder = nn.ModuleList(
-            doubling_block(_STYLE, deep, shallow) for deep, shallow in pairwise(shape.widths[::-1])
-        )
-        self.color = _head(shape, 4)
-        self.alpha = _head(shape, 4)
+        super().__init__(shape, POSE_SIZE)
         self.grid_change = _head(shape, 2)
 
     def forward(self, image: Tensor, pose: Tensor) -> RotatedHead:
         """Turn ``image`` [N, 4, S, S] by ``pose`` [N, 3]."""
-        x = torch.cat([image, pose_planes(pose, self.image_size)], dim=1)
-        for block in (*self.encoder, *self.bottleneck, *self.decoder):
-            x = block(x)
+        x = self.features(image, pose)
         grid_change = self.grid_change(x)
         return RotatedHead(
             direct=blend(torch.sigmoid(self.alpha(x)), image, torch.tanh(self.color(x))),

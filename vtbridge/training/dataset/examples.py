@@ -9,10 +9,10 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
+from vtbridge.closing import Closing
 from vtbridge.datatypes import F32Array, U8Array
 from vtbridge.errors import DatasetError
 from vtbridge.pose_params import POSE_SIZE, PoseParam
@@ -63,7 +63,7 @@ class _Sample:
     members: Mapping[str, tuple[int, int]]
 
 
-class Examples:
+class Examples(Closing):
     """One side of a data set, as a sequence; several threads may read it.
 
     Args:
@@ -124,17 +124,6 @@ class Examples:
             os.close(self._files.pop())
 
     def __del__(self) -> None:
-        self.close()
-
-    def __enter__(self) -> Examples:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
         self.close()
 
     def _picture(self, sample: _Sample, member: str) -> U8Array:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Mapping
 from importlib import resources
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vtbridge.errors import DatasetError
 from vtbridge.pose_params import PoseParam
 from vtbridge.training.dataset.split import Split
 from vtbridge.training.dataset.tha1 import FACE, HEAD
+from vtbridge.training.recipe_files import names_in, parsed, recipe_text
 from vtbridge.training.sources.subject import Shading
 
 RECIPES = resources.files("vtbridge.training.dataset") / "recipes"
-_SUFFIX = ".toml"
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -126,8 +124,7 @@ class DatasetRecipe(_Table):
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes that come with vtbridge."""
-    names = (file.name for file in RECIPES.iterdir())
-    return sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX))
+    return names_in(RECIPES)
 
 
 def load_recipe(name_or_path: str) -> DatasetRecipe:
@@ -136,21 +133,5 @@ def load_recipe(name_or_path: str) -> DatasetRecipe:
     Raises:
         DatasetError: there is none, or it is wrong; the message tells where.
     """
-    try:
-        if name_or_path in recipe_names():
-            text = (RECIPES / f"{name_or_path}{_SUFFIX}").read_text("utf-8")
-        else:
-            text = Path(name_or_path).read_text("utf-8")
-    except FileNotFoundError as error:
-        known = ", ".join(recipe_names())
-        raise DatasetError(f"there is no recipe {name_or_path}; those here: {known}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"the recipe {name_or_path} cannot be read: {error}") from error
-    try:
-        return DatasetRecipe.model_validate(tomllib.loads(text))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"])) or "the whole"
-        raise DatasetError(f"recipe {name_or_path}: {key}: {first['msg']}") from error
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"recipe {name_or_path}: {error}") from error
+    text = recipe_text(name_or_path, RECIPES, DatasetError)
+    return parsed(text, name_or_path, DatasetRecipe, DatasetError)

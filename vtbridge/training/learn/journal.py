@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
 import torch
 from torch import Tensor
 
+from vtbridge.closing import Closing
 
-class Journal:
+
+class Journal(Closing):
     """Figures and pictures of one stage, to look at with ``tensorboard --logdir RUN``.
 
     Args:
@@ -34,15 +35,8 @@ class Journal:
             sheet = torch.cat([torch.cat(list(on_grey(row)), dim=2) for row in rows], dim=1)
             self._writer.add_image(name, sheet, examples)
 
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Write what is not written yet; nothing can be noted afterwards."""
         if self._writer is not None:
             self._writer.close()
 

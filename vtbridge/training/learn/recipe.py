@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from importlib import resources
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vtbridge.errors import TrainingError
 from vtbridge.render.models.variants import NetworkShape
+from vtbridge.training.recipe_files import names_in, parsed, recipe_text
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 
 RECIPES = resources.files("vtbridge.training.learn") / "recipes"
-_SUFFIX = ".toml"
 
 
 class NetworkName(StrEnum):
@@ -177,8 +175,7 @@ class Recipe(_Table):
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes that come with vtbridge."""
-    names = (file.name for file in RECIPES.iterdir())
-    return sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX))
+    return names_in(RECIPES)
 
 
 def load_recipe(name_or_path: str) -> tuple[Recipe, str]:
@@ -187,16 +184,7 @@ def load_recipe(name_or_path: str) -> tuple[Recipe, str]:
     Raises:
         TrainingError: there is none, or it is wrong; the message tells where.
     """
-    try:
-        if name_or_path in recipe_names():
-            text = (RECIPES / f"{name_or_path}{_SUFFIX}").read_text("utf-8")
-        else:
-            text = Path(name_or_path).read_text("utf-8")
-    except FileNotFoundError as error:
-        known = ", ".join(recipe_names())
-        raise TrainingError(f"there is no recipe {name_or_path}; those here: {known}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise TrainingError(f"the recipe {name_or_path} cannot be read: {error}") from error
+    text = recipe_text(name_or_path, RECIPES, TrainingError)
     return parse_recipe(text, name_or_path), text
 
 
@@ -206,14 +194,7 @@ def parse_recipe(text: str, name: str) -> Recipe:
     Raises:
         TrainingError: it is wrong.
     """
-    try:
-        return Recipe.model_validate(tomllib.loads(text))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"])) or "the whole"
-        raise TrainingError(f"recipe {name}: {key}: {first['msg']}") from error
-    except (ValueError, RecursionError) as error:
-        raise TrainingError(f"recipe {name}: {error}") from error
+    return parsed(text, name, Recipe, TrainingError)
 
 
 def stage_called(name: str, recipe: Recipe) -> StageName:
