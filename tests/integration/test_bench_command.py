@@ -187,7 +187,7 @@ def test_the_trackers_table_tells_whether_the_promise_is_kept(
         (("--tracking", "--compare", "reference"), "--tracking renders nothing"),
         (("--dataset", "--quality", "fast"), "--dataset measures nothing else"),
         (("--dataset", "--no-tracking"), "--dataset measures nothing else"),
-        (("--model", "model.pmx"), "--model and --processes go with --dataset"),
+        (("--processes", "2"), "--model and --processes go with --dataset"),
         (("--dataset", "--model", "absent.pmx"), "absent.pmx"),
         (("--quality", "auto"), "choose exact, balanced, fast or baked"),
         (("--plot", "bench.gif"), "a name that ends in .png or .html"),

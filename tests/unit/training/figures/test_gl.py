@@ -21,6 +21,7 @@ from vtbridge.errors import DatasetError
 from vtbridge.training.figures.camera import Camera
 from vtbridge.training.figures.figure import Figure, Material
 from vtbridge.training.figures.gl import FigureRenderer
+from vtbridge.training.figures.gl_context import drawing_context
 from vtbridge.training.sources.figures import FigureSubject
 from vtbridge.training.sources.subject import Light, Shading
 
@@ -183,6 +184,12 @@ def test_light_never_goes_beyond_the_colours() -> None:
     assert seen(({"color": (0.6, 0.6, 0.0, 0.5)}, 0.0), light=light) == [255, 255, 0, 128]
 
 
+def test_what_blends_is_lit_no_further_than_its_share() -> None:
+    light = Light(directional=0.0, ambient=20.0)
+    wall, glass = ({"color": BLUE}, -0.1), ({"color": (1.0, 0.0, 0.0, 0.5)}, 0.1)
+    assert np.allclose(seen(wall, glass, light=light), [128, 0, 128, 255], atol=1)
+
+
 def test_phong_darkens_what_turns_away_and_toon_has_two_tones() -> None:
     figure = plates(({"color": (0.6, 0.6, 0.6, 1.0)}, 0.0))
     down = np.radians([0, 20, 40, 70, 80])
@@ -197,23 +204,53 @@ def test_phong_darkens_what_turns_away_and_toon_has_two_tones() -> None:
     assert tones[Shading.TOON][0] > tones[Shading.TOON][-1]
 
 
-def test_the_outline_belongs_to_toon_alone() -> None:
-    look = {"color": RED, "edge_width": 0.25, "edge_color": BLUE}
-    figure = plates((look, 0.0))
-    # The hull goes outwards in the plane; its inside is seen where it is turned.
-    outwards = (figure.positions * np.float32(np.sqrt(2))).astype(np.float32)
-    turned = replace(
-        figure, triangles=np.concatenate([figure.triangles, figure.triangles[:, ::-1]])
+BESIDE = (SIZE // 2, SIZE // 4 - 2)
+
+
+def outlined_plate(textures: tuple[U8Array | None, ...] = (), **look: Any) -> Figure:
+    """Return a square with a blue outline that reaches four pixels outwards with ``CAMERA``."""
+    look = {"color": RED, "edge_width": 0.25 * np.sqrt(2), "edge_color": BLUE, **look}
+    figure: Figure = plates((look, 0.0), textures=textures)
+    # An outline is the inside of a hull, which is seen where it is turned away.
+    return replace(
+        figure,
+        triangles=np.concatenate([figure.triangles, figure.triangles[:, ::-1]]),
+        materials=(replace(figure.materials[0], count=4),),
     )
-    turned = replace(turned, materials=(replace(figure.materials[0], count=4),))
-    plain = drawn(turned, FULL, normals=outwards)
-    outlined = drawn(turned, TOON, normals=outwards)
-    beside = (SIZE // 2, SIZE // 4 - 2)
-    assert plain[beside].tolist() == CLEAR
-    assert outlined[beside].tolist() == [0, 0, 255, 255]
-    assert outlined[SIZE // 2, SIZE // 2].tolist() == [255, 0, 0, 255]
-    bare = replace(turned, edge_scale=np.zeros(4, np.float32))
-    assert drawn(bare, TOON, normals=outwards)[beside].tolist() == CLEAR
+
+
+def outlined(figure: Figure, light: Light = TOON, camera: Camera = CAMERA) -> U8Array:
+    outwards = figure.positions * np.float32(np.sqrt(2))
+    return drawn(figure, light, camera=camera, normals=outwards)
+
+
+def test_the_outline_belongs_to_toon_alone() -> None:
+    figure = outlined_plate()
+    assert outlined(figure, FULL)[BESIDE].tolist() == CLEAR
+    picture = outlined(figure)
+    assert picture[BESIDE].tolist() == [0, 0, 255, 255]
+    assert picture[SIZE // 2, SIZE // 2].tolist() == [255, 0, 0, 255]
+    bare = replace(figure, edge_scale=np.zeros(4, np.float32))
+    assert outlined(bare)[BESIDE].tolist() == CLEAR
+
+
+@pytest.mark.parametrize("head_height", [1.0, 0.5])
+def test_the_outline_is_a_share_of_the_heads_height(head_height: float) -> None:
+    alpha = outlined(outlined_plate(), camera=Camera(0.0, 0.0, head_height))[SIZE // 2, :, 3]
+    plate = round(SIZE / 2 / head_height)  # pixels wide
+    assert np.count_nonzero(alpha) == min(plate + 2 * 4, SIZE)
+    alpha = outlined(outlined_plate(), camera=Camera(0.5, 0.0, head_height))[SIZE // 2, :, 3]
+    assert np.flatnonzero(alpha)[-1] == SIZE // 2 + 3, "four pixels beyond the plate's border"
+
+
+def test_the_outline_is_as_transparent_as_what_it_is_of() -> None:
+    half = outlined(outlined_plate(color=(1.0, 0.0, 0.0, 0.5)))[BESIDE].tolist()
+    assert half == [0, 0, 255, 128]
+    hidden = (np.zeros((4, 4, 4), np.uint8),)
+    assert not outlined(outlined_plate(hidden, texture=0)).any()
+    cut = (np.full((4, 4, 4), 150, np.uint8),)
+    picture = outlined(outlined_plate(cut, texture=0, cutoff=0.5))
+    assert picture[BESIDE].tolist() == [0, 0, 255, 255]
 
 
 def test_textures_are_upright() -> None:
@@ -306,6 +343,17 @@ def test_any_thread_draws_and_closes() -> None:
     closing.start()
     closing.join()
     np.testing.assert_array_equal(drawn(figure), expected)
+
+
+def test_a_renderer_may_be_closed_while_another_one_draws() -> None:
+    figure = plates(({"color": RED}, 0.0))
+    collected, drawing = FigureRenderer(figure, SIZE), FigureRenderer(figure, SIZE)
+    with drawing_context():  # garbage is collected at any time
+        collected.close()
+        picture = drawing.draw(figure.positions, figure.normals, CAMERA, FULL)
+    assert picture[SIZE // 2, SIZE // 2].tolist() == [255, 0, 0, 255]
+    again = drawing.draw(figure.positions, figure.normals, CAMERA, FULL)
+    np.testing.assert_array_equal(again, picture)
 
 
 def test_a_closed_renderer_says_so() -> None:
