@@ -23,6 +23,7 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 CATEGORIES = ("unit", "property", "golden", "integration", "bench")
 SLOWEST = (
     "golden/test_native_parity.py",
+    "integration/test_research.py",
     "integration/test_first_use.py",
     "integration/test_bench_command.py",
     "integration/test_bake.py",

@@ -290,6 +290,14 @@ def test_a_run_on_other_data_or_by_another_recipe_is_refused(
     assert "is another recipe than tiny" in mixed.stderr
 
 
+def test_a_data_set_tells_what_it_holds(small: Path) -> None:
+    told = run_here("dataset", "info", str(small)).stdout
+    assert told.startswith("small, seed 0")
+    assert read_manifest(small).digest in told
+    counts = {line.split()[0]: line.split()[1:4:2] for line in told.splitlines()[1:]}
+    assert counts == {"train": ["4", "12"], "validation": ["2", "6"], "test": ["2", "6"]}
+
+
 def test_recipes_are_listed() -> None:
     assert "small-cpu" in run_here("train", "--list").stdout
     assert "procedural-small" in run_here("dataset", "render", "--list").stdout

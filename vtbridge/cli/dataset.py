@@ -77,3 +77,31 @@ def render(
     typer.echo(f"{folder}: {poses} poses in {len(manifest.shards)} files, {manifest.digest[:12]}")
     for name, reason in job.failures(manifest.shards).items():
         typer.secho(f"left out {name}: {reason}", fg=typer.colors.YELLOW, err=True)
+
+
+@app.command()
+def info(
+    folder: Annotated[Path, typer.Argument(help="Folder of a data set.")],
+) -> None:
+    """Tell what a data set holds: recipe, seed, characters and poses of each side of the split.
+
+    Example:
+      vtbridge dataset info data/small
+    """
+    from vtbridge.training.dataset.job import failures
+    from vtbridge.training.dataset.manifest import read_manifest
+    from vtbridge.training.dataset.split import Split
+
+    manifest = read_manifest(folder)
+    typer.echo(
+        f"{manifest.recipe['name']}, seed {manifest.seed}, vtbridge {manifest.version}, "
+        f"digest {manifest.digest}"
+    )
+    for split in Split:
+        shards = manifest.of(split)
+        subjects = sum(len(shard.subjects) for shard in shards)
+        poses = sum(shard.poses for shard in shards)
+        size = sum(shard.bytes for shard in shards) / 2**20
+        typer.echo(f"{split:10} {subjects:6} characters {poses:8} poses {size:8.1f} MiB")
+    for name, reason in failures(manifest.shards).items():
+        typer.echo(f"left out {name}: {reason}")
