@@ -17,6 +17,7 @@ from vtbridge.cli import (
     dataset,
     demo,
     doctor,
+    evaluate,
     expression,
     obs,
     plugins,
@@ -60,6 +61,7 @@ app.add_typer(character.app, name="character")
 app.add_typer(expression.app, name="expression")
 app.add_typer(dataset.app, name="dataset")
 app.command()(train.train)
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(weights.app, name="weights")
 app.add_typer(obs.app, name="obs")
 app.add_typer(plugins.app, name="plugins")
