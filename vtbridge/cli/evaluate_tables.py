@@ -18,7 +18,7 @@ _COLUMNS = (
     ("ssim", "SSIM", 4),
     ("mse_linear", "MSE linear", 5),
     ("alpha_iou", "alpha IoU", 4),
-    ("sharpness", "sharpness", 3),
+    ("sharpness", "sharp", 3),
     ("flow_error_px", "flow px", 2),
 )
 
