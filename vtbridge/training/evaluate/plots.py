@@ -9,13 +9,17 @@ from typing import Final
 import numpy as np
 
 from vtbridge.datatypes import F32Array
+from vtbridge.training.evaluate.configurations import CONFIGURATIONS
+from vtbridge.training.evaluate.measure import IDENTITY, MORPHER
 from vtbridge.training.evaluate.metrics import F64Array
 
 WIDTH, HEIGHT = 320, 200
 BINS: Final = 8
 _LEFT, _TOP, _RIGHT, _BOTTOM = 44, 26, 10, 30
-_STYLES: Final = 10
-"""Of lines, ``.s0`` to ``.s9`` in the page's style sheet."""
+_STYLES: Final = {IDENTITY: 0, MORPHER: 9} | {
+    each.name: 1 + number for number, each in enumerate(CONFIGURATIONS)
+}
+"""Of lines, ``.s0`` to ``.s9`` in the page's style sheet: a row looks the same in every report."""
 
 
 def means_by_bin(values: F32Array, errors: F64Array, low: float) -> list[tuple[float, float]]:
@@ -35,7 +39,7 @@ def plot(title: str, values: F32Array, psnr_db: Mapping[str, F64Array], *, low: 
     Args:
         title: what the value is.
         values: float32 [N], ``low``..1.
-        psnr_db: [N] by the row's name, in the order of the page's line styles.
+        psnr_db: [N] by the row's name, which tells its line's style.
         low: least of the value's range, -1 or 0.
     """
     lines = {name: means_by_bin(values, each, low) for name, each in psnr_db.items()}
@@ -57,10 +61,10 @@ def plot(title: str, values: F32Array, psnr_db: Mapping[str, F64Array], *, low: 
     for x in (low, (low + 1) / 2, 1):
         x1, _ = at(x, bottom).split(",")
         marks.append(f'<text class="tick across" x="{x1}" y="{HEIGHT - 10}">{x:g}</text>')
-    for number, (name, points) in enumerate(lines.items()):
+    for name, points in lines.items():
         path = " ".join(at(x, y) for x, y in points)
         told = f"<title>{escape(name)}</title>"
-        marks.append(f'<polyline class="s{number % _STYLES}" points="{path}">{told}</polyline>')
+        marks.append(f'<polyline class="s{_STYLES[name]}" points="{path}">{told}</polyline>')
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="PSNR over {escape(title)}">{"".join(marks)}</svg>'
@@ -70,8 +74,8 @@ def plot(title: str, values: F32Array, psnr_db: Mapping[str, F64Array], *, low: 
 def legend(names: list[str]) -> str:
     """Return the names with their line styles, as HTML."""
     keys = "".join(
-        f'<span><svg viewBox="0 0 24 8" aria-hidden="true"><polyline class="s{n % _STYLES}" '
+        f'<span><svg viewBox="0 0 24 8" aria-hidden="true"><polyline class="s{_STYLES[name]}" '
         f'points="0,4 24,4"/></svg>{escape(name)}</span>'
-        for n, name in enumerate(names)
+        for name in names
     )
     return f'<p class="legend">{keys}</p>'

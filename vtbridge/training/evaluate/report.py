@@ -9,15 +9,16 @@
                  "regions": {"left_eye": {"outside": 0.03, "strength": 0.95, "characters": 62}}},
      "head": {"size": 128, "identity": METRICS},
      "configurations": [{"name": "PU-L1", "way": "repainted", "stages": ["rotator-l1"],
-                         "trained": true, "missing": [], "losses": ["l1"],
+                         "trained": true, "missing": [], "perceptual": [],
                          "metrics": METRICS, "gain_db": 6.2,
                          "paper": {"rmse": 0.010311, "ssim": 0.837049}}, ...],
      "paper_note": "..."}
 
 METRICS has the keys of ``metrics.summary``; what is not known is null. A configuration whose
 stages are not all there has ``"trained": false``, ``missing`` and no numbers. A morpher that is
-not trained likewise, and its ``identity`` is null. A new key may come; ``format`` grows when one
-goes or changes its meaning.
+not trained likewise, and its ``identity`` is null. ``perceptual`` tells what the perceptual
+losses among its stages truly were. A new key may come; ``format`` grows when one goes or changes
+its meaning.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from vtbridge.training.evaluate.measure import IDENTITY, MORPHER, Marks, Measure
 from vtbridge.training.evaluate.metrics import summary
 from vtbridge.training.evaluate.networks import TrainedRun
 from vtbridge.training.evaluate.regions import Region
-from vtbridge.training.learn.recipe import StageName
+from vtbridge.training.learn.recipe import LossName, StageName
 
 FORMAT: Final = 1
 
@@ -104,7 +105,11 @@ def _configurations(run: TrainedRun, marks: Mapping[str, Marks]) -> list[dict[st
                 "stages": [stage.value for stage in each.stages],
                 "trained": not missing,
                 "missing": missing,
-                "losses": [run.about[s].get("loss") for s in each.stages if s in run.about],
+                "perceptual": [
+                    run.about[stage].get("loss", "unknown")
+                    for stage in each.stages
+                    if stage in run.about and stage.loss is LossName.PERCEPTUAL
+                ],
                 "metrics": None if missing else summary(marks[each.name]),
                 "gain_db": _gain_db(marks, each.name),
                 "paper": asdict(PAPER[each.name]),

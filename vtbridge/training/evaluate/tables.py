@@ -39,7 +39,7 @@ def worst(name: str, rows: Sequence[tuple[str, ...]]) -> str:
     """
     lines = "".join(
         f"<tr><td>{escape(label)}<br>"
-        f'<span class="faint">{"<br>".join(escape(pose).split(", "))}</span></td>'
+        f'<span class="faint pose">{escape(pose)}</span></td>'
         + "".join(f"<td>{_image(path, what)}</td>" for path, what in zip(paths, _FOUR, strict=True))
         + "</tr>"
         for label, pose, *paths in rows
@@ -79,7 +79,7 @@ def drawing(name: str, credit: str, source: str, acts: Mapping[str, Mapping[str,
 
 
 def _image(path: str, what: str) -> str:
-    return f'<img src="{escape(path)}" alt="{escape(what)}" loading="lazy">'
+    return f'<img src="{escape(path)}" alt="{escape(what)}">'
 
 
 def _morpher(morpher: Mapping[str, Any]) -> str:
@@ -105,9 +105,9 @@ def _regions(regions: Mapping[str, Mapping[str, Any]]) -> str:
         for name, r in regions.items()
     )
     return (
-        "<h3>What each value moves</h3><table><tr><th>value</th>"
+        '<h3>What each value moves</h3><div class="scroll"><table><tr><th>value</th>'
         "<th>change outside its region</th><th>change inside, by the true one</th>"
-        f"<th>characters</th></tr>{lines}</table>"
+        f"<th>characters</th></tr>{lines}</table></div>"
     )
 
 
@@ -126,9 +126,9 @@ def _configurations(report: Mapping[str, Any]) -> str:
         if row["trained"]:
             lines.append(_line(row["name"], row["metrics"], row["gain_db"], paper, best))
         else:
-            span = f'<td colspan="{len(_COLUMNS) + 1}" class="faint">not trained</td>'
+            span = f'<td colspan="{len(_COLUMNS) + 1}" class="faint none">not trained</td>'
             lines.append(f"<tr><td>{escape(row['name'])}</td>{span}{paper}</tr>")
-    losses = sorted({loss for row in rows for loss in row["losses"] if loss and loss != "l1"})
+    losses = sorted({loss for row in rows for loss in row["perceptual"]})
     told = f"Perceptual (P) here means: {', '.join(losses)}. " if losses else ""
     size = f", {at['size']} px" if at["size"] else ""
     return (
