@@ -133,7 +133,7 @@ def _four(looked: Lookout, name: str, kept: PictureFolder) -> tuple[str, str, st
 
 def _pose(measured: Measured, place: int) -> str:
     values = zip(PARAMETERS, measured.poses[place].tolist(), strict=True)
-    return ", ".join(f"{name} {value:.2f}" for name, value in values)
+    return ", ".join(f"{name}\u00a0{value:.2f}" for name, value in values)
 
 
 def _test_cases(
