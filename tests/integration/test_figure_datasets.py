@@ -179,7 +179,7 @@ def test_models_of_every_format_become_shards_that_a_network_learns_from(
     assert (run / "morpher.safetensors").is_file()
     evaluated = run_here("evaluate", str(run), "--data", str(data), "--json")
     assert evaluated.returncode == 0, evaluated.stderr
-    assert json.loads(evaluated.stdout)["morpher"]["examples"] == 4
+    assert json.loads(evaluated.stdout)["data"]["examples"] == 4
 
 
 def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
