@@ -125,26 +125,22 @@ class PoseSchema:
         """Return what ``pose``, values by label, is in the 45 parameters, float32 [45]; the rest 0.
 
         Values are clamped. ``project`` gives back those of this schema's labels: of all that one
-        shows, the main part is moved. Labels of THA3 are known everywhere, for whoever
-        controls an avatar need not know what shows it; where both are the same, this schema's
-        counts.
+        shows, the main part is moved. Labels of the other systems are known too, for whoever
+        controls an avatar need not know what shows it; where they are the same, this schema's
+        count.
 
         Raises:
             KeyError: there is no such parameter; the message suggests near names.
         """
         values = np.zeros(POSE_SIZE, np.float32)
-        of_tha3 = {param.label: param for param in PoseParam}
         for label, value in pose.items():
-            if label in self.index:
-                one = self.parameters[self.index[label]]
-                param, weight = one.shows[0]
-                values[param] = min(max(value, one.low), one.high) / weight
-            elif label in of_tha3:
-                param = of_tha3[label]
-                values[param] = min(max(value, -1.0 if param.signed else 0.0), 1.0)
-            else:
-                hint = near_names(label, [*self.index, *of_tha3])
+            known = next((each for each in (self, THA3, THA1) if label in each.index), None)
+            if known is None:
+                hint = near_names(label, [*self.index, *THA3.index])
                 raise KeyError(f"no pose parameter is called {label!r}{hint}")
+            one = known.parameters[known.index[label]]
+            param, weight = one.shows[0]
+            values[param] = min(max(value, one.low), one.high) / weight
         return values
 
     def mirror(self, values: F64Array) -> F64Array:

@@ -45,11 +45,9 @@ class FakePoser:
         return ShownPose(held=self.holder is not None, pose=self.pose)
 
     def hold(self, pose: Mapping[str, float], holder: str) -> None:
-        for name in pose:
-            if name not in self.pose:
-                raise KeyError(f"no pose parameter is called {name!r}")
+        values = THA3.named(pose).tolist()
         self.orders.append(f"hold {dict(pose)}")
-        self.pose = dict.fromkeys(THA3.index, 0.0) | dict(pose)
+        self.pose = dict(zip(THA3.index, values, strict=True))
         self.holder = holder
 
     def release(self, holder: str | None = None) -> None:

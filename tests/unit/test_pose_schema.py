@@ -129,6 +129,7 @@ def test_an_unknown_label_is_told_with_those_near(
         schema.named({label: 1.0})
 
 
-def test_labels_of_tha1_are_not_known_where_it_does_not_pose() -> None:
-    with pytest.raises(KeyError, match="left_eye"):
-        THA3.named({"left_eye": 1.0})
+def test_labels_of_tha1_are_known_everywhere() -> None:
+    six = {"left_eye": 0.7, "mouth": 1.4, "head_y": -0.5}
+    assert (THA3.named(six) == THA1.named(six)).all()
+    assert THA3.named(six)[PoseParam.MOUTH_AAA] == 1.0

@@ -123,13 +123,18 @@ def test_page_of_another_site_is_refused(studio: DaemonProcess, page: Page) -> N
     assert refused == [None, "refused"]
 
 
+BY_THEMSELVES = ("tilt", "look_away")
+"""Expressions that an avatar without a face shows now and then."""
+
+
 def test_expression_is_switched_and_shown_as_on(studio: DaemonProcess, page: Page) -> None:
     open_panel(page, studio, "expressions")
     smile = page.locator("li[data-name=smile] button.toggle")
     smile.click()
     expect(smile).to_have_attribute("aria-pressed", "true")
     active = [one["name"] for one in status_of(studio)["expressions"] if one["active"]]
-    assert active == ["smile"]
+    assert "smile" in active
+    assert set(active) <= {"smile", *BY_THEMSELVES}
     page.get_by_role("button", name="All off").click()
     expect(smile).to_have_attribute("aria-pressed", "false")
 
