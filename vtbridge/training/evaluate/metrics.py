@@ -24,6 +24,9 @@ background; colour under alpha 0 counts for nothing. Over all pixels and channel
 ``flow_error_px``
     Mean distance in pixels between where a pixel was sampled and where it truly comes from,
     over the pixels seen in both poses; only of samplers, where a character knows the truth.
+    A sampler that learns from pictures alone may take any pixel of the right colour, so this can
+    be above the identity's while ``psnr_db`` is far better: it tells of the flow, not of the
+    picture.
 """
 
 from __future__ import annotations
