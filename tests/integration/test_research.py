@@ -195,6 +195,24 @@ def test_a_cluster_makes_the_same_bytes(small: Path, tmp_path: Path) -> None:
     assert read_manifest(data).digest == read_manifest(small).digest
 
 
+def test_a_stage_to_come_may_be_changed_while_those_before_it_are_kept(
+    small: Path, tmp_path: Path
+) -> None:
+    run, recipe = tmp_path / "run", recipe_file(tmp_path, examples=16)
+    asked = ("train", str(recipe), "--data", str(small), "-o", str(run))
+    assert run_here(*asked, "--only", "morpher").returncode == 0
+    text = recipe.read_text()
+    later = text.rindex("batch = 8")
+    recipe.write_text(f"{text[:later]}batch = 4\nrate = 5e-4\n")
+    changed = run_here(*asked)
+    assert changed.returncode == 0, changed.stderr
+    assert "morpher: finished before" in changed.stdout
+    assert (run / "recipe.toml").read_text() == recipe.read_text()
+    recipe.write_text(text)
+    back = run_here(*asked)
+    assert "rotator-l1.safetensors was trained by other settings" in back.stderr
+
+
 def test_two_processes_learn_what_one_does(small: Path, tmp_path: Path) -> None:
     recipe = recipe_file(tmp_path, examples=64)
     one, two = tmp_path / "one", tmp_path / "two"
@@ -239,7 +257,7 @@ def test_a_run_on_other_data_or_by_another_recipe_is_refused(
     assert "was begun on another data set" in other.stderr
     recipe = recipe_file(tmp_path)
     mixed = run_here("train", str(recipe), "--data", str(research.data), "-o", str(research.run))
-    assert "is another recipe than tiny" in mixed.stderr
+    assert "morpher.safetensors was trained by other settings than the recipe tiny" in mixed.stderr
 
 
 def test_a_data_set_tells_what_it_holds(small: Path) -> None:

@@ -63,7 +63,7 @@ def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
         raise TrainingError(f"{path} is damaged: delete it to begin the stage anew") from error
     if checkpoint.identity != identity:
         raise TrainingError(
-            f"{path} is of another recipe, data set or number of processes: give the run "
-            "another folder with -o, or delete this one"
+            f"{path} is of another data set, or the recipe has changed: give the run another "
+            "folder with -o, or delete this file to begin the stage anew"
         )
     return checkpoint

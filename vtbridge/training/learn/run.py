@@ -84,7 +84,7 @@ class Run:
         told: hears how far each stage is.
 
     Raises:
-        TrainingError: the folder is of another recipe.
+        TrainingError: ``vgg16`` cannot be used.
     """
 
     def __init__(
@@ -102,13 +102,8 @@ class Run:
         if self._features is not None:
             fabric.to_device(self._features)
         folder.mkdir(parents=True, exist_ok=True)
-        kept = folder / RECIPE_FILE
-        if kept.is_file() and kept.read_text("utf-8") != text:
-            raise TrainingError(
-                f"{kept} is another recipe than {recipe.name}: name another folder with -o"
-            )
-        if fabric.is_global_zero and not kept.is_file():
-            write_atomically(kept, text.encode())
+        if fabric.is_global_zero:
+            write_atomically(folder / RECIPE_FILE, text.encode())
         fabric.barrier()
 
     def train(self, data: Data, only: Sequence[StageName] = ()) -> Iterator[StageResult]:
@@ -130,6 +125,7 @@ class Run:
                 if only and stage.name not in only:
                     continue
                 if path.is_file():
+                    self._same_stage(stage, path, data)
                     yield StageResult(stage.name, path, None)
                     continue
                 validation = self._train(stage, data, interrupted)
@@ -167,6 +163,7 @@ class Run:
         if writes:
             about = {
                 "stage": name.value,
+                "identity": self._identity(stage, data),
                 "examples": str(stage.examples),
                 "loss": self._loss_told(name.loss),
                 "recipe": self._recipe.name,
@@ -216,13 +213,31 @@ class Run:
         return self._folder / f"{name}.safetensors"
 
     def _identity(self, stage: StageRecipe, data: Data) -> str:
-        told = (
-            self._recipe.model_dump_json(),
-            stage.name,
-            data.digest,
+        """Return what tells a stage from one that would learn something else, hexadecimal.
+
+        Other stages of the recipe may be changed meanwhile, but for those that it builds on.
+        """
+        recipe, network = self._recipe, stage.name.network
+        told = [
+            stage.model_dump_json(),
+            str(recipe.shape(network)),
+            f"{recipe.seed} {recipe.precision} {recipe.mirror}",
             self._loss_told(stage.name.loss),
-        )
+            data.digest,
+        ]
+        for needed in (stage.start, stage.name.rotator):
+            below = next((each for each in recipe.stages if each.name is needed), None)
+            if below is not None:
+                told.append(self._identity(below, data))
         return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+    def _same_stage(self, stage: StageRecipe, path: Path, data: Data) -> None:
+        _, about = load_network(path)
+        if about.get("identity") != self._identity(stage, data):
+            raise TrainingError(
+                f"{path} was trained by other settings than the recipe {self._recipe.name} has "
+                "now: delete it to train it anew, or name another folder with -o"
+            )
 
     def _same_data(self, data: Data) -> None:
         path = self._folder / DATA_FILE

@@ -123,7 +123,7 @@ def test_a_batch_in_pieces_teaches_the_same(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     trained(tmp_path, recipe(), new_network())
-    with pytest.raises(TrainingError, match="of another recipe, data set"):
+    with pytest.raises(TrainingError, match="of another data set, or the recipe"):
         trained(tmp_path, recipe(), new_network(), identity="another")
 
 
