@@ -56,6 +56,7 @@ def render(
     from vtbridge.cli.progress import shown_progress
     from vtbridge.clock import MonotonicClock
     from vtbridge.training.dataset import job
+    from vtbridge.training.dataset.processes import Processes
     from vtbridge.training.dataset.recipe import load_recipe, recipe_names
 
     if list_recipes:
@@ -64,7 +65,7 @@ def render(
         return
     loaded = load_recipe(recipe)
     folder = Path(loaded.name) if out is None else out
-    run: job.ShardRunner = job.Processes(processes or os.cpu_count() or 1)
+    run: job.ShardRunner = Processes(processes or os.cpu_count() or 1)
     if ray is not None:
         from vtbridge.training.dataset.cluster import RayCluster
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vtbridge import __version__
 from vtbridge.atomic_file import write_atomically
 from vtbridge.errors import DatasetError
 from vtbridge.training.dataset.split import Split
@@ -63,11 +62,13 @@ class Manifest(BaseModel):
         return tuple(shard for shard in self.shards if shard.file.startswith(f"{split}/"))
 
 
-def new_manifest(recipe: Mapping[str, Any], seed: int, shards: tuple[ShardRecord, ...]) -> Manifest:
+def new_manifest(
+    recipe: Mapping[str, Any], seed: int, shards: tuple[ShardRecord, ...], *, version: str
+) -> Manifest:
     """Return the manifest of finished shards."""
     told = "\n".join(f"{shard.file} {shard.sha256}" for shard in shards)
     digest = hashlib.sha256(told.encode()).hexdigest()
-    return Manifest(version=__version__, recipe=recipe, seed=seed, shards=shards, digest=digest)
+    return Manifest(version=version, recipe=recipe, seed=seed, shards=shards, digest=digest)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

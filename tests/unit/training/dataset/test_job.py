@@ -19,6 +19,7 @@ from vtbridge.pose_params import PoseParam
 from vtbridge.training.dataset import job
 from vtbridge.training.dataset.examples import Examples
 from vtbridge.training.dataset.manifest import MANIFEST_FILE, ShardRecord, read_manifest
+from vtbridge.training.dataset.processes import Processes
 from vtbridge.training.dataset.split import Split
 from vtbridge.training.dataset.tha1 import HEAD
 from vtbridge.training.sources.procedural import ProceduralSubject
@@ -92,7 +93,7 @@ def test_same_recipe_and_seed_are_the_same_bytes_and_another_seed_others(
 
 
 def test_processes_change_no_byte(dataset: Path, tmp_path: Path) -> None:
-    manifest = job.render(tmp_path / "two", RECIPE, 0, job.Processes(2), nothing)
+    manifest = job.render(tmp_path / "two", RECIPE, 0, Processes(2), nothing)
     assert bytes_of(tmp_path / "two") == bytes_of(dataset)
     assert manifest == read_manifest(dataset)
 
