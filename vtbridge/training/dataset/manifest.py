@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vtbridge.atomic_file import write_atomically
 from vtbridge.errors import DatasetError
@@ -30,7 +30,7 @@ class ShardRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    file: str
+    file: Annotated[str, Field(pattern=r"^(train|validation|test)/[0-9]{5,}\.tar$")]
     sha256: str
     bytes: int
     subjects: tuple[str, ...]
@@ -56,6 +56,18 @@ class Manifest(BaseModel):
     seed: int
     shards: tuple[ShardRecord, ...]
     digest: str
+
+    @model_validator(mode="after")
+    def _tells_what_it_is(self) -> Manifest:
+        for key, kind in (("name", str), ("size", int)):
+            if not isinstance(self.recipe.get(key), kind):
+                raise ValueError(f"its recipe has no {key}")
+        return self
+
+    @property
+    def size(self) -> int:
+        """Side of the pictures, pixels."""
+        return int(self.recipe["size"])
 
     def of(self, split: Split) -> tuple[ShardRecord, ...]:
         """Return the files of one side of the split."""

@@ -226,7 +226,7 @@ def test_a_damaged_manifest_or_picture_is_named(tmp_path: Path) -> None:
         content = file.read()
         file.seek(content.index(b"\x89PNG"))
         file.write(b"\0" * 200)
-    with pytest.raises(DatasetError, match=r"rest\.png is no RGBA picture"):
+    with pytest.raises(DatasetError, match=r"rest\.png is no RGBA picture of 64 x 64: render"):
         examples[0]
     (tmp_path / MANIFEST_FILE).write_text("{}")
     with pytest.raises(DatasetError, match=r"manifest\.json is damaged"):
