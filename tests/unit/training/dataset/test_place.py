@@ -174,9 +174,9 @@ def test_a_data_set_of_models_that_have_changed_is_not_gone_on_with(
     recipe = small_dataset(poses=1, source=source)
 
     def drawing_nothing(tasks: list[job.ShardTask]) -> Iterator[ShardRecord]:
-        raise KeyboardInterrupt
+        raise DatasetError("it was drawn")
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(DatasetError, match="it was drawn"):
         job.render(tmp_path / "data", recipe, 0, drawing_nothing, lambda done, total: None)
     (models / "c.pmx").write_bytes((models / "a" / "a.pmx").read_bytes())
     with pytest.raises(DatasetError, match="the characters of small"):
