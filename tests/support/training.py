@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +35,21 @@ def small_dataset(subjects: int = 6, poses: int = 2, **more: object) -> DatasetR
 def rendered(folder: Path, recipe: DatasetRecipe, seed: int = 0) -> Manifest:
     """Render a data set in this process."""
     return job.render(folder, recipe, seed, job.one_after_the_other, lambda done, total: None)
+
+
+def with_members(shard: bytes, suffix: str, change: Callable[[bytes], bytes]) -> bytes:
+    """Return a shard whose members that end in ``suffix`` are changed."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(shard)) as old, tarfile.open(fileobj=out, mode="w") as new:
+        for member in old:
+            file = old.extractfile(member)
+            assert file is not None
+            content = file.read()
+            if member.name.endswith(suffix):
+                content = change(content)
+                member.size = len(content)
+            new.addfile(member, io.BytesIO(content))
+    return out.getvalue()
 
 
 class MadeUpExamples:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -38,14 +40,24 @@ def recipe_text(name_or_path: str, folder: Traversable, error: type[VtbridgeErro
         raise error(f"the recipe {name_or_path} cannot be read: {cause}") from cause
 
 
-def parsed(text: str, name: str, model: type[RecipeT], error: type[VtbridgeError]) -> RecipeT:
-    """Return the recipe that ``text`` is; ``name`` appears in messages.
+def parsed(
+    text: str,
+    name: str,
+    model: type[RecipeT],
+    error: type[VtbridgeError],
+    changes: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
+) -> RecipeT:
+    """Return the recipe that ``text`` is, with ``changes`` to its tables; messages say ``name``.
 
     Raises:
         VtbridgeError: it is wrong; it is an ``error`` that tells key and reason.
     """
     try:
-        return model.model_validate(tomllib.loads(text))
+        tables = tomllib.loads(text)
+        for key, values in changes.items():
+            if isinstance(table := tables.setdefault(key, {}), dict):
+                table.update(values)
+        return model.model_validate(tables)
     except ValidationError as cause:
         first = cause.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"])) or "the whole"

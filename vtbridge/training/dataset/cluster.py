@@ -79,12 +79,16 @@ class RayCluster:
 
 
 def _told(task: ShardTask) -> str:
-    """Return a task as text, which Arrow's tables carry as they are."""
+    """Return a task as text, which Arrow's tables carry as they are; its paths are whole."""
+    recipe = task.recipe.model_dump(mode="json")
+    for key in ("folder", "annotations"):
+        if path := recipe["source"][key]:
+            recipe["source"][key] = str(Path(path).absolute())
     return json.dumps(
         {
             "folder": str(task.folder.absolute()),
             "file": task.file,
-            "recipe": task.recipe.model_dump(mode="json"),
+            "recipe": recipe,
             "seed": task.seed,
             "subjects": task.subjects,
         }

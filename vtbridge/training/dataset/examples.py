@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import bisect
-import json
 import os
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Final
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError
 
 from vtbridge.closing import Closing
 from vtbridge.datatypes import F32Array, U8Array
@@ -26,6 +27,8 @@ from vtbridge.training.dataset.shard import (
     shows_of,
 )
 from vtbridge.training.dataset.split import Split
+
+_REMEDY: Final = "render the data set again"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +66,18 @@ class _Sample:
     members: Mapping[str, tuple[int, int]]
 
 
+_Value = Annotated[float, Field(ge=-1, le=1)]
+_Values = Annotated[list[_Value], Field(min_length=POSE_SIZE, max_length=POSE_SIZE)]
+
+
+class _Record(BaseModel):
+    """What is read of a subject's ``poses.json``."""
+
+    shows: list[str]
+    rest: _Values
+    poses: Annotated[list[_Values], Field(min_length=1)]
+
+
 class Examples(Closing):
     """One side of a data set, as a sequence; several threads may read it.
 
@@ -75,8 +90,10 @@ class Examples(Closing):
     """
 
     def __init__(self, folder: Path, split: Split) -> None:
-        self._paths = [folder / shard.file for shard in read_manifest(folder).of(split)]
         self._files: list[int] = []
+        manifest = read_manifest(folder)
+        self._size = manifest.size
+        self._paths = [folder / shard.file for shard in manifest.of(split)]
         self._samples: list[_Sample] = []
         try:
             for number, path in enumerate(self._paths):
@@ -102,7 +119,11 @@ class Examples(Closing):
         Raises:
             IndexError: there is none of that number.
             DatasetError: a picture is damaged.
+            ValueError: it was closed.
         """
+        if self._paths and not self._files:
+            # No IndexError, which would end a loop over it as if all had been read.
+            raise ValueError("these examples are closed")
         if not 0 <= index < len(self):
             raise IndexError(index)
         at = bisect.bisect_right(self._ends, index)
@@ -129,7 +150,8 @@ class Examples(Closing):
     def _picture(self, sample: _Sample, member: str) -> U8Array:
         offset, length = sample.members[member]
         content = os.pread(self._files[sample.shard], length, offset)
-        return picture_of(content, f"{self._paths[sample.shard]}: {sample.name}.{member}")
+        what = f"{self._paths[sample.shard]}: {sample.name}.{member}"
+        return picture_of(content, self._size, what)
 
 
 def _indexed(path: Path, shard: int) -> list[_Sample]:
@@ -141,26 +163,35 @@ def _indexed(path: Path, shard: int) -> list[_Sample]:
     found: dict[str, dict[str, tuple[int, int]]] = {}
     told: dict[str, bytes] = {}
     try:
+        end = path.stat().st_size
         with tarfile.open(path, "r:") as archive:
             for info in archive:
                 name, _, member = info.name.partition(".")
+                # A sparse file may claim to be larger than any memory.
+                if not info.isreg() or info.issparse() or info.offset_data + info.size > end:
+                    raise ValueError(f"{info.name} is no whole file")
                 found.setdefault(name, {})[member] = (info.offset_data, info.size)
                 if member == POSES and (file := archive.extractfile(info)) is not None:
                     told[name] = file.read()
         return [_sample(name, shard, told[name], members) for name, members in found.items()]
     except FileNotFoundError as error:
-        raise DatasetError(f"{path} is missing: render the data set again") from error
-    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path} is damaged ({error}): render the data set again") from error
+        raise DatasetError(f"{path} is missing: {_REMEDY}") from error
+    except KeyError as error:
+        raise DatasetError(f"{path} is damaged ({error} is missing): {_REMEDY}") from error
+    except (OSError, tarfile.TarError, ValueError) as error:
+        raise DatasetError(f"{path} is damaged ({error}): {_REMEDY}") from error
 
 
 def _sample(name: str, shard: int, told: bytes, members: Mapping[str, tuple[int, int]]) -> _Sample:
-    record = json.loads(told)
-    poses = np.array(record["poses"], np.float32)
-    rest = np.array(record["rest"], np.float32)
-    if poses.ndim != 2 or poses.shape[1] != POSE_SIZE or rest.shape != (POSE_SIZE,):
-        raise ValueError(f"{name} has poses of another length than {POSE_SIZE}")
+    try:
+        record = _Record.model_validate_json(told)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{name}.{POSES} {key}: {first['msg']}") from error
+    poses = np.array(record.poses, np.float32)
     wanted = {REST, *(f(n) for n in range(len(poses)) for f in (expression_member, posed_member))}
     if missing := wanted - members.keys():
         raise ValueError(f"{name}.{min(missing)} is missing")
-    return _Sample(name, shard, rest, poses, shows_of(record["shows"]), members)
+    rest = np.array(record.rest, np.float32)
+    return _Sample(name, shard, rest, poses, shows_of(record.shows), members)

@@ -1,4 +1,4 @@
-"""Render a data set: shard by shard, in as many processes as there are cores, resumably.
+"""Render a data set: shard by shard, resumably.
 
 A shard is a function of recipe, seed and its subjects, so it does not matter which process
 draws it, nor when. What is finished says so in ``NAME.tar.json`` beside it.
@@ -7,18 +7,14 @@ draws it, nor when. What is finished says so in ``NAME.tar.json`` beside it.
 from __future__ import annotations
 
 import hashlib
-import json
-import multiprocessing
 import os
 import tarfile
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Protocol
 
+from vtbridge import __version__
 from vtbridge.atomic_file import whole, write_atomically
 from vtbridge.errors import DatasetError, VtbridgeError
 from vtbridge.training.dataset.manifest import (
@@ -28,13 +24,13 @@ from vtbridge.training.dataset.manifest import (
     new_manifest,
     write_manifest,
 )
+from vtbridge.training.dataset.place import Identity, claimed
 from vtbridge.training.dataset.recipe import DatasetRecipe
 from vtbridge.training.dataset.shard import members_of, performance_of, write_subject
-from vtbridge.training.dataset.sources import open_source
+from vtbridge.training.dataset.sources import characters_of, open_source
 from vtbridge.training.dataset.split import Split, split_by_work
-from vtbridge.training.figures.gl_context import use_one_thread
+from vtbridge.training.sources.subject import Source
 
-PLAN_FILE = "plan.json"
 _RECORD_SUFFIX = ".json"
 
 
@@ -85,28 +81,39 @@ def plan(folder: Path, recipe: DatasetRecipe, seed: int) -> list[ShardTask]:
     return tasks
 
 
-def make_shard(task: ShardTask) -> ShardRecord:
-    """Draw the subjects of a shard and write it; one that cannot be drawn is left out, named."""
+def make_shard(task: ShardTask, stop: Callable[[], bool] = lambda: False) -> ShardRecord:
+    """Draw the subjects of a shard and write it; one that cannot be drawn is left out, named.
+
+    Raises:
+        DatasetError: the source cannot be opened, or the shard not be written.
+        KeyboardInterrupt: ``stop`` said so; nothing of the shard is left.
+    """
     source = open_source(task.recipe.source)
     path = task.folder / task.file
-    path.parent.mkdir(parents=True, exist_ok=True)
     drawn: list[str] = []
     failed: dict[str, str] = {}
-    with whole(path) as part:
-        with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as archive:
-            for name in task.subjects:
-                try:
-                    subject = source.open(name)
-                    performance = performance_of(task.recipe, task.seed, subject)
-                    recipe = task.recipe
-                    drawn_of = members_of(subject, performance, recipe.size, truth=recipe.truth)
-                    members = list(drawn_of)
-                except VtbridgeError as error:
-                    failed[name] = str(error)
-                    continue
-                write_subject(archive, name, members)
-                drawn.append(name)
-        _synced(part)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as part:
+            with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as archive:
+                for name in task.subjects:
+                    try:
+                        members = _drawn(source, name, task, stop)
+                    except VtbridgeError as error:
+                        failed[name] = str(error)
+                        continue
+                    # Hours of other characters must not be lost to one that nobody foresaw.
+                    except Exception as error:  # noqa: BLE001
+                        failed[name] = f"{type(error).__name__}: {error}"
+                        continue
+                    write_subject(archive, name, members)
+                    drawn.append(name)
+            _synced(part)
+    except OSError as error:
+        raise DatasetError(
+            f"{path} cannot be written ({error.strerror or error}): the same command goes on "
+            "where it was when that is mended"
+        ) from error
     record = ShardRecord(
         file=task.file,
         sha256=_sha256(path),
@@ -119,35 +126,24 @@ def make_shard(task: ShardTask) -> ShardRecord:
     return record
 
 
+def _drawn(
+    source: Source, name: str, task: ShardTask, stop: Callable[[], bool]
+) -> list[tuple[str, bytes]]:
+    """Return what the shard keeps of one subject: names and contents."""
+    recipe = task.recipe
+    subject = source.open(name)
+    performance = performance_of(recipe, task.seed, subject)
+    members = []
+    for member in members_of(subject, performance, recipe.size, truth=recipe.truth):
+        if stop():
+            raise KeyboardInterrupt
+        members.append(member)
+    return members
+
+
 def one_after_the_other(tasks: list[ShardTask]) -> Iterator[ShardRecord]:
     """Make all shards in this process; see ``ShardRunner``."""
-    return map(make_shard, tasks)
-
-
-class Processes:
-    """Make shards in processes of this computer, one a core.
-
-    Args:
-        count: how many.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def __call__(self, tasks: list[ShardTask]) -> Iterator[ShardRecord]:
-        """Make all shards; see ``ShardRunner``."""
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(
-            min(self._count, len(tasks)), mp_context=context, initializer=alone_on_a_core
-        )
-        pending: set[Future[ShardRecord]] = {pool.submit(make_shard, task) for task in tasks}
-        try:
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    return (make_shard(task) for task in tasks)
 
 
 def render(
@@ -167,23 +163,63 @@ def render(
         told: hears how many poses are done, and of how many.
 
     Raises:
-        DatasetError: the folder holds another data set, or the source cannot be used.
+        DatasetError: the folder holds another data set, the source cannot be used, or none of its
+            characters can be drawn.
     """
-    _claim(folder, recipe, seed)
+    # Looked at first: what is finished stays so when the source is gone.
     tasks = plan(folder, recipe, seed)
-    records = {task.file: _finished(task) for task in tasks}
-    total = sum(len(task.subjects) for task in tasks) * recipe.poses
-    done = sum(record.poses for record in records.values() if record is not None)
-    told(done, total)
-    left = [task for task in tasks if records[task.file] is None]
-    for record in run(left) if left else ():
-        records[record.file] = record
-        done += record.poses + len(record.failed) * recipe.poses
-        told(done, total)
-    shards = tuple(record for record in records.values() if record is not None)
-    manifest = new_manifest(recipe.model_dump(mode="json"), seed, shards)
-    write_manifest(folder, manifest)
+    wanted = Identity(
+        name=recipe.name,
+        seed=seed,
+        digest=recipe.digest(seed),
+        characters=characters_of(recipe.source),
+    )
+    with claimed(folder, wanted) as begun:
+        records = {task.file: _finished(task) for task in tasks}
+        left = [task for task in tasks if records[task.file] is None]
+        if left:
+            if begun.version != __version__:
+                raise DatasetError(
+                    f"vtbridge {begun.version} began {folder}, and {__version__} may draw "
+                    "differently: go on with the former, or name another folder with -o"
+                )
+            (folder / MANIFEST_FILE).unlink(missing_ok=True)
+            _make(left, records, recipe.poses, run, told)
+        manifest = _manifest_of(recipe, begun, records)
+        write_manifest(folder, manifest)
     return manifest
+
+
+def _make(
+    left: list[ShardTask],
+    records: dict[str, ShardRecord | None],
+    poses: int,
+    run: ShardRunner,
+    told: Callable[[int, int], None],
+) -> None:
+    """Have ``left`` made and put what becomes of it into ``records``."""
+    done = sum(_asked(record) for record in records.values() if record is not None) * poses
+    total = done + sum(len(task.subjects) for task in left) * poses
+    told(done, total)
+    for record in run(left):
+        records[record.file] = record
+        done += _asked(record) * poses
+        told(done, total)
+
+
+def _asked(record: ShardRecord) -> int:
+    """Return how many subjects were to be in a shard."""
+    return len(record.subjects) + len(record.failed)
+
+
+def _manifest_of(
+    recipe: DatasetRecipe, begun: Identity, records: Mapping[str, ShardRecord | None]
+) -> Manifest:
+    shards = tuple(record for record in records.values() if record is not None)
+    if not any(shard.subjects for shard in shards):
+        name, reason = next(iter(failures(shards).items()))
+        raise DatasetError(f"none of the characters can be drawn; {name}: {reason}")
+    return new_manifest(recipe.model_dump(mode="json"), begun.seed, shards, version=begun.version)
 
 
 def failures(shards: Iterable[ShardRecord]) -> dict[str, str]:
@@ -191,34 +227,18 @@ def failures(shards: Iterable[ShardRecord]) -> dict[str, str]:
     return {name: reason for shard in shards for name, reason in shard.failed.items()}
 
 
-def _claim(folder: Path, recipe: DatasetRecipe, seed: int) -> None:
-    """Make ``folder`` that of this data set, or refuse another's."""
-    path = folder / PLAN_FILE
-    digest = recipe.digest(seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    if path.is_file():
-        known = json.loads(path.read_text("utf-8"))
-        if known.get("digest") != digest:
-            raise DatasetError(
-                f"{folder} holds the data set {known.get('name')} with other settings or another "
-                "seed: name another folder with -o"
-            )
-    elif any(folder.iterdir()):
-        raise DatasetError(f"{folder} holds other files: name an empty folder with -o")
-    else:
-        told = {"name": recipe.name, "seed": seed, "digest": digest}
-        write_atomically(path, (json.dumps(told) + "\n").encode())
-    (folder / MANIFEST_FILE).unlink(missing_ok=True)
-
-
 def _finished(task: ShardTask) -> ShardRecord | None:
-    """Return the record of a shard that is there whole, else None."""
+    """Return the record of a shard that is there whole, else None.
+
+    One of which nothing could be drawn counts as not there: what was missing may have come.
+    """
     path = task.folder / task.file
     try:
         record = ShardRecord.model_validate_json(_record_path(path).read_bytes())
-        return record if path.stat().st_size == record.bytes else None
+        whole_one = record.subjects and _sha256(path) == record.sha256
     except (OSError, ValueError):
         return None
+    return record if whole_one else None
 
 
 def _record_path(shard: Path) -> Path:
@@ -233,21 +253,3 @@ def _sha256(path: Path) -> str:
 def _synced(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-
-
-def alone_on_a_core() -> None:
-    """Keep the libraries of a worker process to one thread, and end it with its parent."""
-    import cv2
-
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-    use_one_thread()
-    cv2.setNumThreads(1)
-
-
-def _end_with_parent() -> None:
-    """Leave when the parent has gone, however it went: nobody waits for the shard any more."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait_for([parent.sentinel])
-        os._exit(1)

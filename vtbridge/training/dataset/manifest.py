@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from vtbridge import __version__
 from vtbridge.atomic_file import write_atomically
 from vtbridge.errors import DatasetError
 from vtbridge.training.dataset.split import Split
@@ -31,7 +30,7 @@ class ShardRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    file: str
+    file: Annotated[str, Field(pattern=r"^(train|validation|test)/[0-9]{5,}\.tar$")]
     sha256: str
     bytes: int
     subjects: tuple[str, ...]
@@ -58,16 +57,30 @@ class Manifest(BaseModel):
     shards: tuple[ShardRecord, ...]
     digest: str
 
+    @model_validator(mode="after")
+    def _tells_what_it_is(self) -> Manifest:
+        for key, kind in (("name", str), ("size", int)):
+            if not isinstance(self.recipe.get(key), kind):
+                raise ValueError(f"its recipe has no {key}")
+        return self
+
+    @property
+    def size(self) -> int:
+        """Side of the pictures, pixels."""
+        return int(self.recipe["size"])
+
     def of(self, split: Split) -> tuple[ShardRecord, ...]:
         """Return the files of one side of the split."""
         return tuple(shard for shard in self.shards if shard.file.startswith(f"{split}/"))
 
 
-def new_manifest(recipe: Mapping[str, Any], seed: int, shards: tuple[ShardRecord, ...]) -> Manifest:
+def new_manifest(
+    recipe: Mapping[str, Any], seed: int, shards: tuple[ShardRecord, ...], *, version: str
+) -> Manifest:
     """Return the manifest of finished shards."""
     told = "\n".join(f"{shard.file} {shard.sha256}" for shard in shards)
     digest = hashlib.sha256(told.encode()).hexdigest()
-    return Manifest(version=__version__, recipe=recipe, seed=seed, shards=shards, digest=digest)
+    return Manifest(version=version, recipe=recipe, seed=seed, shards=shards, digest=digest)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

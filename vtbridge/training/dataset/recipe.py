@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from importlib import resources
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -49,7 +50,7 @@ class SourceRecipe(_Table):
     @model_validator(mode="after")
     def _has_folder(self) -> SourceRecipe:
         if self.kind == "figures" and not self.folder:
-            raise ValueError("models come from a folder: name it with folder = ...")
+            raise ValueError("models come from a folder: name it with folder = ... or --models")
         return self
 
 
@@ -127,11 +128,18 @@ def recipe_names() -> list[str]:
     return names_in(RECIPES)
 
 
-def load_recipe(name_or_path: str) -> DatasetRecipe:
+def load_recipe(
+    name_or_path: str, source: Mapping[str, object] = MappingProxyType({})
+) -> DatasetRecipe:
     """Return a recipe by its name, or by the path of a TOML file.
+
+    Args:
+        name_or_path: of the recipe.
+        source: what to change of its source.
 
     Raises:
         DatasetError: there is none, or it is wrong; the message tells where.
     """
     text = recipe_text(name_or_path, RECIPES, DatasetError)
-    return parsed(text, name_or_path, DatasetRecipe, DatasetError)
+    changes = {"source": source} if source else {}
+    return parsed(text, name_or_path, DatasetRecipe, DatasetError, changes)

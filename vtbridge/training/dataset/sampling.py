@@ -2,7 +2,7 @@
 
 By version 1's write-up eyes and mouth are uniform, and the density of a joint grows with its
 distance from the middle, for that is where turning is hard. In the wider vocabulary at most one
-shape closes an eye, and at most two shape the mouth, as faces do.
+shape is on an eye, and one or two share the mouth, as in faces.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from vtbridge.pose_params import POSE_SIZE, PoseGroup, PoseParam
 from vtbridge.training.dataset.recipe import DatasetRecipe, LightRecipe
 from vtbridge.training.sources.subject import Light
 
-_LIDS = ("EYE_WINK", "EYE_HAPPY_WINK", "EYE_RELAXED")
-_VOWELS = tuple(range(PoseParam.MOUTH_AAA, PoseParam.MOUTH_DELTA + 1))
+_CLOSING = ("EYE_WINK", "EYE_HAPPY_WINK", "EYE_RELAXED")
+_OPEN = ("EYE_SURPRISED", "EYE_UNIMPRESSED", "EYE_RAISED_LOWER_EYELID")
+_VOWELS = tuple(map(PoseParam, range(PoseParam.MOUTH_AAA, PoseParam.MOUTH_DELTA + 1)))
 
 
 def stream_of(seed: int, name: str) -> np.random.Generator:
@@ -46,8 +47,8 @@ def random_pose(
     sign = random.choice([-1.0, 1.0], POSE_SIZE)
     at_end = random.random(POSE_SIZE) < recipe.extremes
     amount = np.where(at_end, np.round(amount), amount)
-    lids = random.integers(len(_LIDS), size=2).tolist()
-    vowels = random.permutation(len(_VOWELS))[:2]
+    lids = random.integers(len(_CLOSING), size=2).tolist()
+    vowels = [_VOWELS[index] for index in random.permutation(len(_VOWELS)).tolist()]
     pose = rest.copy()
     moves = recipe.moves & shows
     for param in moves:
@@ -57,28 +58,35 @@ def random_pose(
             pose[param] = sign[param] * amount[param]
         else:
             pose[param] = amount[param]
-    _keep_one(pose, moves, lids)
-    _keep_two(pose, moves, [_VOWELS[index] for index in vowels])
+    # Values of one sign have another to spare, which tosses a coin for what follows.
+    for side, number in zip(("LEFT", "RIGHT"), lids, strict=True):
+        _keep_one_lid(pose, moves, side, number, closing=sign[PoseParam[f"EYE_WINK_{side}"]] > 0)
+    _keep_vowels(pose, moves, vowels, count=1 if sign[PoseParam.MOUTH_AAA] > 0 else 2)
     return pose
 
 
-def _keep_one(pose: F32Array, moves: frozenset[PoseParam], chosen: Sequence[int]) -> None:
-    """Let one shape close each eye where several could."""
-    for side, number in zip(("LEFT", "RIGHT"), chosen, strict=True):
-        closing = [PoseParam[f"{name}_{side}"] for name in _LIDS]
-        could = [param for param in closing if param in moves]
-        if len(could) > 1:
-            kept = could[number % len(could)]
-            for param in could:
-                pose[param] = pose[param] if param is kept else 0
+def _keep_one_lid(
+    pose: F32Array, moves: frozenset[PoseParam], side: str, number: int, *, closing: bool
+) -> None:
+    """Let one shape be on an eye where several could: one that closes it, or leaves it open."""
+    kinds = [
+        [param for name in names if (param := PoseParam[f"{name}_{side}"]) in moves]
+        for names in ((_CLOSING, _OPEN) if closing else (_OPEN, _CLOSING))
+    ]
+    could = kinds[0] or kinds[1]
+    for param in kinds[0] + kinds[1]:
+        if param is not could[number % len(could)]:
+            pose[param] = 0
 
 
-def _keep_two(pose: F32Array, moves: frozenset[PoseParam], chosen: Sequence[int]) -> None:
-    """Let two shapes share the mouth where several could."""
-    could = [param for param in _VOWELS if PoseParam(param) in moves]
+def _keep_vowels(
+    pose: F32Array, moves: frozenset[PoseParam], order: Sequence[PoseParam], *, count: int
+) -> None:
+    """Let the first ``count`` of ``order`` share the mouth where several could."""
+    could = [param for param in order if param in moves]
     if len(could) > 1:
-        for param in could:
-            pose[param] = pose[param] / 2 if param in chosen else 0
+        pose[could[count:]] = 0
+        pose[could] /= max(1.0, float(pose[could].sum()))
 
 
 def random_light(recipe: LightRecipe, random: np.random.Generator) -> Light:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 from vtbridge.training.dataset.recipe import SourceRecipe
@@ -21,3 +24,25 @@ def open_source(recipe: SourceRecipe) -> Source:
         return ProceduralSource(recipe.subjects, recipe.first, supersample=recipe.supersample)
     annotations = read_annotations(Path(recipe.annotations)) if recipe.annotations else {}
     return FigureSource(Path(recipe.folder), annotations)
+
+
+def characters_of(recipe: SourceRecipe) -> str:
+    """Return what tells these characters from others; "" where the recipe says it all.
+
+    Of models: which there are, their sizes, and what a person says of them. Their bytes are not
+    read, for there may be many gigabytes.
+
+    Raises:
+        DatasetError: the source cannot be opened.
+    """
+    source = open_source(recipe)
+    if not isinstance(source, FigureSource):
+        return ""
+    digest = hashlib.sha256()
+    for name in source.names():
+        digest.update(
+            f"{name} {source.work_of(name)} {source.files[name].stat().st_size} ".encode()
+        )
+        said = asdict(source.annotation_of(name))
+        digest.update(f"{json.dumps(said, sort_keys=True)}\n".encode())
+    return digest.hexdigest()

@@ -14,7 +14,7 @@ import numpy as np
 
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.pose_params import PoseParam
-from vtbridge.training.dataset.job import alone_on_a_core
+from vtbridge.training.dataset.processes import alone_on_a_core
 from vtbridge.training.figures.bench_figure import bench_figure
 from vtbridge.training.figures.binding import bind
 from vtbridge.training.figures.framing import camera_of

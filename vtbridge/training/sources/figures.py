@@ -150,6 +150,10 @@ class FigureSource:
         """
         return work_of(self._path(name), self._folder)
 
+    def annotation_of(self, name: str) -> Annotation:
+        """Return what a person says of a model; nothing where nobody did."""
+        return self._annotations.get(name, Annotation())
+
     def open(self, name: str) -> FigureSubject:
         """Return one of them.
 
@@ -171,7 +175,7 @@ class FigureSource:
         return self._files[name]
 
     def _may_be_used(self, name: str) -> bool:
-        annotation = self._annotations.get(name, Annotation())
+        annotation = self.annotation_of(name)
         return not annotation.excluded and annotation.licence_ok is not False
 
 

@@ -19,6 +19,7 @@ from vtbridge.pose_params import PoseParam
 from vtbridge.training.dataset import job
 from vtbridge.training.dataset.examples import Examples
 from vtbridge.training.dataset.manifest import MANIFEST_FILE, ShardRecord, read_manifest
+from vtbridge.training.dataset.processes import Processes
 from vtbridge.training.dataset.split import Split
 from vtbridge.training.dataset.tha1 import HEAD
 from vtbridge.training.sources.procedural import ProceduralSubject
@@ -92,7 +93,7 @@ def test_same_recipe_and_seed_are_the_same_bytes_and_another_seed_others(
 
 
 def test_processes_change_no_byte(dataset: Path, tmp_path: Path) -> None:
-    manifest = job.render(tmp_path / "two", RECIPE, 0, job.Processes(2), nothing)
+    manifest = job.render(tmp_path / "two", RECIPE, 0, Processes(2), nothing)
     assert bytes_of(tmp_path / "two") == bytes_of(dataset)
     assert manifest == read_manifest(dataset)
 
@@ -225,7 +226,7 @@ def test_a_damaged_manifest_or_picture_is_named(tmp_path: Path) -> None:
         content = file.read()
         file.seek(content.index(b"\x89PNG"))
         file.write(b"\0" * 200)
-    with pytest.raises(DatasetError, match=r"rest\.png is no RGBA picture"):
+    with pytest.raises(DatasetError, match=r"rest\.png is no RGBA picture of 64 x 64: render"):
         examples[0]
     (tmp_path / MANIFEST_FILE).write_text("{}")
     with pytest.raises(DatasetError, match=r"manifest\.json is damaged"):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from scipy import stats  # type: ignore[import-untyped]
@@ -13,7 +15,9 @@ from vtbridge.training.dataset.tha1 import FACE, HEAD, face_of, head_of
 from vtbridge.training.sources.procedural import SHOWN
 
 COUNT = 4000
-LIDS = ("EYE_WINK", "EYE_HAPPY_WINK", "EYE_RELAXED")
+LIDS = [param for param in PoseParam if param.label.startswith("eye_")]
+VOWELS = list(map(PoseParam, range(PoseParam.MOUTH_AAA, PoseParam.MOUTH_DELTA + 1)))
+BYTES_OF_VERSION_1 = "be6417882513ca61"
 
 
 def poses_of(recipe: DatasetRecipe, shows: frozenset[PoseParam] = SHOWN) -> F32Array:
@@ -51,15 +55,40 @@ def test_what_a_subject_does_not_show_stays_as_at_rest() -> None:
     assert np.ptp(poses[:, PoseParam.EYE_WINK_LEFT]) > 0.9
 
 
-def test_one_shape_closes_an_eye_and_two_share_the_mouth() -> None:
-    poses = poses_of(small_dataset(parameters="tha3"))
-    for side in ("LEFT", "RIGHT"):
-        closing = poses[:, [PoseParam[f"{name}_{side}"] for name in LIDS]]
-        assert ((closing > 0).sum(axis=1) <= 1).all()
-        assert (closing > 0).any(axis=0).all()
-    vowels = poses[:, PoseParam.MOUTH_AAA : PoseParam.MOUTH_DELTA + 1]
-    assert ((vowels > 0).sum(axis=1) <= 2).all()
-    assert (vowels.sum(axis=1) <= 1).all()
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_one_shape_at_most_is_on_an_eye_and_each_reaches_its_end(side: str) -> None:
+    lids = [param for param in LIDS if param.label.endswith(side)]
+    shapes = poses_of(small_dataset(parameters="tha3"))[:, lids]
+    assert len(lids) == 6
+    assert ((shapes > 0).sum(axis=1) <= 1).all()
+    shares = (shapes > 0).mean(axis=0)
+    assert np.abs(shares - 1 / 6).max() < 0.03
+    assert (shapes.max(axis=0) > 0.98).all()
+
+
+def test_one_or_two_shapes_share_the_mouth_and_each_reaches_its_end() -> None:
+    vowels = poses_of(small_dataset(parameters="tha3"))[:, VOWELS]
+    counts = (vowels > 0).sum(axis=1)
+    assert set(counts.tolist()) == {1, 2}
+    assert abs((counts == 1).mean() - 0.5) < 0.03
+    assert (vowels.sum(axis=1) <= 1 + 1e-6).all()
+    assert (vowels.max(axis=0) > 0.98).all()
+    assert stats.kstest(vowels[counts == 1].max(axis=1), "uniform").pvalue > 0.01
+
+
+def test_shapes_that_a_subject_lacks_take_nothing_from_those_it_has() -> None:
+    has = frozenset({PoseParam.EYE_WINK_LEFT, PoseParam.MOUTH_AAA, PoseParam.MOUTH_OOO})
+    poses = poses_of(small_dataset(parameters="tha3"), has)
+    assert stats.kstest(poses[:, PoseParam.EYE_WINK_LEFT], "uniform").pvalue > 0.01
+    mouth = poses[:, [PoseParam.MOUTH_AAA, PoseParam.MOUTH_OOO]]
+    assert (mouth.sum(axis=1) > 0).all()
+    assert (mouth.max(axis=0) > 0.98).all()
+
+
+def test_poses_of_version_1_are_the_same_numbers_for_ever() -> None:
+    """Networks that come along name the digest of the data set that they learnt from."""
+    poses = poses_of(small_dataset(rest_mouth=[1.0, 0.0]))
+    assert hashlib.sha256(np.round(poses, 5).tobytes()).hexdigest()[:16] == BYTES_OF_VERSION_1
 
 
 def test_extremes_are_as_many_as_were_asked_for() -> None:
