@@ -119,7 +119,7 @@ def test_frames_that_are_overtaken_all_the_time_are_never_torn(
     processes: Processes, name: str
 ) -> None:
     """Two slots, frames whose copy takes as long as their writing, nobody waits for anybody."""
-    overtaken = 0
+    good = overtaken = 0
     for _ in range(8):  # on two busy cores writer and reader may hardly ever meet
         processes.start("write", name, 512, 6_000, 2)
         processes.answer("ready")
@@ -127,11 +127,11 @@ def test_frames_that_are_overtaken_all_the_time_are_never_torn(
         reports = [processes.answer("good") for _ in readers]
         processes.answer("written")
         assert all(report["wrong"] == report["backwards"] == 0 for report in reports), reports
-        assert sum(report["good"] for report in reports) > 100, reports
+        good += sum(report["good"] for report in reports)
         overtaken += sum(report["torn"] for report in reports)
-        if overtaken > 1:
+        if good > 100 and overtaken > 1:
             return
-    pytest.fail("nobody was overtaken: proves nothing")
+    pytest.fail(f"{good} frames read, {overtaken} overtaken: proves nothing")
 
 
 def test_control_one_naive_buffer_does_tear(processes: Processes, name: str) -> None:
