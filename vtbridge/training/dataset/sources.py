@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 from vtbridge.training.dataset.recipe import SourceRecipe
@@ -29,7 +27,7 @@ def open_source(recipe: SourceRecipe) -> Source:
 def characters_of(recipe: SourceRecipe) -> str:
     """Return what tells these characters from others; "" where the recipe says it all.
 
-    Of models: which there are, their sizes, and what a person says of them. Their bytes are not
+    Of models: which there are, their sizes, and how a person corrected them. Their bytes are not
     read, for there may be many gigabytes.
 
     Raises:
@@ -43,6 +41,5 @@ def characters_of(recipe: SourceRecipe) -> str:
         digest.update(
             f"{name} {source.work_of(name)} {source.files[name].stat().st_size} ".encode()
         )
-        said = asdict(source.annotation_of(name))
-        digest.update(f"{json.dumps(said, sort_keys=True)}\n".encode())
+        digest.update(f"{source.annotation_of(name).corrections}\n".encode())
     return digest.hexdigest()

@@ -6,7 +6,8 @@
      "figures": {
        "miku-1a2b3c4d": {"chin_y": 15.9, "top_y": 18.2,
                          "morphs": {"mouth_aaa": ["あ２"], "eye_wink_left": ["まばたき"]},
-                         "excluded": false, "licence_ok": true}}}
+                         "excluded": false, "licence_ok": true,
+                         "file": "miku/miku.pmx", "vanished": false}}}
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Annotation:
             a side, the half on that side is taken. No names: the parameter moves nothing.
         excluded: True leaves the figure out of data sets.
         licence_ok: whether its licence allows the use; None: nobody has looked.
+        file: where a scan found it, below the folder; tells a reader which one it is.
+        vanished: True if it was not there at the last scan.
     """
 
     chin_y: float | None = None
@@ -49,6 +52,8 @@ class Annotation:
     morphs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     excluded: bool = False
     licence_ok: bool | None = None
+    file: str = ""
+    vanished: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.
@@ -69,6 +74,12 @@ class Annotation:
                 f"chin_y {self.chin_y} is not below top_y {self.top_y}: y grows upwards"
             )
 
+    @property
+    def corrections(self) -> str:
+        """What changes how the figure is drawn, the same text for the same corrections."""
+        morphs = {label: list(names) for label, names in self.morphs.items()}
+        return json.dumps([self.chin_y, self.top_y, morphs], sort_keys=True)
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -78,6 +89,8 @@ class _Record(BaseModel):
     morphs: dict[str, tuple[_MorphName, ...]] = Field(default_factory=dict)
     excluded: bool = False
     licence_ok: bool | None = None
+    file: Annotated[str, StringConstraints(max_length=10_000)] = ""
+    vanished: bool = False
 
 
 class _Document(BaseModel):

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vtbridge.datatypes import F32Array, U8Array
-from vtbridge.errors import DatasetError
+from vtbridge.atomic_file import write_atomically
+from vtbridge.datatypes import F32Array
 from vtbridge.pose_params import POSE_SIZE, PoseParam
-from vtbridge.training.sources.subject import Source, Subject
+from vtbridge.training.sources.subject import Subject
+
+if TYPE_CHECKING:
+    from PIL.ImageDraw import ImageDraw as Pen
 
 SIZE: Final = 192
+"""Side of a picture: of the 256 of version 1, three quarters."""
 ROWS: Final = 8
 """Models a page."""
-_LINE: Final = 18
+LINE: Final = 18
+"""Height of what is written under a row."""
 _BACKGROUND: Final = (226, 228, 233)
 _INK: Final = (40, 44, 52)
 _BOX: Final = (220, 60, 60)
+_WIDEST: Final = 150
+_PAGE: Final = re.compile(r"sheet-[0-9]+\.png")
 
 _POSES: Final[tuple[tuple[str, dict[PoseParam, float]], ...]] = (
     ("rest", {}),
@@ -29,23 +39,22 @@ _POSES: Final[tuple[tuple[str, dict[PoseParam, float]], ...]] = (
     ("mouth", {PoseParam.MOUTH_AAA: 1}),
     ("turned", {PoseParam.HEAD_X: 0.6, PoseParam.HEAD_Y: 1, PoseParam.NECK_Z: 0.4}),
 )
+WIDTH: Final = SIZE * len(_POSES)
 
 
-def write_sheets(source: Source, names: Iterable[str], folder: Path) -> Iterator[Path]:
-    """Draw models and yield each page that is written: ``sheet-01.png``, ...
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model on a page.
 
-    One that cannot be drawn is there with the reason.
+    Attributes:
+        picture: file of its row of pictures; one that is not there is left empty.
+        caption: what is written under it.
+        warning: what is written on it where there is no picture.
     """
-    rows: list[U8Array] = []
-    page = 0
-    for name in names:
-        rows.append(_row(source, name))
-        if len(rows) == ROWS:
-            page += 1
-            yield _saved(rows, folder, page)
-            rows = []
-    if rows:
-        yield _saved(rows, folder, page + 1)
+
+    picture: Path
+    caption: str
+    warning: str = ""
 
 
 def poses() -> list[tuple[str, F32Array]]:
@@ -59,29 +68,75 @@ def poses() -> list[tuple[str, F32Array]]:
     return each
 
 
-def _row(source: Source, name: str) -> U8Array:
-    picture = Image.new("RGB", (SIZE * len(_POSES), SIZE + _LINE), _BACKGROUND)
-    pen = ImageDraw.Draw(picture)
-    pen.text((6, SIZE + 3), name, fill=_INK)
-    try:
-        subject = source.open(name)
-        for column, (what, pose) in enumerate(poses()):
-            picture.paste(_cell(subject, pose), (column * SIZE, 0))
-            pen.text((column * SIZE + 6, 4), what, fill=_INK)
-    except DatasetError as error:
-        pen.text((6, SIZE // 2), str(error)[:140], fill=_BOX)
-    box = (SIZE // 4, SIZE // 4, SIZE * 3 // 4 - 1, SIZE * 3 // 4 - 1)
-    pen.rectangle(box, outline=_BOX)
-    return np.asarray(picture, np.uint8)
+def row_of(subject: Subject) -> bytes:
+    """Return a PNG of ``subject`` in all poses, each with the square that its head should fill.
+
+    Raises:
+        DatasetError: it cannot be drawn.
+    """
+    row = Image.new("RGBA", (WIDTH, SIZE), _BACKGROUND)
+    pen = ImageDraw.Draw(row)
+    for column, (what, pose) in enumerate(poses()):
+        left = column * SIZE
+        row.alpha_composite(Image.fromarray(subject.draw(pose, size=SIZE)), (left, 0))
+        first, last = SIZE // 4, SIZE * 3 // 4 - 1
+        pen.rectangle((left + first, first, left + last, last), outline=_BOX)
+        pen.text((left + 6, 4), what, fill=_INK)
+    return _png(row.convert("RGB"))
 
 
-def _cell(subject: Subject, pose: F32Array) -> Image.Image:
-    drawn = Image.fromarray(subject.draw(pose, size=SIZE))
-    over = Image.new("RGBA", drawn.size, (*_BACKGROUND, 255))
-    return Image.alpha_composite(over, drawn).convert("RGB")
+def write_sheets(
+    rows: Sequence[Row], folder: Path, told: Callable[[int, int], None] = lambda done, total: None
+) -> list[Path]:
+    """Write ``sheet-01.png``, ... into ``folder`` and remove pages of an earlier, longer one.
+
+    Args:
+        rows: in order.
+        folder: that gets the pages.
+        told: hears how many models are on a page, and of how many.
+
+    Returns:
+        The pages that were written.
+
+    Raises:
+        OSError: one cannot be written.
+    """
+    total = -(-len(rows) // ROWS)
+    digits = max(len(str(total)), 2)
+    pages = []
+    for page in range(total):
+        chosen = rows[page * ROWS : (page + 1) * ROWS]
+        path = folder / f"sheet-{page + 1:0{digits}d}.png"
+        write_atomically(path, _png(_page(chosen)))
+        pages.append(path)
+        told(min((page + 1) * ROWS, len(rows)), len(rows))
+    for path in folder.iterdir():
+        if _PAGE.fullmatch(path.name) and path not in pages:
+            path.unlink(missing_ok=True)
+    return pages
 
 
-def _saved(rows: list[U8Array], folder: Path, page: int) -> Path:
-    path = folder / f"sheet-{page:02d}.png"
-    Image.fromarray(np.concatenate(rows, axis=0)).save(path)
-    return path
+def _page(rows: Sequence[Row]) -> Image.Image:
+    page = Image.new("RGB", (WIDTH, (SIZE + LINE) * len(rows)), _BACKGROUND)
+    pen = ImageDraw.Draw(page)
+    for place, row in enumerate(rows):
+        top = place * (SIZE + LINE)
+        try:
+            with Image.open(row.picture, formats=("PNG",)) as picture:
+                page.paste(picture.convert("RGB"), (0, top))
+        except OSError:  # it could not be drawn, or somebody took it away
+            _write(pen, (6, top + SIZE // 2), row.warning or "there is no picture of it", _BOX)
+        _write(pen, (6, top + SIZE + 3), row.caption, _INK)
+    return page
+
+
+def _write(pen: Pen, at: tuple[int, int], text: str, color: tuple[int, int, int]) -> None:
+    """Write a line in what Pillow's own font has, which is no kanji."""
+    latin = text.encode("ascii", "replace").decode().replace("\n", " ")
+    pen.text(at, latin[:_WIDEST], fill=color)
+
+
+def _png(picture: Image.Image) -> bytes:
+    content = io.BytesIO()
+    picture.save(content, format="PNG", compress_level=4)
+    return content.getvalue()

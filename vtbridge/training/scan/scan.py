@@ -1,26 +1,26 @@
-"""Read every model of a folder once, and keep what a person says of them."""
+"""Look at every model of a folder once, and keep what a person says of them."""
 
 from __future__ import annotations
 
-import hashlib
-import multiprocessing
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any
 
 from vtbridge.atomic_file import write_atomically
 from vtbridge.errors import DatasetError
 from vtbridge.training.figures.annotation import Annotation, read_annotations, write_annotations
-from vtbridge.training.scan.report import FigureReport, report_on
+from vtbridge.training.figures.read import SUFFIXES
+from vtbridge.training.scan.card import Card, Surroundings, Task, file_of
+from vtbridge.training.scan.report import FigureReport
 from vtbridge.training.sources.figures import FigureSource
 
 REPORT_FILE = "scan.json"
 ANNOTATION_FILE = "annotations.json"
+CARDS_FOLDER = "cards"
 
-_REPORTS = TypeAdapter(list[FigureReport])
+MakeCards = Callable[[Sequence[Task]], Iterator[Card]]
 Told = Callable[[int, int], None]
 
 
@@ -31,84 +31,123 @@ class Scanned:
     Attributes:
         reports: one a model, in the order of their names.
         annotations: of all models that are there, and of those that were.
+        copies: models whose file is the same as one before them, with the name of that.
         vanished: names of annotated models that are not there any more; their lines are kept.
-        reread: how many had to be read; the others were known from an earlier scan.
+        new: how many had to be looked at; the others were known from an earlier scan.
     """
 
     reports: tuple[FigureReport, ...]
     annotations: Mapping[str, Annotation]
+    copies: Mapping[str, str]
     vanished: tuple[str, ...]
-    reread: int
+    new: int
 
 
-def scan(folder: Path, out: Path, annotations: Path, processes: int, told: Told) -> Scanned:
-    """Read what is new or has changed below ``folder``, and write report and annotations.
+def scan(
+    folder: Path, out: Path, annotations: Path, make: MakeCards, told: Told, *, draw: bool
+) -> Scanned:
+    """Look at what is new or has changed below ``folder``, and write report and annotations.
+
+    It may be interrupted at any time; the next one goes on where it was.
 
     Args:
         folder: of the models.
-        out: gets ``scan.json``.
+        out: gets ``scan.json``, and ``cards/`` with what is known of each model.
         annotations: the file of corrections; models that it does not have are added.
-        processes: how many read at once.
+        make: looks at models.
         told: hears how many models are done, and of how many.
+        draw: whether pictures of them are wanted.
 
     Raises:
-        DatasetError: the folder is none, or the annotation file is damaged.
-        OSError: something cannot be written.
+        DatasetError: the folder is none or holds no model, the annotation file is damaged, or
+            something cannot be written.
     """
-    said = read_annotations(annotations) if annotations.exists() else {}
+    said = _said(annotations)
     files = FigureSource(folder).files
-    out.mkdir(parents=True, exist_ok=True)
-    known = _known(out / REPORT_FILE)
-    reports: dict[str, FigureReport] = {}
-    asked = []
-    for name, path in files.items():
-        digest = _digest(path, said.get(name))
-        if name in known and known[name].digest == digest:
-            reports[name] = known[name]
-        else:
-            asked.append((path, folder, name, digest, said.get(name)))
-    told(len(reports), len(files))
-    for report in _read(asked, processes):
-        reports[report.name] = report
-        told(len(reports), len(files))
-    ordered = tuple(reports[name] for name in sorted(reports))
-    write_atomically(out / REPORT_FILE, _REPORTS.dump_json(list(ordered), indent=1) + b"\n")
-    merged = {**{name: Annotation() for name in files}, **said}
-    annotations.parent.mkdir(parents=True, exist_ok=True)
-    write_annotations(annotations, merged)
-    return Scanned(ordered, merged, tuple(sorted(said.keys() - files.keys())), len(asked))
-
-
-_Asked = tuple[Path, Path, str, str, Annotation | None]
-
-
-def _read(asked: list[_Asked], processes: int) -> Iterator[FigureReport]:
-    """Yield reports as they are ready; few models are read in this process."""
-    if processes < 2 or len(asked) < 2 * processes:
-        for each in asked:
-            yield report_on(*each)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        for future in as_completed([pool.submit(report_on, *each) for each in asked]):
-            yield future.result()
-
-
-def _known(path: Path) -> dict[str, FigureReport]:
-    """Return the reports of an earlier scan; one that cannot be read is made anew."""
-    try:
-        return {report.name: report for report in _REPORTS.validate_json(path.read_bytes())}
-    except (OSError, ValidationError):
-        return {}
-
-
-def _digest(path: Path, annotation: Annotation | None) -> str:
-    digest = hashlib.sha256(repr(annotation or Annotation()).encode())
-    try:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    except OSError as error:
+    if not files:
         raise DatasetError(
-            f"{path} cannot be read ({error.strerror}): look at its rights"
-        ) from error
-    return digest.hexdigest()
+            f"{folder} holds no model ({', '.join(SUFFIXES)}): unpack archives, and name the "
+            "folder that has what was in them"
+        )
+    cards = out / CARDS_FOLDER
+    _make_folders(cards, annotations.parent)
+    surroundings = Surroundings(out)
+    tasks = [
+        Task(
+            name=name,
+            path=path,
+            folder=folder,
+            annotation=said.get(name, Annotation()),
+            beside=surroundings.of(path),
+            cards=cards,
+            draw=draw,
+        )
+        for name, path in files.items()
+    ]
+    told(0, len(tasks))
+    made: list[Card] = []
+    for card in make(tasks):
+        made.append(card)
+        told(len(made), len(tasks))
+    reports = tuple(sorted((card.report for card in made), key=lambda report: report.name))
+    copies = _copies(reports)
+    # Read anew: a person may have corrected something while models were looked at.
+    said = _said(annotations)
+    merged = _merged(said, {name: file_of(path, folder) for name, path in files.items()})
+    try:
+        _write_report(out / REPORT_FILE, reports, copies)
+        if merged != said or not annotations.exists():
+            write_annotations(annotations, merged)
+    except OSError as error:
+        raise DatasetError(f"the scan cannot be written ({error.strerror}): {out}") from error
+    return Scanned(
+        reports=reports,
+        annotations=merged,
+        copies=copies,
+        vanished=tuple(sorted(said.keys() - files.keys())),
+        new=sum(card.new for card in made),
+    )
+
+
+def _said(annotations: Path) -> dict[str, Annotation]:
+    return read_annotations(annotations) if annotations.exists() else {}
+
+
+def _make_folders(*folders: Path) -> None:
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatasetError(
+                f"{folder} cannot be made ({error.strerror}): choose another one with -o"
+            ) from error
+
+
+def _copies(reports: Sequence[FigureReport]) -> dict[str, str]:
+    """Return which models are others once more: a split could have one on both sides."""
+    first: dict[str, str] = {}
+    copies = {}
+    for report in reports:
+        if report.content and first.setdefault(report.content, report.name) != report.name:
+            copies[report.name] = first[report.content]
+    return copies
+
+
+def _merged(said: Mapping[str, Annotation], files: Mapping[str, str]) -> dict[str, Annotation]:
+    """Return what was said, with new models added and vanished ones marked."""
+    merged = {
+        name: replace(said.get(name, Annotation()), file=file, vanished=False)
+        for name, file in files.items()
+    }
+    gone = said.keys() - files.keys()
+    return merged | {name: replace(said[name], vanished=True) for name in gone}
+
+
+def _write_report(path: Path, reports: Sequence[FigureReport], copies: Mapping[str, str]) -> None:
+    told: list[dict[str, Any]] = [
+        report.model_dump(mode="json")
+        | {"usable": report.usable, "copy_of": copies.get(report.name, "")}
+        for report in reports
+    ]
+    text = json.dumps(told, indent=1, ensure_ascii=False)
+    write_atomically(path, (text + "\n").encode())
