@@ -139,7 +139,7 @@ def test_corrections_survive_a_second_scan_that_reads_only_what_changed(
     written["figures"]["gone-12345678"] = {"licence_ok": False}
     file.write_text(json.dumps(written))
     second = run_here(*asked, "--annotations", str(file), "--processes", "1")
-    assert "0 were looked at anew" in second.stdout
+    assert "1 were looked at anew" in second.stdout
     assert "left out" in second.stdout
     assert "gone-12345678 is not there any more" in second.stdout
     kept = read_annotations(file)
