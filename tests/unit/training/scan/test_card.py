@@ -12,7 +12,7 @@ from tests.support.figures import a_figure
 from vtbridge.errors import DatasetError
 from vtbridge.training.figures.annotation import Annotation
 from vtbridge.training.scan import card
-from vtbridge.training.scan.card import Card, Surroundings, Task, lost_card, make_card, picture_of
+from vtbridge.training.scan.card import Card, Surroundings, Task, lost_card, make_card, picture_offrom vtbridge.training.sources.subject import Subject
 
 FIGURE = a_figure(triangles=600)
 
@@ -165,7 +165,12 @@ def test_pictures_are_drawn_when_they_are_asked_for_and_kept(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[str] = []
-    monkeypatch.setattr(card, "row_of", lambda subject: drawn.append(subject.name) or b"row")
+
+    def draw(subject: Subject) -> bytes:
+        drawn.append(subject.name)
+        return b"row"
+
+    monkeypatch.setattr(card, "row_of", draw)
     make_card(task_of(models))
     assert not drawn
     for new in (True, False):
