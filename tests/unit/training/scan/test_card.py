@@ -12,7 +12,8 @@ from tests.support.figures import a_figure
 from vtbridge.errors import DatasetError
 from vtbridge.training.figures.annotation import Annotation
 from vtbridge.training.scan import card
-from vtbridge.training.scan.card import Card, Surroundings, Task, lost_card, make_card, picture_offrom vtbridge.training.sources.subject import Subject
+from vtbridge.training.scan.card import Card, Surroundings, Task, lost_card, make_card, picture_of
+from vtbridge.training.sources.subject import Subject
 
 FIGURE = a_figure(triangles=600)
 
