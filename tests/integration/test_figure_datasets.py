@@ -126,6 +126,17 @@ def test_a_contact_sheet_shows_every_model_with_its_head_in_the_box(scan: Scan) 
         assert same_content(rest, turned) < 0.9
 
 
+def test_a_scan_tells_again_what_it_knows_as_json_or_in_full(scan: Scan) -> None:
+    asked = ("dataset", "scan", str(scan.models), "-o", str(scan.out), "--processes", "1")
+    as_json = run_here(*asked, "--json")
+    assert {report["file"]: report for report in json.loads(as_json.stdout)} == scan.reports
+    details = run_here(*asked, "--details")
+    assert "mouth_aaa = あ" in details.stdout
+    assert LICENCE_LINE in details.stdout
+    assert "0 were looked at anew" in details.stdout
+    assert f"look at {scan.out / 'sheet-01.png'}" in details.stdout
+
+
 def test_corrections_survive_a_second_scan_that_reads_only_what_changed(
     scan: Scan, tmp_path: Path
 ) -> None:

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from vtbridge.training.scan.scan import Scanned
 
 NO_LICENCE = "none found: ask its author"
-_LINE_LENGTH = 48
+_OTHERS_WIDTH = 80
+"""What a terminal needs for all columns but the licence's, where names are of usual length."""
 _LICENCE_LINES = 6
 
 
@@ -65,7 +66,7 @@ def described(report: FigureReport, scanned: Scanned) -> str:
     licence = report.licence.splitlines()[:_LICENCE_LINES] or [NO_LICENCE]
     lines += [
         f"  title     {report.title}",
-        f"  triangles {report.triangles}, textures {_textures(report)}",
+        f"  {report.format:9} {report.triangles} triangles, textures {_textures(report)}",
         f"  head      chin_y {report.chin_y}, top_y {report.top_y}",
         "  bones     " + ", ".join(f"{role} = {bone}" for role, bone in report.bones.items()),
         *(
@@ -84,21 +85,26 @@ def _print_table(scanned: Scanned) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("model", "format", "triangles", "textures", "face", "head", "licence", "usable")
+    console = Console()
+    table = Table()
+    table.add_column("model", overflow="fold", min_width=16)
+    table.add_column("triangles", justify="right", no_wrap=True)
+    table.add_column("textures", min_width=8)
+    table.add_column("face", justify="right", no_wrap=True)
+    table.add_column("licence", no_wrap=True, max_width=max(console.width - _OTHERS_WIDTH, 10))
+    table.add_column("usable", min_width=11)
     for report in scanned.reports:
         cells = (
             report.name,
-            report.format,
             str(report.triangles or ""),
             "" if report.error else _textures(report),
             "" if report.error else _face(report),
-            "" if report.chin_y is None else f"{report.chin_y:.4g} to {report.top_y:.4g}",
-            "" if report.error else report.licence_line[:_LINE_LENGTH] or NO_LICENCE,
+            "" if report.error else report.licence_line or NO_LICENCE,
             standing(report, scanned),
         )
         # What files say is no markup.
         table.add_row(*map(Text, cells))
-    Console().print(table)
+    console.print(table)
 
 
 def _textures(report: FigureReport) -> str:
@@ -111,4 +117,4 @@ def _face(report: FigureReport) -> str:
     """Return how many of the face's parameters move."""
     from vtbridge.training.scan.report import FACE_PARAMS
 
-    return f"{len(FACE_PARAMS) - len(report.missing)} of {len(FACE_PARAMS)}"
+    return f"{len(FACE_PARAMS) - len(report.missing)}/{len(FACE_PARAMS)}"

@@ -74,7 +74,7 @@ def test_details_tell_all_that_a_person_corrects_with() -> None:
     for expected in (
         "  file      a/ミク[bold].pmx",
         "  title     初音ミク",
-        "  triangles 1234, textures 2 of 5 missing",
+        "  pmx       1234 triangles, textures 2 of 5 missing",
         "  head      chin_y 15.9, top_y 18.25",
         "  bones     head = 頭, neck = 首",
         "  mouth_aaa = あ + 口開け",
@@ -106,6 +106,21 @@ def test_the_table_takes_what_files_say_as_it_is(capsys: pytest.CaptureFixture[s
     tell(scan_of(WHOLE), details=False)
     told = capsys.readouterr().out
     assert "[再配布禁止]" in told
-    assert "37 of 39" in told
-    assert "15.9 to 18.25" in told
+    assert "37/39" in told
     assert "2 of 5 missing" in told
+
+
+def test_the_table_fits_a_terminal_of_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    long = WHOLE.model_copy(
+        update={"name": "avatar-of-somebody-v2-1234abcd", "lacks": ("eye_wink_left", "mouth_aaa")}
+    )
+    tell(scan_of(long), details=False)
+    table = [line for line in capsys.readouterr().out.splitlines() if line[0] in "┏┃│└"]
+    assert table
+    assert len(table[0]) <= 80
+    # No word is cut but the licence's.
+    assert sum("…" in line for line in table) <= 1
+    assert "1234 │" in table[2] or "1234 │" in table[3]

@@ -4,10 +4,9 @@
 
     {"version": 1,
      "figures": {
-       "miku-1a2b3c4d": {"chin_y": 15.9, "top_y": 18.2,
+       "miku-1a2b3c4d": {"file": "miku/miku.pmx", "chin_y": 15.9, "top_y": 18.2,
                          "morphs": {"mouth_aaa": ["あ２"], "eye_wink_left": ["まばたき"]},
-                         "excluded": false, "licence_ok": true,
-                         "file": "miku/miku.pmx", "vanished": false}}}
+                         "excluded": false, "licence_ok": true, "vanished": false}}}
 """
 
 from __future__ import annotations
@@ -136,6 +135,9 @@ def write_annotations(path: Path, annotations: Mapping[str, Annotation]) -> None
     Raises:
         OSError: it cannot be written; what was there stays.
     """
-    figures = {name: asdict(annotation) for name, annotation in sorted(annotations.items())}
+    figures = {
+        name: {"file": annotation.file, **asdict(annotation)}
+        for name, annotation in sorted(annotations.items())
+    }
     text = json.dumps({"version": 1, "figures": figures}, indent=2, ensure_ascii=False)
     write_atomically(path, (text + "\n").encode())
