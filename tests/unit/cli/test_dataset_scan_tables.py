@@ -23,7 +23,7 @@ WHOLE = FigureReport(
     bones={"head": "頭", "neck": "首"},
     chin_y=15.9,
     top_y=18.25,
-    licence="作者: 誰か\n[再配布禁止]",
+    licence="作者: 誰か\n[b]再配布禁止[/b]",
 )
 
 
@@ -81,7 +81,7 @@ def test_details_tell_all_that_a_person_corrects_with() -> None:
         "  missing   mouth_smirk, iris_rotation_x",
         "  morphs    あ, 口開け, ウィンク２, ぺろっ",
         "  licence   作者: 誰か",
-        "  licence   [再配布禁止]",
+        "  licence   [b]再配布禁止[/b]",
     ):
         assert expected in lines
 
@@ -105,7 +105,7 @@ def test_what_failed_is_named_with_its_file_and_reason(capsys: pytest.CaptureFix
 def test_the_table_takes_what_files_say_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     tell(scan_of(WHOLE), details=False)
     told = capsys.readouterr().out
-    assert "[再配布禁止]" in told
+    assert "[b]再配布禁止[/b]" in told
     assert "37/39" in told
     assert "2 of 5 missing" in told
 

@@ -93,6 +93,8 @@ def test_another_vtbridge_may_see_more(models: Path, monkeypatch: pytest.MonkeyP
 def test_pictures_beside_a_vrm_are_none_of_its_business(models: Path) -> None:
     make_card(task_of(models, "rin/rin.vrm"))
     (models / "rin" / "preview.png").write_bytes(b"x")
+    (models / "rin" / "other").mkdir()
+    (models / "rin" / "other" / "terms.txt").write_text("of another")
     assert not make_card(task_of(models, "rin/rin.vrm")).new
     (models / "rin" / "terms.txt").write_text("no resale")
     assert "no resale" in make_card(task_of(models, "rin/rin.vrm")).report.licence

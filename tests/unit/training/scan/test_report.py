@@ -24,6 +24,7 @@ def reported(figure: Figure = FIGURE, annotation: Annotation | None = None) -> F
 def test_a_report_tells_what_a_figure_offers() -> None:
     report = reported()
     assert report.usable
+    assert "iris_rotation_x" not in report.missing  # bones move it, no morph
     assert (report.name, report.file, report.digest) == ("x", "a/x.pmx", "d")
     assert (report.title, report.licence) == (FIGURE.title, LICENCE)
     assert report.triangles == len(FIGURE.triangles)
