@@ -124,7 +124,7 @@ def check_tracking(tracking: dict[str, Any], frames: int) -> None:
 @pytest.fixture
 def brief_tracking(monkeypatch: pytest.MonkeyPatch) -> int:
     """Measure the trackers' side, in this process, with fewer frames; return how many."""
-    monkeypatch.setattr("vtbridge.cli.bench._TRACKED_FRAMES", 20)
+    monkeypatch.setattr("vtbridge.cli.bench_measures._TRACKED_FRAMES", 20)
     return 20
 
 
@@ -161,8 +161,8 @@ def test_both_sides_are_measured_unless_one_is_left_out(
         done.add("trackers")
         return {"results": []}
 
-    monkeypatch.setattr("vtbridge.cli.bench._measure_render", measure_render)
-    monkeypatch.setattr("vtbridge.cli.bench._measure_tracking", measure_tracking)
+    monkeypatch.setattr("vtbridge.cli.bench.measure_render", measure_render)
+    monkeypatch.setattr("vtbridge.cli.bench.measure_trackers", measure_tracking)
     told = CliRunner().invoke(app, ["bench", "--json", *options])
     assert told.exit_code == 0, told.output
     assert done == measured
@@ -234,7 +234,7 @@ def test_a_wheel_that_is_given_must_be_the_right_one() -> None:
 def test_drawing_models_is_measured_in_processes_of_their_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("vtbridge.cli.bench._DRAWN_PICTURES", 3)
+    monkeypatch.setattr("vtbridge.cli.bench_measures._DRAWN_PICTURES", 3)
     done = run_here("bench", "--dataset", "--processes", "2", "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)

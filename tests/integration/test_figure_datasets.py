@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from tests.support.cli import Told, run_here
-from tests.support.figure_files import write_pmd, write_pmx, write_vrm
 from tests.support.figures import CHIN_Y, a_figure
+from tests.support.mmd_files import write_pmd, write_pmx
+from tests.support.vrm_files import write_vrm
 from vtbridge.datatypes import U8Array
 from vtbridge.pose_params import PoseParam
 from vtbridge.training.dataset.examples import Examples

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.figure_files import chunks_of, glb_of, pmd_bytes, pmx_bytes, small, vrm_bytes
+from tests.support.figure_textures import small
 from tests.support.figures import a_figure
+from tests.support.mmd_files import pmd_bytes, pmx_bytes
+from tests.support.vrm_files import chunks_of, glb_of, vrm_bytes
 from vtbridge.errors import DatasetError
 from vtbridge.pose_params import POSE_SIZE
 from vtbridge.training.figures.binding import bind

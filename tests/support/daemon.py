@@ -117,6 +117,7 @@ fps = {fps}
 picture = "{picture}"
 [publish]
 name = "{name}"
+media_port = 0
 {tables}
 [control]
 http_port = 0

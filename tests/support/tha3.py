@@ -15,7 +15,7 @@ from vtbridge.render.models.editor import EditedImage
 from vtbridge.render.models.eyebrow_combiner import CombinedBrows
 from vtbridge.render.models.eyebrow_decomposer import DecomposedBrows
 from vtbridge.render.models.face_morpher import MorphedFace
-from vtbridge.render.models.signatures import Stage
+from vtbridge.render.models.signatures import Stage, stage_signatures
 from vtbridge.render.models.stages import Tha3Stages
 from vtbridge.render.models.tha3 import Tha3Networks
 from vtbridge.render.models.variants import Tha3Variant
@@ -137,3 +137,13 @@ def randomise(networks: Tha3Networks, seed: int) -> None:
             else:
                 scale = 0.01 if "grid_change" in name else 1.0
                 weight.copy_(noise * scale * (2 / weight[0].numel()) ** 0.5)
+
+
+def require_signatures(stages: Tha3Stages, variant: Tha3Variant) -> None:
+    """Run every stage on what its signature takes, and hold what it gives against it."""
+    generator = torch.Generator().manual_seed(8)
+    for stage, signature in stage_signatures(variant).items():
+        inputs = [torch.rand(shape, generator=generator) for shape in signature.inputs.values()]
+        outputs = stages[stage](*inputs)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        assert [tuple(output.shape) for output in outputs] == list(signature.outputs.values())

@@ -29,7 +29,8 @@ from vtbridge.render.settings import (
     RuntimeName,
 )
 from vtbridge.render.tha4_networks import Student, StudentFields
-from vtbridge.render.weights.store import WeightStore, parse_tensors
+from vtbridge.render.weights.store import WeightStore
+from vtbridge.render.weights.tensors import parse_tensors
 from vtbridge.telemetry import Telemetry
 
 

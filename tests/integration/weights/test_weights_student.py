@@ -17,7 +17,8 @@ from vtbridge.render.models.tha4_student import StudentNetwork
 from vtbridge.render.settings import RenderSettings
 from vtbridge.render.weights import WeightStore
 from vtbridge.render.weights.by_hand import import_weights
-from vtbridge.render.weights.store import ROOT_VARIABLE, EntryState, parse_tensors
+from vtbridge.render.weights.store import ROOT_VARIABLE, EntryState
+from vtbridge.render.weights.tensors import parse_tensors
 
 NAME = "tha4-my-oc"
 

@@ -26,7 +26,7 @@ from vtbridge.datatypes import read_only
 from vtbridge.errors import WeightsError
 from vtbridge.render.weights.manifest import Sha256
 from vtbridge.render.weights.record import read_bounded
-from vtbridge.render.weights.store import parse_tensors
+from vtbridge.render.weights.tensors import parse_tensors
 
 FORMAT: Final = 1
 """Raised when tensors of the same name mean something else."""

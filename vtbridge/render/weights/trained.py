@@ -35,7 +35,8 @@ from vtbridge.render.weights.install import (
 from vtbridge.render.weights.manifest import EntryKind, check_name
 from vtbridge.render.weights.progress import Progress
 from vtbridge.render.weights.record import Record, StoredFile
-from vtbridge.render.weights.store import WeightStore, parse_tensors
+from vtbridge.render.weights.store import WeightStore
+from vtbridge.render.weights.tensors import parse_tensors
 
 TRAINED_VARIANT = "tha1"
 """Whose parts the networks of a run play, in sizes of their own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,10 @@ def bench_figure(triangles: int = TRIANGLES) -> Figure:
     """Return a head of balls: one a material, every other one with a texture, all outlined.
 
     Args:
-        triangles: about how many.
+        triangles: at least so many, hardly more.
     """
-    rows = max(round(np.sqrt(triangles / _PARTS / 4)), 3)
+    # A ball has 4 * rows * (rows - 1) of them.
+    rows = max(math.ceil(0.5 + math.sqrt(0.25 + triangles / _PARTS / 4)), 3)
     balls = [_ball(rows, part) for part in range(_PARTS)]
     faces = _faces(rows)
     vertices = rows * (2 * rows + 1)

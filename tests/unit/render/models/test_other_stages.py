@@ -6,11 +6,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.support.tha3 import cut, frame_of, randomise, run_networks, run_stages, thinned
+from tests.support.tha3 import (
+    cut,
+    frame_of,
+    randomise,
+    require_signatures,
+    run_networks,
+    run_stages,
+    thinned,
+)
 from vtbridge.pose_params import ROTATION_SLICE
 from vtbridge.render.models.blocks import paste
 from vtbridge.render.models.crops import FACE_CROP, HEAD_CROP
-from vtbridge.render.models.signatures import Stage, stage_signatures
+from vtbridge.render.models.signatures import Stage
 from vtbridge.render.models.stages import build_stages
 from vtbridge.render.models.tha1 import Combiner, HeadRotator
 from vtbridge.render.models.tha3 import Tha3Networks, build_networks
@@ -34,13 +42,7 @@ def picture_and_pose() -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("variant", [TEACHER, THA2], ids=["teacher", "tha2"])
 @torch.inference_mode()
 def test_stages_give_what_their_signatures_say(variant: Tha3Variant) -> None:
-    stages = build_stages(random_networks(variant))
-    generator = torch.Generator().manual_seed(8)
-    for stage, signature in stage_signatures(variant).items():
-        inputs = [torch.rand(shape, generator=generator) for shape in signature.inputs.values()]
-        outputs = stages[stage](*inputs)
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        assert [tuple(output.shape) for output in outputs] == list(signature.outputs.values())
+    require_signatures(build_stages(random_networks(variant)), variant)
 
 
 @torch.inference_mode()

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tests.support.tha1 import SHAPES_OF_OURS, random_tha1, sized
-from tests.support.tha3 import cut, frame_of
+from tests.support.tha3 import cut, frame_of, require_signatures
 from vtbridge.errors import WeightsError
 from vtbridge.pose_params import FACE_SLICE, PoseParam
 from vtbridge.pose_schema import THA1
@@ -52,13 +52,7 @@ def doubled(planes: Tensor) -> Tensor:
 @pytest.mark.parametrize("variant", [WHOLE, OURS, MIXED], ids=["whole", "ours", "mixed"])
 @torch.inference_mode()
 def test_stages_give_what_their_signatures_say(variant: Tha3Variant) -> None:
-    stages = build_stages(random_tha1(variant))
-    generator = torch.Generator().manual_seed(8)
-    for stage, signature in stage_signatures(variant).items():
-        inputs = [torch.rand(shape, generator=generator) for shape in signature.inputs.values()]
-        outputs = stages[stage](*inputs)
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        assert [tuple(output.shape) for output in outputs] == list(signature.outputs.values())
+    require_signatures(build_stages(random_tha1(variant)), variant)
 
 
 @torch.inference_mode()

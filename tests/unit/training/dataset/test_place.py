@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.figure_files import write_pmx
 from tests.support.figures import a_figure
+from tests.support.mmd_files import write_pmx
 from tests.support.training import rendered, small_dataset
 from vtbridge.errors import DatasetError
 from vtbridge.training.dataset import job

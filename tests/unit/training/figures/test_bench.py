@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.figure_files import write_pmx
 from tests.support.figures import a_figure
+from tests.support.mmd_files import write_pmx
 from vtbridge.clock import ManualClock
 from vtbridge.training.figures.bench import (
     DrawingJob,

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.figure_files import METRES_A_UNIT, write_pmd, write_pmx, write_vrm
+from tests.support.figure_textures import METRES_A_UNIT
 from tests.support.figures import LICENCE, a_figure
+from tests.support.mmd_files import write_pmd, write_pmx
+from tests.support.vrm_files import write_vrm
 from vtbridge.errors import DatasetError
 from vtbridge.training.figures.figure import Figure
 from vtbridge.training.figures.read import read_figure

@@ -9,8 +9,9 @@ import numpy as np
 import pygltflib
 import pytest
 
-from tests.support.figure_files import METRES_A_UNIT, chunks_of, glb_of, small, vrm_bytes
+from tests.support.figure_textures import METRES_A_UNIT, small
 from tests.support.figures import a_figure
+from tests.support.vrm_files import chunks_of, glb_of, vrm_bytes
 from vtbridge.errors import DatasetError
 from vtbridge.training.figures.draft import Draft
 from vtbridge.training.figures.gltf import Glb

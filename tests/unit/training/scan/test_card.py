@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.figure_files import write_pmx, write_vrm
 from tests.support.figures import a_figure
+from tests.support.mmd_files import write_pmx
+from tests.support.vrm_files import write_vrm
 from vtbridge.errors import DatasetError
 from vtbridge.training.figures.annotation import Annotation
 from vtbridge.training.scan import card

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.figure_files import write_pmd, write_pmx, write_vrm
 from tests.support.figures import a_figure
+from tests.support.mmd_files import write_pmd, write_pmx
+from tests.support.vrm_files import write_vrm
 from vtbridge.datatypes import F32Array, U8Array
 from vtbridge.errors import DatasetError
 from vtbridge.pose_params import POSE_SIZE, PoseParam
