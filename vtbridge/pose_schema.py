@@ -252,9 +252,12 @@ THA1 = PoseSchema(
                 (PoseParam.MOUTH_III, 0.35),
                 (PoseParam.MOUTH_SMIRK, 0.2),
             ),
-            as_drawn=1.0,
         ),
     ),
     lids=(("left_eye",), ("right_eye",)),
 )
-"""The parameters of Talking Head Anime 1: its pictures are drawn with the mouth open."""
+"""The parameters of Talking Head Anime 1.
+
+Its author's pictures are drawn with the mouth open; vtbridge's, as those of the later versions,
+with the mouth closed, and so are ``as_drawn`` at 0.
+"""

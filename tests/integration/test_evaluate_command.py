@@ -67,6 +67,12 @@ def test_gain_is_over_the_picture_that_was_given(report: Any) -> None:
             assert row["gain_db"] == pytest.approx(row["metrics"]["psnr_db"] - identity)
 
 
+def test_what_a_picture_at_rest_becomes_is_measured_of_all_that_is_trained(report: Any) -> None:
+    assert report["morpher"]["rest_psnr_db"] > 0
+    for row in report["configurations"]:
+        assert (row["rest_psnr_db"] is not None) == row["trained"]
+
+
 def test_flow_is_measured_of_what_samples_alone(report: Any) -> None:
     rows = {row["name"]: row for row in report["configurations"]}
     assert rows["ZH-L1"]["metrics"]["flow_error_px"] > 0

@@ -87,6 +87,7 @@ def run(
     from vtbridge.training.evaluate.networks import TrainedRun
     from vtbridge.training.evaluate.regions import regions
     from vtbridge.training.evaluate.report import report_of
+    from vtbridge.training.evaluate.rest import rest_psnr_db
 
     if split not in set(Split):
         raise ConfigError(f"--split {split}: take one of {', '.join(Split)}")
@@ -105,6 +106,7 @@ def run(
             networks,
             measured,
             regions(networks, each, reopen),
+            rest_psnr_db(networks, each),
             name=run.resolve().name,
             digest=manifest.digest,
             split=side,

@@ -36,8 +36,8 @@ def print_report(report: Mapping[str, Any]) -> None:
     if morpher["trained"]:
         console.print(f"Morpher, head box of {morpher['size']} px", highlight=False)
         table = _table()
-        table.add_row("identity", *_cells(morpher["identity"], None))
-        table.add_row("morpher", *_cells(morpher["metrics"], morpher["gain_db"]))
+        table.add_row("identity", *_cells(morpher["identity"]))
+        table.add_row("morpher", *_row_cells(morpher))
         console.print(table)
         for name, region in morpher["regions"].items():
             outside = "nothing moves" if region["outside"] is None else f"{region['outside']:.1%}"
@@ -51,11 +51,11 @@ def print_report(report: Mapping[str, Any]) -> None:
     console.print(f"Rotators and combiners{size}", highlight=False)
     table = _table()
     if head["identity"] is not None:
-        table.add_row("identity", *_cells(head["identity"], None))
+        table.add_row("identity", *_cells(head["identity"]))
     untrained = []
     for row in report["configurations"]:
         if row["trained"]:
-            table.add_row(row["name"], *_cells(row["metrics"], row["gain_db"]))
+            table.add_row(row["name"], *_row_cells(row))
         else:
             untrained.append(row["name"])
     console.print(table)
@@ -81,13 +81,17 @@ def _table() -> Table:
     table.add_column("", no_wrap=True)
     for _, name, _ in _COLUMNS:
         table.add_column(name, justify="right")
-    table.add_column("gain dB", justify="right")
+    for name in ("gain dB", "at rest dB"):
+        table.add_column(name, justify="right")
     return table
 
 
-def _cells(metrics: Mapping[str, float | None], gain_db: float | None) -> list[str]:
-    cells = [_cell(metrics[key], digits) for key, _, digits in _COLUMNS]
-    return [*cells, "" if gain_db is None else f"{gain_db:+.2f}"]
+def _row_cells(row: Mapping[str, Any]) -> list[str]:
+    return [*_cells(row["metrics"]), f"{row['gain_db']:+.2f}", _cell(row["rest_psnr_db"], 2)]
+
+
+def _cells(metrics: Mapping[str, float | None]) -> list[str]:
+    return [_cell(metrics[key], digits) for key, _, digits in _COLUMNS]
 
 
 def _cell(value: float | None, digits: int) -> str:

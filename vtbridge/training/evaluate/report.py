@@ -6,19 +6,20 @@
      "data": {"digest": "...", "split": "test", "examples": 500, "subjects": 62},
      "morpher": {"trained": true, "size": 128, "examples": "112000", "loss": "l1",
                  "identity": METRICS, "metrics": METRICS, "gain_db": 9.1,
+                 "rest_psnr_db": 38.1,
                  "regions": {"left_eye": {"outside": 0.03, "strength": 0.95, "characters": 62}}},
      "head": {"size": 128, "identity": METRICS},
      "configurations": [{"name": "PU-L1", "way": "repainted", "stages": ["rotator-l1"],
                          "trained": true, "missing": [], "perceptual": [],
-                         "metrics": METRICS, "gain_db": 6.2,
+                         "metrics": METRICS, "gain_db": 6.2, "rest_psnr_db": 33.0,
                          "paper": {"rmse": 0.010311, "ssim": 0.837049}}, ...],
      "paper_note": "..."}
 
 METRICS has the keys of ``metrics.summary``; what is not known is null. A configuration whose
 stages are not all there has ``"trained": false``, ``missing`` and no numbers. A morpher that is
 not trained likewise, and its ``identity`` is null. ``perceptual`` tells what the perceptual
-losses among its stages truly were. A new key may come; ``format`` grows when one goes or changes
-its meaning.
+losses among its stages truly were, ``rest_psnr_db`` how true a picture is to itself under a pose
+that moves nothing. A new key may come; ``format`` grows when one goes or changes its meaning.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def report_of(
     run: TrainedRun,
     measured: Measured,
     regions: Mapping[str, Region],
+    at_rest: Mapping[str, float],
     *,
     name: str,
     digest: str,
@@ -54,6 +56,7 @@ def report_of(
         run: the networks.
         measured: their marks.
         regions: what the morpher's values move.
+        at_rest: PSNR of answers to a pose that moves nothing, by their name, dB.
         name: of the run.
         digest: of the data set.
         split: which side of it was looked at.
@@ -68,18 +71,21 @@ def report_of(
             "examples": len(measured.examples),
             "subjects": len(set(measured.subjects)),
         },
-        "morpher": _morpher(run, measured.morpher, regions),
+        "morpher": _morpher(run, measured.morpher, regions, at_rest),
         "head": {
             "size": run.head_size,
             "identity": summary(measured.head[IDENTITY]) if measured.head else None,
         },
-        "configurations": _configurations(run, measured.head),
+        "configurations": _configurations(run, measured.head, at_rest),
         "paper_note": PAPER_NOTE,
     }
 
 
 def _morpher(
-    run: TrainedRun, marks: Mapping[str, Marks], regions: Mapping[str, Region]
+    run: TrainedRun,
+    marks: Mapping[str, Marks],
+    regions: Mapping[str, Region],
+    at_rest: Mapping[str, float],
 ) -> dict[str, Any]:
     about = run.about.get(StageName.MORPHER, {})
     return {
@@ -90,11 +96,14 @@ def _morpher(
         "identity": summary(marks[IDENTITY]) if marks else None,
         "metrics": summary(marks[MORPHER]) if marks else None,
         "gain_db": _gain_db(marks, MORPHER),
+        "rest_psnr_db": at_rest.get(MORPHER),
         "regions": {name: asdict(region) for name, region in regions.items()},
     }
 
 
-def _configurations(run: TrainedRun, marks: Mapping[str, Marks]) -> list[dict[str, Any]]:
+def _configurations(
+    run: TrainedRun, marks: Mapping[str, Marks], at_rest: Mapping[str, float]
+) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for each in CONFIGURATIONS:
         missing = [stage.value for stage in each.stages if stage not in run.about]
@@ -112,6 +121,7 @@ def _configurations(run: TrainedRun, marks: Mapping[str, Marks]) -> list[dict[st
                 ],
                 "metrics": None if missing else summary(marks[each.name]),
                 "gain_db": _gain_db(marks, each.name),
+                "rest_psnr_db": at_rest.get(each.name),
                 "paper": asdict(PAPER[each.name]),
             }
         )

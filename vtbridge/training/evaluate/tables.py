@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from types import MappingProxyType
 from typing import Any, Final
 
 _COLUMNS: Final = (
@@ -85,9 +86,7 @@ def _image(path: str, what: str) -> str:
 def _morpher(morpher: Mapping[str, Any]) -> str:
     if not morpher["trained"]:
         return "<h2>Face morpher</h2><p>Not trained.</p>"
-    rows = (("identity", morpher["identity"], None),
-            ("morpher", morpher["metrics"], morpher["gain_db"]))  # fmt: skip
-    lines = "".join(_line(name, metrics, gain, "", {}) for name, metrics, gain in rows)
+    lines = _line("identity", {"metrics": morpher["identity"]}) + _line("morpher", morpher)
     return (
         f"<h2>Face morpher, head box of {morpher['size']} px</h2>"
         f'<div class="scroll"><table><tr>{_heads()}</tr>{lines}</table></div>'
@@ -120,13 +119,14 @@ def _configurations(report: Mapping[str, Any]) -> str:
         if choose is not None and len(known := [m[key] for m in trained if m[key] is not None]) > 1
     }
     blank = "<td></td><td></td>"
-    lines = [_line("identity", at["identity"], None, blank, {})] if at["identity"] else []
+    identity = {"metrics": at["identity"]}
+    lines = [_line("identity", identity, blank)] if at["identity"] else []
     for row in rows:
         paper = f"<td>{row['paper']['rmse']:.6f}</td><td>{row['paper']['ssim']:.6f}</td>"
         if row["trained"]:
-            lines.append(_line(row["name"], row["metrics"], row["gain_db"], paper, best))
+            lines.append(_line(row["name"], row, paper, best))
         else:
-            span = f'<td colspan="{len(_COLUMNS) + 1}" class="faint none">not trained</td>'
+            span = f'<td colspan="{len(_COLUMNS) + 2}" class="faint none">not trained</td>'
             lines.append(f"<tr><td>{escape(row['name'])}</td>{span}{paper}</tr>")
     losses = sorted({loss for row in rows for loss in row["perceptual"]})
     told = f"Perceptual (P) here means: {', '.join(losses)}. " if losses else ""
@@ -134,7 +134,8 @@ def _configurations(report: Mapping[str, Any]) -> str:
     return (
         f"<h2>Rotators and combiners{size}</h2><p>PU repaints, ZH samples, FU combines both; then "
         "the loss of the rotator and of the combiner. Gain is the mean PSNR above that of the "
-        f"picture that is given. {escape(told)}</p>"
+        "picture that is given; at rest is the PSNR where the pose moves nothing. "
+        f"{escape(told)}</p>"
         f'<div class="scroll"><table><tr>{_heads()}'
         f"<th>write-up: RMSE</th><th>SSIM</th></tr>{''.join(lines)}</table></div>"
         f'<p class="faint">{escape(report["paper_note"])}</p>'
@@ -145,20 +146,21 @@ def _heads() -> str:
     names = "".join(
         f'<th title="{escape(what)}">{escape(name)}</th>' for _, name, _, what, _ in _COLUMNS
     )
-    return f"<th></th>{names}<th>gain dB</th>"
+    return f"<th></th>{names}<th>gain dB</th><th>at rest dB</th>"
 
 
 def _line(
     name: str,
-    metrics: Mapping[str, float | None],
-    gain_db: float | None,
-    more: str,
-    best: Mapping[str, float],
+    row: Mapping[str, Any],
+    more: str = "",
+    best: Mapping[str, float] = MappingProxyType({}),
 ) -> str:
     cells = []
     for key, _, digits, *_ in _COLUMNS:
-        value = metrics[key]
+        value = row["metrics"][key]
         style = ' class="best"' if value is not None and best.get(key) == value else ""
         cells.append(f"<td{style}>{'' if value is None else format(value, f'.{digits}f')}</td>")
-    gain = "" if gain_db is None else f"{gain_db:+.2f}"
-    return f"<tr><td>{escape(name)}</td>{''.join(cells)}<td>{gain}</td>{more}</tr>"
+    for key, form in (("gain_db", "+.2f"), ("rest_psnr_db", ".2f")):
+        value = row.get(key)
+        cells.append(f"<td>{'' if value is None else format(value, form)}</td>")
+    return f"<tr><td>{escape(name)}</td>{''.join(cells)}{more}</tr>"
