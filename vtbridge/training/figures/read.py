@@ -27,6 +27,8 @@ def read_figure(path: Path) -> Figure:
     Raises:
         DatasetError: it cannot be read, is damaged, or is no character; the message names it.
     """
+    if path.exists() and not path.is_file():  # a pipe would wait for its other end
+        raise DatasetError(f"{path} is no file: look at its path")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -153,3 +154,10 @@ def test_textures_that_no_material_wears_are_not_read(tmp_path: Path) -> None:
     worn, unworn = read_figure(path).textures
     assert worn is not None
     assert unworn is None
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "f.pmx"
+    os.mkfifo(path)
+    with pytest.raises(DatasetError, match="is no file"):
+        read_figure(path)
