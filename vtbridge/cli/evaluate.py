@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
-
-if TYPE_CHECKING:
-    from vtbridge.training.dataset.manifest import Manifest
-    from vtbridge.training.evaluate.measure import Reopen
-    from vtbridge.training.sources.subject import Source
 
 _MEASURE = "run"
 
@@ -83,6 +78,7 @@ def run(
     from vtbridge.training.dataset.examples import Examples
     from vtbridge.training.dataset.manifest import read_manifest
     from vtbridge.training.dataset.split import Split
+    from vtbridge.training.dataset.true_flow import reopening
     from vtbridge.training.evaluate.measure import chosen, measure, one_of_each
     from vtbridge.training.evaluate.networks import TrainedRun
     from vtbridge.training.evaluate.regions import regions
@@ -97,7 +93,7 @@ def run(
     manifest = read_manifest(data)
     networks = TrainedRun(run)
     pictures = [open_picture(name) for name in drawings or ()]
-    reopen = _reopened(manifest)
+    reopen = reopening(manifest)
     with Examples(data, side) as found, shown_progress(MonotonicClock()) as told:
         numbers = chosen(len(found), examples)
         measured = measure(networks, found, numbers, told, reopen)
@@ -144,27 +140,3 @@ def rank(
         typer.echo(json_format.dumps(found))
     else:
         print_ranking(ranks)
-
-
-def _reopened(manifest: Manifest) -> Reopen:
-    """Return what opens a character of a data set anew, to ask it for the truth."""
-    from functools import lru_cache
-
-    from vtbridge.errors import DatasetError
-    from vtbridge.training.dataset.recipe import DatasetRecipe
-    from vtbridge.training.dataset.sources import open_source
-    from vtbridge.training.sources.subject import Subject
-
-    # The models may lie elsewhere by now: pictures can be compared all the same.
-    opened: list[Source] = []
-
-    @lru_cache(maxsize=4)
-    def reopen(name: str) -> Subject:
-        try:
-            if not opened:
-                opened.append(open_source(DatasetRecipe.model_validate(manifest.recipe).source))
-            return opened[0].open(name)
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{name} cannot be opened: {error}") from error
-
-    return reopen

@@ -82,6 +82,7 @@ def train(
     from vtbridge.training.dataset.examples import Examples
     from vtbridge.training.dataset.manifest import read_manifest
     from vtbridge.training.dataset.split import Split
+    from vtbridge.training.dataset.true_flow import reopening
     from vtbridge.training.learn.run import Data, Run
 
     if threads:
@@ -94,10 +95,12 @@ def train(
         precision=loaded.precision,
     )
     fabric.launch()
+    manifest = read_manifest(data)
     examples = Data(
-        digest=read_manifest(data).digest,
+        digest=manifest.digest,
         train=Examples(data, Split.TRAIN),
         validation=Examples(data, Split.VALIDATION),
+        reopen=reopening(manifest),
     )
     with shown_progress(MonotonicClock()) as told:
         work = Run(

@@ -23,6 +23,13 @@ def face_of(pose: F32Array) -> F32Array:
     return np.ascontiguousarray(pose[..., FACE], np.float32)
 
 
+def unturned(pose: F32Array) -> F32Array:
+    """Return ``pose``, float32 [..., 45], with the head as drawn: the expression alone."""
+    still = pose.copy()
+    still[..., HEAD] = 0
+    return still
+
+
 def head_of(pose: F32Array) -> F32Array:
     """Return head_x, head_y and neck_z of float32 [..., 45], float32 [..., 3]."""
     return np.ascontiguousarray(pose[..., HEAD], np.float32)

@@ -12,15 +12,14 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from typing import TypeGuard
 
 import numpy as np
 
 from vtbridge.datatypes import F32Array
 from vtbridge.errors import DatasetError
 from vtbridge.training.dataset.pictures import encoded
-from vtbridge.training.dataset.tha1 import HEAD
-from vtbridge.training.sources.subject import LabelledSubject, Subject
+from vtbridge.training.dataset.tha1 import unturned
+from vtbridge.training.sources.subject import Subject, labelled
 
 TRUTH = "truth.json"
 
@@ -43,7 +42,7 @@ def truth_of(
     Raises:
         DatasetError: its drawer does not know.
     """
-    if not _is_labelled(subject):
+    if not labelled(subject):
         raise DatasetError(f"{subject.name} is drawn without knowing the truth: set truth = false")
     layers = subject.layers(rest, size=size)
     told = {
@@ -55,14 +54,8 @@ def truth_of(
     for group, picture in layers.items():
         yield layer_member(group), encoded(picture)
     for number, pose in enumerate(poses):
-        unturned = pose.copy()
-        unturned[list(HEAD)] = 0
-        flow, visible = subject.flow(pose, unturned, size=size)
+        flow, visible = subject.flow(pose, unturned(pose), size=size)
         planes = np.concatenate([flow.transpose(2, 0, 1), visible[None]]).astype(np.float16)
         content = io.BytesIO()
         np.save(content, planes)
         yield flow_member(number), content.getvalue()
-
-
-def _is_labelled(subject: Subject) -> TypeGuard[LabelledSubject]:
-    return all(hasattr(subject, name) for name in ("landmarks", "flow", "layers"))

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from vtbridge.datatypes import F32Array
-from vtbridge.errors import DatasetError, TrainingError
+from vtbridge.errors import TrainingError
 from vtbridge.training.dataset.examples import Example
-from vtbridge.training.dataset.tha1 import HEAD, face_of, head_of
+from vtbridge.training.dataset.tha1 import face_of, head_of
+from vtbridge.training.dataset.true_flow import Reopen, true_flow
 from vtbridge.training.evaluate.metrics import FLOW_ERROR, F64Array, flow_error_px, marks
 from vtbridge.training.evaluate.networks import Answer, TrainedRun
 from vtbridge.training.learn.batches import ExampleList, batch_of
 from vtbridge.training.learn.lessons import shrunk, signals
 from vtbridge.training.learn.recipe import NetworkName
-from vtbridge.training.sources.subject import LabelledSubject, Subject
 
 IDENTITY: Final = "identity"
 """The row of the picture that is shown, taken for the answer."""
@@ -29,8 +29,6 @@ PARAMETERS: Final = ("head_x", "head_y", "neck_z", "left_eye", "right_eye", "mou
 
 _BATCH: Final = 16
 
-Reopen = Callable[[str], Subject]
-"""Open a character of the data set by its name; raises DatasetError."""
 Told = Callable[[str, int, int], None]
 Marks = Mapping[str, F64Array]
 
@@ -185,35 +183,10 @@ def _flows(batch: list[Example], size: int, reopen: Reopen) -> tuple[Tensor, Ten
     """Return the true flow from posed to expression, [N, 2, S, S]; [N, S, S] where it is known."""
     flows, known = [], []
     for example in batch:
-        flow, both = _flow(example, size, reopen)
+        flow, both = true_flow(example, size, reopen)
         flows.append(torch.from_numpy(np.ascontiguousarray(flow)).permute(2, 0, 1))
         known.append(torch.from_numpy(np.ascontiguousarray(both)))
     return torch.stack(flows), torch.stack(known)
-
-
-def _flow(example: Example, size: int, reopen: Reopen) -> tuple[F32Array, F32Array]:
-    unknown = np.zeros((size, size, 2), np.float32), np.zeros((size, size), np.float32)
-    try:
-        subject = reopen(example.subject)
-    except DatasetError:
-        return unknown
-    return (
-        labelled.flow(example.pose, still_head(example), size=size)
-        if (labelled := labelled_of(subject)) is not None
-        else unknown
-    )
-
-
-def labelled_of(subject: Subject) -> LabelledSubject | None:
-    """Return ``subject`` if it knows the truth behind its pixels."""
-    return subject if hasattr(subject, "flow") else None  # type: ignore[return-value]
-
-
-def still_head(example: Example) -> F32Array:
-    """Return the pose of the expression picture: the face moved, the head not turned."""
-    pose = example.pose.copy()
-    pose[list(HEAD)] = 0
-    return pose
 
 
 def _add(to: dict[str, list[Marks]], marked: Mapping[str, Marks]) -> None:

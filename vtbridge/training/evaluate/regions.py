@@ -20,7 +20,8 @@ from vtbridge.datatypes import F32Array
 from vtbridge.errors import DatasetError
 from vtbridge.training.dataset.examples import Example
 from vtbridge.training.dataset.tha1 import FACE, face_of
-from vtbridge.training.evaluate.measure import PARAMETERS, Reopen
+from vtbridge.training.dataset.true_flow import Reopen
+from vtbridge.training.evaluate.measure import PARAMETERS
 from vtbridge.training.evaluate.metrics import shown
 from vtbridge.training.evaluate.networks import TrainedRun
 from vtbridge.training.learn.batches import head_box

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import torch
@@ -16,8 +16,11 @@ from vtbridge.datatypes import F32Array, U8Array
 from vtbridge.pose_schema import THA1
 from vtbridge.training.dataset.examples import Example
 from vtbridge.training.dataset.tha1 import face_of, head_of
+from vtbridge.training.dataset.true_flow import Reopen, true_flow
 from vtbridge.training.learn.recipe import NetworkName
 
+FLOW_SIZE: Final = 64
+"""Side of the true flow at most: it is smooth, so that a coarse one tells as much."""
 _AHEAD = 3
 _DECODERS = 2
 
@@ -41,11 +44,14 @@ class Batch:
             for the morpher, else the whole picture.
         after: likewise: what it should make of it.
         pose: float32 [N, 3]: what it is told.
+        flow: float32 [N, 3, F, F], None where nobody asks: where each pixel comes from, x and y to
+            add to its own place as shares of the picture's side, and 1 where that is known.
     """
 
     before: Tensor
     after: Tensor
     pose: Tensor
+    flow: Tensor | None = None
 
 
 class Order:
@@ -77,15 +83,37 @@ class Order:
         return self._indices[at], self._mirrored[at]
 
 
-def batch_of(examples: Sequence[tuple[Example, bool]], network: NetworkName, size: int) -> Batch:
-    """Return what a network of ``size`` sees of examples, some of them mirrored."""
+def batch_of(
+    examples: Sequence[tuple[Example, bool]],
+    network: NetworkName,
+    size: int,
+    reopen: Reopen | None = None,
+) -> Batch:
+    """Return what a network of ``size`` sees of examples, some of them mirrored.
+
+    With ``reopen`` the true flow is told too.
+    """
     rows = [_lesson(example, network, size, mirrored) for example, mirrored in examples]
     before, after, poses = zip(*rows, strict=True)
     return Batch(
         before=torch.from_numpy(np.stack(before)),
         after=torch.from_numpy(np.stack(after)),
         pose=torch.from_numpy(np.stack(poses)),
+        flow=None
+        if reopen is None
+        else torch.from_numpy(
+            np.stack([_flow(*each, min(size, FLOW_SIZE), reopen) for each in examples])
+        ),
     )
+
+
+def _flow(example: Example, mirrored: bool, size: int, reopen: Reopen) -> F32Array:
+    flow, known = true_flow(example, size, reopen)
+    planes = np.concatenate([flow.transpose(2, 0, 1) / size, known[None]])
+    if mirrored:
+        planes = planes[:, :, ::-1].copy()
+        planes[0] *= -1
+    return np.ascontiguousarray(planes, np.float32)
 
 
 def _lesson(
@@ -154,6 +182,7 @@ def decoded(
     share: Share,
     network: NetworkName,
     size: int,
+    reopen: Reopen | None = None,
     *,
     first: int,
     last: int,
@@ -166,13 +195,14 @@ def decoded(
         share: which of them here.
         network: for whom.
         size: of its pictures.
+        reopen: tells the true flow too.
         first: the first step.
         last: the step after the last.
     """
 
     def step(picked: list[list[tuple[int, bool]]]) -> list[Batch]:
         return [
-            batch_of([(examples[i], mirrored) for i, mirrored in piece], network, size)
+            batch_of([(examples[i], mirrored) for i, mirrored in piece], network, size, reopen)
             for piece in picked
         ]
 

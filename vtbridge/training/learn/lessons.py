@@ -27,6 +27,9 @@ def _linear_table() -> Tensor:
 _LINEAR = _linear_table()
 _CHANGED = 0.02
 
+Answers = tuple[list[Tensor], Tensor | None]
+"""Pictures, the headline first, and a rotator's ``grid_change``."""
+
 
 def signals(rgba: Tensor) -> Tensor:
     """Return float32 [N, 4, S, S] of uint8 [N, S, S, 4] sRGB: -1..1, linear light."""
@@ -57,6 +60,8 @@ class Lesson:
         network: it, as it is called: perhaps wrapped for several processes.
         loss: of one picture.
         focus: weight of the same L1 over what the pose changes alone, 0 for none.
+        flow: weight of how far a rotator samples from where pixels truly come from, where that
+            is known, in shares of the picture's side; 0 for none.
         rotator: the finished one whose pictures a combiner combines.
     """
 
@@ -65,6 +70,7 @@ class Lesson:
     network: nn.Module
     loss: PictureLoss
     focus: float = 0.0
+    flow: float = 0.0
     rotator: Callable[[Tensor, Tensor], RotatedHead] | None = None
 
     def loss_of(self, batch: Batch) -> Tensor:
@@ -72,7 +78,10 @@ class Lesson:
         truth = shrunk(signals(batch.after), self.size)
         changed = self._changed(batch, truth) if self.focus else None
         total = torch.zeros((), device=truth.device)
-        for picture in (each.float() for each in self.pictures(batch)):
+        pictures, grid_change = self._answers(batch)
+        if self.flow and batch.flow is not None and grid_change is not None:
+            total = total + self.flow * _apart_from(batch.flow, grid_change.float())
+        for picture in (each.float() for each in pictures):
             total = total + self.loss(picture, truth)
             if changed is not None:
                 apart = ((picture - truth).abs() * changed).sum() / truth.shape[1]
@@ -86,24 +95,27 @@ class Lesson:
 
     def pictures(self, batch: Batch) -> list[Tensor]:
         """Return what the network makes of a batch, the headline picture first."""
+        return self._answers(batch)[0]
+
+    def _answers(self, batch: Batch) -> Answers:
         return self._ways[self.kind](shrunk(signals(batch.before), self.size), batch.pose)
 
     @property
-    def _ways(self) -> dict[NetworkName, Callable[[Tensor, Tensor], list[Tensor]]]:
+    def _ways(self) -> dict[NetworkName, Callable[[Tensor, Tensor], Answers]]:
         return {
             NetworkName.MORPHER: self._morphed,
             NetworkName.ROTATOR: self._rotated,
             NetworkName.COMBINER: self._combined,
         }
 
-    def _morphed(self, image: Tensor, pose: Tensor) -> list[Tensor]:
-        return [cast(MorphedFace, self.network(image, pose)).image]
+    def _morphed(self, image: Tensor, pose: Tensor) -> Answers:
+        return [cast(MorphedFace, self.network(image, pose)).image], None
 
-    def _rotated(self, image: Tensor, pose: Tensor) -> list[Tensor]:
+    def _rotated(self, image: Tensor, pose: Tensor) -> Answers:
         rotated = cast(RotatedHead, self.network(image, pose))
-        return [rotated.sampled, rotated.direct]
+        return [rotated.sampled, rotated.direct], rotated.grid_change
 
-    def _combined(self, image: Tensor, pose: Tensor) -> list[Tensor]:
+    def _combined(self, image: Tensor, pose: Tensor) -> Answers:
         if self.rotator is None:
             raise ValueError("a combiner needs the rotator whose pictures it combines")
         with torch.no_grad():
@@ -111,4 +123,17 @@ class Lesson:
         combined = cast(
             CombinedHead, self.network(rotated.direct.float(), rotated.sampled.float(), pose)
         )
-        return [combined.image]
+        return [combined.image], None
+
+
+def _apart_from(true: Tensor, grid_change: Tensor) -> Tensor:
+    """Return the mean distance of a flow from the true one where that is known.
+
+    Args:
+        true: ``Batch.flow``.
+        grid_change: [N, 2, S, S], S a multiple of F, halves of the picture's side.
+    """
+    moved = F.avg_pool2d(grid_change / 2, grid_change.shape[-1] // true.shape[-1])
+    known = true[:, 2]
+    apart = (moved - true[:, :2]).abs().sum(dim=1) * known
+    return apart.sum() / known.sum().clamp(min=1)

@@ -107,6 +107,12 @@ class StageRecipe(_Table):
         weight: of what a perceptual loss adds to L1.
         focus: weight of the same L1 over the pixels that the pose changes alone. Small networks
             otherwise rest content with changing nothing (THA2 masks its losses likewise).
+        flow: weight of how far a rotator samples from where pixels truly come from, where the
+            drawer of a character knows that. From pictures alone a flow learns to take any place
+            of like colour.
+        pose_gain: how much larger than the others the first weights of the pose are drawn. What
+            is the same all over a picture, the first normalisation removes but for what the
+            borders leave of it.
         ema: share of the past in the averaged weights that are kept, 0 keeps the last ones.
     """
 
@@ -120,6 +126,8 @@ class StageRecipe(_Table):
     start: StageName | None = None
     weight: Annotated[float, Field(gt=0)] = 0.2
     focus: Annotated[float, Field(ge=0)] = 0.0
+    flow: Annotated[float, Field(ge=0)] = 0.0
+    pose_gain: Annotated[float, Field(gt=0, le=1000)] = 1.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     @model_validator(mode="after")
@@ -128,6 +136,8 @@ class StageRecipe(_Table):
             raise ValueError(f"batch = {self.batch} cannot be split into {self.accumulate} parts")
         if self.start is not None and self.start.network is not self.name.network:
             raise ValueError(f"a {self.name.network} cannot start from {self.start}")
+        if self.flow and self.name.network is not NetworkName.ROTATOR:
+            raise ValueError(f"a {self.name.network} samples nothing: flow is for rotators")
         return self
 
 

@@ -30,6 +30,7 @@ from vtbridge.atomic_file import write_atomically
 from vtbridge.errors import TrainingError
 from vtbridge.render.models.he_init import initialise
 from vtbridge.render.models.tha1 import HeadRotator, RotatedHead
+from vtbridge.training.dataset.true_flow import Reopen
 from vtbridge.training.learn.batches import ExampleList
 from vtbridge.training.learn.journal import Journal
 from vtbridge.training.learn.lessons import Lesson
@@ -56,11 +57,13 @@ class Data:
         digest: of the data set: the same bytes, the same digest.
         train: the examples.
         validation: those of other characters.
+        reopen: opens characters anew, for the truth behind their pixels.
     """
 
     digest: str
     train: ExampleList
     validation: ExampleList
+    reopen: Reopen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,7 @@ class Run:
             network=network,
             loss=self._loss(stage),
             focus=stage.focus,
+            flow=stage.flow,
             rotator=self._rotator(name),
         )
         writes = self._fabric.is_global_zero
@@ -158,6 +162,7 @@ class Run:
                     journal=journal,
                     told=self._told,
                     interrupted=interrupted,
+                    reopen=data.reopen,
                 ),
             )
         if writes:
@@ -182,7 +187,7 @@ class Run:
         network = build_network(stage.name.network, self._recipe.shape(stage.name.network))
         number = list(StageName).index(stage.name)
         generator = torch.Generator().manual_seed(self._recipe.seed * len(StageName) + number)
-        initialise(network, generator)
+        initialise(network, generator, pose_gain=stage.pose_gain)
         return network
 
     def _loss(self, stage: StageRecipe) -> PictureLoss:
@@ -219,7 +224,7 @@ class Run:
         """
         recipe, network = self._recipe, stage.name.network
         told = [
-            stage.model_dump_json(),
+            stage.model_dump_json(exclude_defaults=True),
             str(recipe.shape(network)),
             f"{recipe.seed} {recipe.precision} {recipe.mirror}",
             self._loss_told(stage.name.loss),

@@ -13,6 +13,7 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from vtbridge.errors import TrainingError
+from vtbridge.training.dataset.true_flow import Reopen
 from vtbridge.training.learn.average import AveragedWeights
 from vtbridge.training.learn.batches import Batch, ExampleList, Order, Share, batch_of, decoded
 from vtbridge.training.learn.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -58,6 +59,7 @@ class Classroom:
         journal: gets figures and pictures.
         told: hears how far it is.
         interrupted: asked after each step; a stage that is stops when it is safe.
+        reopen: opens characters anew, for the truth behind their pixels.
     """
 
     fabric: Fabric
@@ -68,6 +70,7 @@ class Classroom:
     journal: Journal
     told: Told
     interrupted: Callable[[], bool]
+    reopen: Reopen | None = None
 
 
 def train_stage(recipe: Recipe, stage: StageRecipe, lesson: Lesson, room: Classroom) -> Validation:
@@ -129,6 +132,7 @@ class _Training:
             self._share,
             self._name.network,
             size,
+            self._room.reopen if self._stage.flow else None,
             first=self._step,
             last=self._steps,
         ) as steps:
@@ -204,7 +208,8 @@ class _Training:
 
     def _moved(self, batch: Batch) -> Batch:
         to = self._room.fabric.to_device
-        return Batch(to(batch.before), to(batch.after), to(batch.pose))
+        flow = None if batch.flow is None else to(batch.flow)
+        return Batch(to(batch.before), to(batch.after), to(batch.pose), flow)
 
     def _validate(self) -> Validation:
         """Look at the validation split; every process looks at all of it, and one tells."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from vtbridge.datatypes import F32Array, U8Array
 from vtbridge.pose_params import PoseParam
@@ -95,6 +95,11 @@ class LabelledSubject(Subject, Protocol):
         Painted over each other in this order they are ``draw``, but for the borders between
         groups, where both are half transparent.
         """
+
+
+def labelled(subject: Subject) -> TypeGuard[LabelledSubject]:
+    """Return whether the drawer of ``subject`` knows the truth behind its pixels."""
+    return all(hasattr(subject, name) for name in ("landmarks", "flow", "layers"))
 
 
 class Source(Protocol):

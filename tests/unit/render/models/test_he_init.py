@@ -44,6 +44,20 @@ def test_a_flow_drawn_like_the_rest_changes_nothing_but_the_flow() -> None:
 
 
 @pytest.mark.parametrize("network", [Morpher, HeadRotator, Combiner])
+def test_the_pose_alone_is_drawn_larger_where_that_is_asked(
+    network: type[Morpher | HeadRotator | Combiner],
+) -> None:
+    module = network(THIN)
+    initialise(module, torch.Generator().manual_seed(3), pose_gain=30)
+    plain = drawn(network, 3)
+    changed = {name for name, value in module.state_dict().items() if not value.equal(plain[name])}
+    assert changed == {"encoder.0.conv.weight"}
+    first, usual = (state["encoder.0.conv.weight"] for state in (module.state_dict(), plain))
+    torch.testing.assert_close(first[:, -3:], usual[:, -3:] * 30)
+    assert first[:, :-3].equal(usual[:, :-3])
+
+
+@pytest.mark.parametrize("network", [Morpher, HeadRotator, Combiner])
 def test_convolutions_are_drawn_by_he_and_norms_are_neutral(
     network: type[Morpher | HeadRotator | Combiner],
 ) -> None:

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from tests.support.training import SIZE, MadeUpExamples
 from vtbridge.pose_params import PoseParam
-from vtbridge.training.learn.batches import Order, Share, batch_of, decoded, head_box
+from vtbridge.training.dataset.true_flow import true_flow
+from vtbridge.training.learn.batches import FLOW_SIZE, Order, Share, batch_of, decoded, head_box
 from vtbridge.training.learn.lessons import shrunk, signals
 from vtbridge.training.learn.recipe import NetworkName
+from vtbridge.training.sources.procedural import ProceduralSource
 
 
 def test_each_example_comes_once_before_any_comes_again_in_another_order() -> None:
@@ -48,6 +52,22 @@ def test_a_mirrored_lesson_exchanges_the_eyes_and_turns_the_head_the_other_way()
     y = example.pose[PoseParam.HEAD_Y]
     assert head.pose.numpy() == pytest.approx(np.array([[0.3, y, 0.4], [0.3, -y, -0.4]]))
     assert torch.equal(head.before[1], head.before[0].flip(1))
+
+
+def test_the_true_flow_is_told_as_shares_of_the_side_and_mirrored_with_its_picture() -> None:
+    example = replace(MadeUpExamples(1)[0], subject="procedural-000001")
+    example.pose[PoseParam.NECK_Z] = 1
+    reopen = ProceduralSource(2, supersample=1).open
+    pair = [(example, False), (example, True)]
+    flow = batch_of(pair, NetworkName.ROTATOR, SIZE, reopen).flow
+    assert flow is not None
+    pixels, known = true_flow(example, FLOW_SIZE, reopen)
+    assert known.any()
+    np.testing.assert_allclose(flow[0, :2], pixels.transpose(2, 0, 1) / FLOW_SIZE, atol=1e-6)
+    np.testing.assert_array_equal(flow[0, 2], known)
+    assert torch.equal(flow[1, 0], -flow[0, 0].flip(1))
+    assert torch.equal(flow[1, 1:], flow[0, 1:].flip(2))
+    assert batch_of(pair, NetworkName.ROTATOR, SIZE).flow is None
 
 
 def test_the_morpher_sees_the_head_box_and_the_others_all_of_it() -> None:

@@ -58,6 +58,7 @@ def test_a_stages_name_tells_network_losses_and_rotator() -> None:
     [
         (MORPHER + MORPHER, "twice"),
         ('[[stages]]\nname = "combiner-l1-l1"\nexamples = 1', "needs rotator-l1"),
+        (MORPHER + "flow = 1.0", "flow is for rotators"),
         ('[[stages]]\nname = "rotator-perceptual"\nexamples = 1\nstart = "rotator-l1"', "needs"),
         (MORPHER + 'start = "rotator-l1"', "cannot start from"),
         (MORPHER + "batch = 9\naccumulate = 2", "cannot be split"),

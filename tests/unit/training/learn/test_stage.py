@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -11,10 +13,13 @@ import torch
 from lightning.fabric import Fabric
 
 from tests.support.training import SIZE, MadeUpExamples
+from vtbridge.datatypes import F32Array
 from vtbridge.errors import TrainingError
 from vtbridge.render.models.he_init import initialise
+from vtbridge.training.dataset.true_flow import Reopen
+from vtbridge.training.learn.batches import batch_of
 from vtbridge.training.learn.journal import Journal
-from vtbridge.training.learn.lessons import Lesson
+from vtbridge.training.learn.lessons import Lesson, shrunk, signals
 from vtbridge.training.learn.losses import l1
 from vtbridge.training.learn.network_file import Tha1Network, build_network
 from vtbridge.training.learn.recipe import (
@@ -25,6 +30,7 @@ from vtbridge.training.learn.recipe import (
     StageRecipe,
 )
 from vtbridge.training.learn.stage import Classroom, Validation, train_stage
+from vtbridge.training.sources.subject import Subject
 
 TINY = NetworkRecipe(image_size=32, start_channels=4, bottleneck_size=8, bottleneck_blocks=1)
 
@@ -59,6 +65,7 @@ def trained(
     interrupted: Callable[[], bool] = never,
     identity: str = "one",
     examples: int = 10,
+    reopen: Reopen | None = None,
 ) -> Validation:
     fabric = Fabric(accelerator="cpu", devices=1, precision=asked.precision)
     fabric.launch()
@@ -72,8 +79,11 @@ def trained(
         journal=Journal(None),
         told=lambda name, done, total: None,
         interrupted=interrupted,
+        reopen=reopen,
     )
-    lesson = Lesson(stage.name.network, TINY.image_size, network, l1, focus=stage.focus)
+    lesson = Lesson(
+        stage.name.network, TINY.image_size, network, l1, focus=stage.focus, flow=stage.flow
+    )
     return train_stage(asked, stage, lesson, room)
 
 
@@ -98,6 +108,36 @@ def test_training_brings_the_picture_nearer_to_the_truth(tmp_path: Path) -> None
     assert weights(network) != before
     assert many.l1 < few.l1 / 2
     assert many.psnr_db > few.psnr_db
+
+
+def test_a_rotator_is_taught_the_true_flow_where_that_is_asked(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def flow(pose: F32Array, source: F32Array, *, size: int = 256) -> tuple[F32Array, F32Array]:
+        """All comes from a quarter of the side to the right."""
+        moved = np.zeros((size, size, 2), np.float32)
+        moved[..., 0] = size / 4
+        return moved, np.ones((size, size), np.float32)
+
+    def reopen(name: str) -> Subject:
+        told.append(name)
+        return cast(Subject, SimpleNamespace(flow=flow, landmarks=None, layers=None))
+
+    def learnt(weight: float) -> float:
+        """How far to the right, in shares of the side, it samples then."""
+        rotator = new_network(NetworkName.ROTATOR)
+        asked = recipe(StageName.ROTATOR_L1, examples=200, rate=3e-3, flow=weight)
+        trained(tmp_path / f"{weight}", asked, rotator, reopen=reopen)
+        batch = batch_of([(MadeUpExamples(4)[2], False)], NetworkName.ROTATOR, TINY.image_size)
+        with torch.no_grad():
+            rotated = rotator(shrunk(signals(batch.before), TINY.image_size), batch.pose)
+        return float(rotated.grid_change[:, 0].mean()) / 2
+
+    untaught = learnt(0.0)
+    assert not told
+    taught = learnt(5.0)
+    assert taught > untaught + 0.005
+    assert len(told) == 200
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
