@@ -17,6 +17,7 @@
     │   ├── ObsUnreachable   nothing answers there
     │   └── ObsAuthError     the password is wrong or missing
     ├── PortInUse            a port that vtbridge must listen on is taken
+    ├── KeepsFailing         the renderer died as often as it was started again
     ├── DatasetError         a data set or one of its characters cannot be used
     └── TrainingError        a training run cannot be begun, gone on with or evaluated
 
@@ -119,6 +120,12 @@ class PortInUse(VtbridgeError):
     """A port is taken by another program."""
 
     exit_code = 10
+
+
+class KeepsFailing(VtbridgeError):
+    """The renderer was started again as often as the settings allow, and failed once more."""
+
+    exit_code = 14
 
 
 class DatasetError(VtbridgeError):

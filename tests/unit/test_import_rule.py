@@ -34,6 +34,7 @@ STAGES = {
     "control",
     "video",
     "remote",
+    "supervise",
 }
 SETTINGS_OF_STAGES = {f"{stage}.settings" for stage in STAGES}
 

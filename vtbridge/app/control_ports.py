@@ -6,7 +6,7 @@ import contextlib
 import logging
 
 from vtbridge.config.schema import Config
-from vtbridge.control.address import ControlAddress, new_token, remove_address, write_address
+from vtbridge.control.address import ControlAddress, remove_address, write_address
 from vtbridge.control.api.avatar import Avatar
 from vtbridge.control.osc_control import OscControl
 from vtbridge.control.server import ControlServer
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 async def open_page(
-    stack: contextlib.AsyncExitStack, config: Config, avatar: Avatar
+    stack: contextlib.AsyncExitStack, config: Config, avatar: Avatar, token: str
 ) -> ControlServer:
     """Return the page's server, whose address is left where programs find it.
 
@@ -26,8 +26,8 @@ async def open_page(
         stack: closes it.
         config: names the avatar and the port.
         avatar: is shown and commanded.
+        token: that lets programs in.
     """
-    token = new_token()
     server = ControlServer(config.control.http_port, token, avatar)
     try:
         await server.start()

@@ -29,6 +29,7 @@ from vtbridge.app.obs_ticks import OSC_TICK, obs_ticks
 from vtbridge.app.open_characters import open_characters
 from vtbridge.app.opened_character import OpenedCharacter
 from vtbridge.app.page_avatar import open_avatar
+from vtbridge.app.reload import after_a_start, at_once
 from vtbridge.app.remote import RemoteRenderer
 from vtbridge.app.render_loop import RenderLoop, Segment, Sink
 from vtbridge.app.signals import catch_signals
@@ -36,6 +37,7 @@ from vtbridge.app.status import DaemonStatus, RunSummary, summary_of
 from vtbridge.app.vts_api import ShownAvatar, faces_for_plugins, open_vts_api
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
+from vtbridge.control.address import new_token, read_address
 from vtbridge.control.osc_control import OscControl
 from vtbridge.datatypes import FaceFrame, Picture
 from vtbridge.errors import VtbridgeError
@@ -45,6 +47,7 @@ from vtbridge.flow.slot import LatestSlot
 from vtbridge.publish.media_tcp import MediaServer
 from vtbridge.render.settings import Quality
 from vtbridge.retarget.retargeter import Retargeter
+from vtbridge.supervise.link import RendererEnd
 from vtbridge.telemetry import Telemetry
 from vtbridge.tracking.receivers.inputs import Inputs
 
@@ -69,6 +72,7 @@ class Daemon:
         first_use: go over to the prepared character, and prepare one that is not, where the
             networks are slow and the settings allow it.
         config_file: keeps the settings that are changed meanwhile, None = nothing does.
+        read_config: reads all settings anew, None = they stay.
         prepare: told of the retargeter before the first face.
         on_calibrate: told when a calibration begins, monotonic nanoseconds.
         remote: the other computer, where that one tracks.
@@ -84,6 +88,7 @@ class Daemon:
         idle_seed: int | None = None,
         first_use: bool = False,
         config_file: Path | None = None,
+        read_config: Callable[[], Config] | None = None,
         prepare: Callable[[Retargeter], None] = lambda retargeter: None,
         on_calibrate: Callable[[int], object] = lambda t_ns: None,
         remote: RemoteRenderer | None = None,
@@ -108,25 +113,36 @@ class Daemon:
         self._status: DaemonStatus | None = None
         self._manual = ManualPose()
         self._idle = IdleMotion(config.idle, seed=idle_seed)
+        self._read_config = read_config
+        self._restarts = 0
         self._settings = LiveSettings(config, config_file, self._use)
         self._calibration_asked = False
         self._stop = asyncio.Event()
 
     async def run(
-        self, *, seconds: float | None = None, on_ready: Callable[[str], None] | None = None
+        self,
+        *,
+        seconds: float | None = None,
+        on_ready: Callable[[str], None] | None = None,
+        parent: RendererEnd | None = None,
     ) -> RunSummary:
         """Run until SIGINT or SIGTERM, or for ``seconds``.
 
         Args:
             seconds: how long, None for ever.
             on_ready: called once with the page's URL when frames are about to flow.
+            parent: told how it gets on, and heard.
 
         Raises:
             VtbridgeError: something could not be opened, or a service died.
         """
         config, clock = self._config, self._clock
         async with contextlib.AsyncExitStack() as stack:
-            catch_signals(asyncio.get_running_loop(), self._stop.set)
+            loop = asyncio.get_running_loop()
+            catch_signals(loop, self._stop.set, watched=parent is not None)
+            if parent is not None:
+                self._restarts = parent.restarts
+                parent.listen(partial(loop.call_soon_threadsafe, self._stop.set), self.reload)
             sinks: list[Sink] = []
             writer = open_segment(stack, config)
             show = self.show_character
@@ -143,7 +159,10 @@ class Daemon:
                 stack, status, characters, self._manual, self._settings, self.calibrate
             )
             stack.callback(self._settings.save)
-            server = await open_page(stack, config, avatar)
+            # A page that is open goes on where a renderer was started again.
+            known = read_address(config.publish.name) if self._restarts else None
+            token = new_token() if known is None else known.token
+            server = await open_page(stack, config, avatar, token)
             sinks.append(server.offer)
             if config.control.osc_enabled:
                 await self._open_osc(stack, render)
@@ -190,7 +209,9 @@ class Daemon:
             start_ns = clock.now_ns()
             if on_ready is not None:
                 on_ready(server.url)
-            await self._watch(services, render, status, seconds)
+            if parent is not None:
+                parent.ready()
+            await self._watch(services, render, status, seconds, parent)
             return summary_of(render, self._telemetry, (clock.now_ns() - start_ns) / NS_PER_S)
 
     async def _open_inputs(self) -> Inputs:
@@ -263,6 +284,7 @@ class Daemon:
             expressions=self._expressions,
             audience=self._audience,
             settings=self._settings,
+            restarts=self._restarts,
         )
 
     def _use(self, config: Config) -> None:
@@ -277,6 +299,28 @@ class Daemon:
 
         if self._render is not None:
             self._render.submit(configure)
+
+    def reload(self) -> None:
+        """Read the settings anew, and use them as a whole or not at all; safe from any thread."""
+        if self._read_config is None:
+            return
+        self._settings.save()
+        try:
+            wanted = self._read_config()
+        except VtbridgeError as error:
+            log.warning("the settings stay as they are: %s", error)
+            return
+        was = self._config
+        later = after_a_start(was, wanted)
+        self._settings.take(at_once(was, wanted))
+        if wanted.avatar.picture != was.avatar.picture:
+            self.show_character(wanted.avatar.picture)
+        quality = wanted.render.quality
+        if self._render is not None and quality not in {was.render.quality, Quality.BAKED}:
+            self._render.set_quality(quality)
+        log.info("settings reloaded")
+        if later:
+            log.warning("for %s vtbridge has to be started again", ", ".join(later))
 
     def _plugins_avatar(self, render: RenderLoop, characters: CharacterSwitch) -> ShownAvatar:
         return ShownAvatar(
@@ -320,6 +364,7 @@ class Daemon:
         render: RenderLoop,
         status: DaemonStatus,
         seconds: float | None,
+        parent: RendererEnd | None,
     ) -> None:
         """Wait for the end, telling the user when the face comes and goes.
 
@@ -332,6 +377,8 @@ class Daemon:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _WATCH_PERIOD_S)
             self._notice_failures(services, status)
+            if parent is not None:
+                parent.beats(render.beats)
             self._keep_new_calibration()
             if render.tracked != tracked:
                 tracked = render.tracked

@@ -78,6 +78,12 @@ class LiveSettings:
             self._timer.daemon = True
             self._timer.start()
 
+    def take(self, config: Config) -> None:
+        """Let the settings of an edited file hold from the next frame on."""
+        with self._lock:
+            self._config = config
+            self._use(config)
+
     def save(self) -> None:
         """Write what waits; what cannot be written waits on, and ``trouble`` tells why."""
         with self._lock:

@@ -30,6 +30,7 @@ from vtbridge.app.remote_poses import pose_message
 from vtbridge.app.signals import catch_signals
 from vtbridge.clock import NS_PER_S, Clock, MonotonicClock
 from vtbridge.config.schema import Config
+from vtbridge.control.address import new_token
 from vtbridge.control.api.models import Status, Trackers
 from vtbridge.control.osc_control import OscControl
 from vtbridge.datatypes import FaceFrame
@@ -114,7 +115,7 @@ class RemoteTracker:
         person = config.retarget.calibration.person
         async with contextlib.AsyncExitStack() as stack:
             catch_signals(asyncio.get_running_loop(), self._stop.set)
-            server = await open_page(stack, config, RemoteAvatar(self))
+            server = await open_page(stack, config, RemoteAvatar(self), new_token())
             if config.control.osc_enabled:
                 await self._open_osc(stack)
             services = self._trigger_services()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +26,11 @@ from vtbridge.tracking.recordings.writer import SessionWriter, check_new
 
 
 def tracked_daemon(
-    config: Config, *, record_to: Path | None = None, config_file: Path | None = None
+    config: Config,
+    *,
+    record_to: Path | None = None,
+    config_file: Path | None = None,
+    read_config: Callable[[], Config] | None = None,
 ) -> Daemon:
     """Return a daemon fed by the trackers that ``config`` enables.
 
@@ -33,6 +38,7 @@ def tracked_daemon(
         config: all settings.
         record_to: the new file that keeps what they send, None = keep nothing.
         config_file: keeps the settings that are changed meanwhile, None = nothing does.
+        read_config: reads all settings anew, None = they stay.
 
     Raises:
         PictureError: the picture of ``config`` cannot be used.
@@ -63,6 +69,7 @@ def tracked_daemon(
         idle_seed=seed,
         first_use=True,
         config_file=config_file,
+        read_config=None if read_config is None else lambda: with_character(read_config()),
         on_calibrate=keep_calibration,
     )
 

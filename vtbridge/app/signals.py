@@ -8,12 +8,19 @@ import sys
 from collections.abc import Callable
 
 
-def catch_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
-    """Let SIGINT and SIGTERM end the run in order; a second one ends it at once."""
+def catch_signals(
+    loop: asyncio.AbstractEventLoop, stop: Callable[[], None], *, watched: bool = False
+) -> None:
+    """Let SIGINT and SIGTERM end the run in order; a second one ends it at once.
+
+    Of a process that a parent watches, Ctrl-C is the parent's: a terminal sends it to both.
+    """
+    if watched:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "win32":
         return
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = (signal.SIGTERM,) if watched else (signal.SIGINT, signal.SIGTERM)
 
     def stop_once() -> None:
         stop()

@@ -60,6 +60,7 @@ class DaemonStatus:
         settings: changes the settings, None where nobody may.
         obs: the connection to OBS, None where vtbridge makes none.
         lost: names of the services that died.
+        restarts: how often the renderer was started again.
     """
 
     config: Config
@@ -74,6 +75,7 @@ class DaemonStatus:
     inputs: Inputs = field(default_factory=Inputs)
     obs: ObsConnection | None = None
     lost: set[str] = field(default_factory=set)
+    restarts: int = 0
 
     def source(self) -> str:
         """Return who sent the newest face."""
@@ -108,6 +110,7 @@ class DaemonStatus:
                 **({} if self.expressions is None else self.expressions.status()),
                 "warnings": self.warnings(),
                 "stopped": sorted(self.lost),
+                "restarts": self.restarts,
                 "latency_ms": self.telemetry.latency_ms(),
                 "counters": self.telemetry.counters(),
             }

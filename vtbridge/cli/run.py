@@ -6,7 +6,7 @@ import sys
 import threading
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -47,6 +47,14 @@ WeightsOption = Annotated[
         "--weights",
         metavar="NAME",
         help="Networks, as `vtbridge weights list` names them.",
+        show_default="as config.toml says",
+    ),
+]
+SupervisorOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--supervisor/--no-supervisor",
+        help="Start the renderer again when it dies or hangs.",
         show_default="as config.toml says",
     ),
 ]
@@ -117,6 +125,7 @@ def run(
             metavar="FILE", help="Keep what the trackers send, for `vtbridge replay`: bug.vtbrec."
         ),
     ] = None,
+    supervisor: SupervisorOption = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Run the avatar: trackers in, frames to OBS, until Ctrl-C.
@@ -138,15 +147,21 @@ def run(
       vtbridge run --person Ann                Ann's neutral faces, one for each tracker
 
       vtbridge run --role renderer             shows the poses of another computer
+
+    The renderer is a process of its own: if it dies or hangs it is started again, while OBS holds
+    the last frame. SIGHUP (systemctl --user reload vtbridge) has the settings read anew.
     """
     import asyncio
 
     from vtbridge.cli.logs import set_up_logging
-    from vtbridge.config.load import load_config, user_config_path
+    from vtbridge.cli.supervised import supervise
+    from vtbridge.config.load import user_config_path
+    from vtbridge.supervise.link import link_to_parent
 
     set_up_logging(verbose=verbose)
-    settings = with_options(
-        load_config(config),
+    read_config = partial(
+        _settings,
+        config,
         picture=picture,
         name=name,
         fps=fps,
@@ -159,7 +174,9 @@ def run(
         vts=vts,
         role=role,
         renderer=renderer,
+        supervisor=supervisor,
     )
+    settings = read_config()
     if settings.remote.role is not Role.BOTH and record is not None:
         raise typer.BadParameter("--record keeps what trackers send to one computer; drop --role")
     if settings.remote.role is Role.TRACKER:
@@ -167,6 +184,12 @@ def run(
 
         run_tracker(settings, seconds=seconds, new_key=new_key)
         return
+    parent = link_to_parent()
+    if parent is None and settings.supervisor.enabled:
+        raise typer.Exit(supervise(settings, seconds=seconds))
+    restarts = 0 if parent is None else parent.restarts
+    if record is not None and restarts:
+        record = record.with_stem(f"{record.stem}-{restarts + 1}")
 
     from vtbridge.app.session import rendering_daemon, tracked_daemon
 
@@ -174,23 +197,36 @@ def run(
     if settings.remote.role is Role.RENDERER:
         from vtbridge.cli.remote_roles import invitation, renderer_key
 
-        key = renderer_key(new=new_key)
+        key = renderer_key(new=new_key and not restarts)
         daemon, remote = rendering_daemon(settings, key)
         invite = partial(invitation, key, remote, show_key=sys.stderr.isatty())
     else:
         daemon = tracked_daemon(
-            settings, record_to=record, config_file=config or user_config_path()
+            settings,
+            record_to=record,
+            config_file=config or user_config_path(),
+            read_config=read_config,
         )
 
     def greet(url: str) -> None:
-        if invite is not None:
+        if invite is not None and not restarts:
             typer.echo(invite(), err=True)
-        typer.echo(f"preview: {url}", err=True)
+        if not restarts:
+            typer.echo(f"preview: {url}", err=True)
         if sys.stdin.isatty():
             typer.echo("press c and Enter to calibrate, Ctrl-C to stop", err=True)
             on_key("c", daemon.calibrate)
 
-    asyncio.run(daemon.run(seconds=seconds, on_ready=greet))
+    if parent is not None:
+        seconds = None  # the parent counts them
+    asyncio.run(daemon.run(seconds=seconds, on_ready=greet, parent=parent))
+
+
+def _settings(path: Path | None, **options: Any) -> Config:
+    """Return the settings of a file with the options of the command line."""
+    from vtbridge.config.load import load_config
+
+    return with_options(load_config(path), **options)
 
 
 def with_options(
@@ -209,6 +245,7 @@ def with_options(
     role: Role | None = None,
     renderer: str | None = None,
     port: int | None = None,
+    supervisor: bool | None = None,
 ) -> Config:
     """Return ``config`` with the options that were given on the command line.
 
@@ -236,6 +273,8 @@ def with_options(
         tables["render"]["learn"] = learn
     if name is not None:
         tables["publish"]["name"] = name
+    if supervisor is not None:
+        tables["supervisor"]["enabled"] = supervisor
     if camera is not None:
         tables["publish"]["camera"] = camera
     if port is not None:

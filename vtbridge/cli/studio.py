@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vtbridge.cli.run import ConfigOption, FpsOption, NameOption, QualityOption
+from vtbridge.cli.run import ConfigOption, FpsOption, NameOption, QualityOption, SupervisorOption
 
 if TYPE_CHECKING:
     from vtbridge.config.schema import Config
@@ -30,6 +30,7 @@ def studio(
     name: NameOption = None,
     fps: FpsOption = None,
     quality: QualityOption = None,
+    supervisor: SupervisorOption = None,
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Stop by itself after this long.")
     ] = None,
@@ -53,26 +54,41 @@ def studio(
     from vtbridge.cli.demo import fetch_missing_weights
     from vtbridge.cli.logs import set_up_logging
     from vtbridge.cli.run import with_options
+    from vtbridge.cli.supervised import supervise
     from vtbridge.config.load import load_config, user_config_path
+    from vtbridge.supervise.link import link_to_parent
 
     set_up_logging()
     settings = with_options(
-        load_config(config), picture=picture, name=name, fps=fps, quality=quality, port=port
+        load_config(config),
+        picture=picture,
+        name=name,
+        fps=fps,
+        quality=quality,
+        port=port,
+        supervisor=supervisor,
     )
+    parent = link_to_parent()
 
     def greet(url: str) -> None:
+        if parent is not None and parent.restarts:
+            return
         typer.echo(url)
         if browser:
             open_browser(url)
 
-    running = running_page(settings)
+    running = None if parent is not None else running_page(settings)
     if running is not None:
         _refuse_changes(settings.publish.name, picture, port)
         greet(running)
         return
     fetch_missing_weights(settings.render.weights)
+    if parent is None and settings.supervisor.enabled:
+        raise typer.Exit(supervise(settings, seconds=seconds))
     daemon = tracked_daemon(settings, config_file=config or user_config_path())
-    asyncio.run(daemon.run(seconds=seconds, on_ready=greet))
+    if parent is not None:
+        seconds = None  # the parent counts them
+    asyncio.run(daemon.run(seconds=seconds, on_ready=greet, parent=parent))
 
 
 def open_browser(url: str) -> None:

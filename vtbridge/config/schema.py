@@ -17,6 +17,7 @@ from vtbridge.remote.settings import RemoteSettings
 from vtbridge.render.settings import RenderSettings
 from vtbridge.retarget.settings import RetargetSettings
 from vtbridge.settings import StageSettings
+from vtbridge.supervise.settings import SupervisorSettings
 from vtbridge.tracking.settings import TrackingSettings
 
 
@@ -61,6 +62,7 @@ class Config(StageSettings):
     obs: ObsSettings = ObsSettings()
     control: ControlSettings = ControlSettings()
     remote: RemoteSettings = RemoteSettings()
+    supervisor: SupervisorSettings = SupervisorSettings()
 
     @model_validator(mode="after")
     def _ports_are_distinct(self) -> Self:

@@ -30,8 +30,8 @@ def test_a_page_whose_port_is_taken_takes_another_and_is_found_there(
 ) -> None:
     async def run() -> None:
         async with contextlib.AsyncExitStack() as stack:
-            first = await open_page(stack, config_of("first", 0), FakeAvatar())
-            second = await open_page(stack, config_of("second", first.port), FakeAvatar())
+            first = await open_page(stack, config_of("first", 0), FakeAvatar(), "one")
+            second = await open_page(stack, config_of("second", first.port), FakeAvatar(), "two")
             assert second.port not in (0, first.port)
             for name, server in (("first", first), ("second", second)):
                 address = read_address(name)

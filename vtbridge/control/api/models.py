@@ -345,6 +345,8 @@ class Status(Answer):
     """What a streamer would want to know."""
     stopped: list[str]
     """Parts that died."""
+    restarts: int = 0
+    """How often the renderer was started again since `vtbridge run`."""
     latency_ms: dict[str, Latency]
     """By stage."""
     counters: dict[str, int]
