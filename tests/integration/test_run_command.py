@@ -100,7 +100,7 @@ def test_killed_daemons_name_is_free_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (("run", "--picture", "nobody.png"), 3, "nobody.png"),
+        (("run", "--no-supervisor", "--picture", "nobody.png"), 3, "nobody.png"),
         (("run", "--config", "absent.toml"), 2, "absent.toml"),
         (("run", "--name", "a name with spaces"), 2, "name"),
         (("run", "--fps", "0"), 2, "fps"),
