@@ -138,7 +138,7 @@ def test_a_daemon_goes_over_to_its_prepared_character_in_the_same_segment(
             alive.add(reader.liveness())
         frames += frames_during(reader, 1.0)
         status, now = status_of(daemon), reader.status()
-        maps = Path(f"/proc/{daemon.process.pid}/maps").read_text()
+        maps = Path(f"/proc/{daemon.renderer_pid}/maps").read_text()
     assert status["live"]["quality"] == "baked", daemon.log
     assert status["preparation"]["state"] == "shown"
     assert status["preparation"]["shown_db"] == 36.0

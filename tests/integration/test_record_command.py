@@ -82,7 +82,9 @@ def test_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "precious.vtbrec"
     path.write_bytes(b"precious")
     for command in ("record", "run"):
-        options = (str(path),) if command == "record" else ("--record", str(path))
+        options = (
+            (str(path),) if command == "record" else ("--no-supervisor", "--record", str(path))
+        )
         refused = run_isolated(
             tmp_path, command, *options, "--config", str(tmp_path / "config.toml")
         )

@@ -46,12 +46,12 @@ def avatar_in_obs(obs: ObsProcess, client: ObsClient, name: str) -> Iterator[str
 @contextmanager
 def frozen(daemon: DaemonProcess) -> Iterator[None]:
     """Stop the daemon's clock, so that memory and screen can be compared at leisure."""
-    os.kill(daemon.process.pid, signal.SIGSTOP)
+    os.kill(daemon.renderer_pid, signal.SIGSTOP)
     try:
         time.sleep(SETTLE_S)
         yield
     finally:
-        os.kill(daemon.process.pid, signal.SIGCONT)
+        os.kill(daemon.renderer_pid, signal.SIGCONT)
 
 
 def composited(rgba: U8Array) -> U8Array:

@@ -20,6 +20,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from vtbridge.tracking.settings import InputSettings, TrackingSettings
 
 STATUS_TIMEOUT_S = 60.0
@@ -72,10 +74,20 @@ class DaemonProcess:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout_s)
 
+    @property
+    def renderer_pid(self) -> int:
+        """Of the process that renders: the supervisor's child, or the only one."""
+        children = psutil.Process(self.process.pid).children()
+        return children[0].pid if children else self.process.pid
+
     def kill(self) -> None:
-        """End it as a crash would."""
+        """End all of it as a crash would."""
+        renderer = psutil.Process(self.renderer_pid)
         self.process.kill()
         self.process.wait(10)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            renderer.kill()
+            renderer.wait(10)
 
 
 def write_config(
@@ -205,6 +217,9 @@ def running(
     name = name or unique_name()
     if ports is None:
         ports = write_config(folder, name, fps=fps, inputs=inputs, extra=extra, package=package)
+    if program != ("vtbridge",):  # a supervisor would start vtbridge itself as the renderer
+        with (folder / "config.toml").open("a") as config:
+            config.write("\n[supervisor]\nenabled = false\n")
     process = subprocess.Popen(
         [sys.executable, "-m", *program, *arguments, "--config", str(folder / "config.toml")],
         stdin=subprocess.DEVNULL,
