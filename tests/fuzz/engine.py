@@ -21,11 +21,11 @@ def main(arguments: list[str]) -> None:
     """Fuzz until libFuzzer ends the process."""
     import atheris
 
-    with atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
-        from tests.fuzz.table import targets
-
     name, *options = arguments
-    target = targets()[name]
+    with atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
+        from tests.fuzz.table import target_of
+
+        target = target_of(name)
     slow = Path(os.environ["VTBRIDGE_FUZZ_SLOW"])
     slow.mkdir(parents=True, exist_ok=True)
     slowest_ns = [200_000]

@@ -27,16 +27,18 @@ from vtbridge.errors import ConfigError, PictureError, WeightsError
 from vtbridge.expressions.edit import with_expression, without_expression
 from vtbridge.expressions.grammar import ConditionError, Sight, parse_condition
 from vtbridge.expressions.library import builtin_text, parse_library, tables_of
-from vtbridge.resources import shipped_file
 from vtbridge.pose_params import POSE_SIZE
 from vtbridge.publish import _vtbf
 from vtbridge.remote.key import new_key, parse_key
 from vtbridge.render.baked.model_file import read_model, write_model
+from vtbridge.render.models.variants import Network
 from vtbridge.render.pose_file import read_poses
 from vtbridge.render.weights.archive import copy_member, open_archive
 from vtbridge.render.weights.manifest import read_manifest
 from vtbridge.render.weights.record import read_record
 from vtbridge.render.weights.tensors import parse_tensors
+from vtbridge.render.weights.trained import read_trained
+from vtbridge.resources import shipped_file
 from vtbridge.tracking.recordings.face_json import encode_face, parse_face
 from vtbridge.tracking.recordings.open import open_recording
 from vtbridge.tracking.recordings.session import (
@@ -68,6 +70,7 @@ def file_targets() -> list[Target]:
         Target("archive", _archive, _archives, (WeightsError,)),
         Target("face-bundle", lambda d: read_bundle(file_of(d, "f.task")), _archives),
         Target("tensors", parse_tensors, _tensors, (WeightsError,)),
+        Target("trained-network", _trained, _trained_files, (WeightsError,)),
         Target("baked-model", lambda data: read_model(file_of(data, "m")), _models),
         Target("weights-manifest", _weights_manifest, _manifests, (WeightsError,)),
         Target("weights-record", _in_folder("record.json", read_record), _records),
@@ -125,7 +128,8 @@ def _libraries() -> list[bytes]:
     return [
         builtin_text().encode(),
         b"version = 1\n[expressions.cat]\nvalues = { head_x = 1 }\nwhen = 'jawOpen > 0.5'\n"
-        b"[expressions.nod]\nmode = 'one_shot'\n[[expressions.nod.keyframes]]\nat_s = 0.5\nvalues = {head_x = 0.5}\n"
+        b"[expressions.nod]\nmode = 'one_shot'\n[[expressions.nod.keyframes]]\n"
+        b"at_s = 0.5\nvalues = {head_x = 0.5}\n"
         b"[random.r]\nevery_s = [1, 2]\nchoose = {nod = 1}\n",
     ]
 
@@ -192,6 +196,21 @@ def _tensors() -> list[bytes]:
     from safetensors.numpy import save
 
     return [save({"a": np.ones(3, np.float32), "b": np.ones((2, 1), np.float16)})]
+
+
+def _trained(data: bytes) -> None:
+    read_trained(data, Network.FACE_MORPHER, "fuzz")
+
+
+def _trained_files() -> list[bytes]:
+    from safetensors.numpy import save
+
+    about = {
+        "network": "morpher",
+        **{"image_size": "64", "start_channels": "8", "bottleneck_size": "8"},
+        **{"bottleneck_blocks": "2", "max_channels": "32"},
+    }
+    return [save({"a": np.ones(3, np.float32)}, about), save({"a": np.ones(3, np.float32)})]
 
 
 def _models() -> list[bytes]:

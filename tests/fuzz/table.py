@@ -1,32 +1,36 @@
-"""Every parser that sees bytes of others: one row each, nothing else to register."""
+"""Every parser that sees bytes of others, group by group; each group is a module of rows."""
 
 from __future__ import annotations
 
+import importlib
 from functools import cache
 from pathlib import Path
 
-from tests.fuzz.control_targets import control_targets
-from tests.fuzz.figure_targets import figure_targets
-from tests.fuzz.file_targets import file_targets
-from tests.fuzz.kept_targets import kept_targets
 from tests.fuzz.target import Target
-from tests.fuzz.tracking_targets import tracking_targets
 
 REPOSITORY = Path(__file__).parents[2]
 CORPUS = REPOSITORY / "tests" / "data" / "fuzz"
+GROUPS = ("tracking", "file", "kept", "figure", "control")
 
 
 @cache
+def _group(name: str) -> tuple[Target, ...]:
+    module = importlib.import_module(f"tests.fuzz.{name}_targets")
+    return tuple(getattr(module, f"{name}_targets")())
+
+
 def targets() -> dict[str, Target]:
-    """Return the targets by their names."""
-    rows = [
-        *tracking_targets(),
-        *control_targets(),
-        *file_targets(),
-        *kept_targets(),
-        *figure_targets(),
-    ]
-    return {row.name: row for row in rows}
+    """Return all targets by their names."""
+    return {one.name: one for group in GROUPS for one in _group(group)}
+
+
+def target_of(name: str) -> Target:
+    """Return one target; groups behind its own are not imported, for a fuzzer starts often."""
+    for group in GROUPS:
+        for one in _group(group):
+            if one.name == name:
+                return one
+    raise KeyError(name)
 
 
 def corpus_of(name: str) -> list[bytes]:

@@ -14,7 +14,8 @@ from vtbridge.errors import VtbridgeError
 BUDGET_MS = 20.0
 """What a datagram may cost, whatever is in it."""
 LARGEST_DATAGRAM = 65_507
-MEMORY = Path("/dev/shm")  # noqa: S108 - thousands of small files a second, never on a disk
+MEMORY = Path("/dev/shm")
+"""Thousands of small files a second belong on no disk."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ ANSWER_HOLDS_S = 600.0
 """An answer that was given before the plugin asked serves it for this long."""
 _VERSION = 1
 _MAX_BYTES = 4_000_000
+# What reading such a file raises if it is no JSON, too deep, or holds other things or numbers.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 _MAX_PLUGINS = 200
 _MAX_WAITING = 20
 _LOCK_PATIENCE_S = 3.0
@@ -303,7 +305,7 @@ class PluginBook:
         try:
             with self._path.open("rb") as file:
                 return _book_from(json.loads(file.read(_MAX_BYTES)))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except _DAMAGE as error:
             log.warning("%s cannot be read (%r); no plugin counts as allowed", self._path, error)
             return Book()
 

@@ -102,7 +102,12 @@ def test_unnamed_answer_is_refused_where_several_ask(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"{}", b'{"version": 9}', b"[" * 100_000, b"\xff" * 10]
+    "content",
+    [
+        *(b"", b"{", b"[]", b"{}", b'{"version": 9}', b"[" * 100_000, b"\xff" * 10),
+        b'{"version": 1, "waiting": [], "plugins": [{"plugin": {"name": "a", "developer": "b"}, '
+        b'"token_sha256": "", "allowed_s": 1' + b"0" * 400 + b', "parameters": []}]}',
+    ],
 )
 def test_damaged_file_allows_nobody_and_is_replaced(
     path: Path, content: bytes, caplog: pytest.LogCaptureFixture
