@@ -63,8 +63,10 @@ on the CPU), and none worked here. Install one and run pip again:
 
 
 SANITIZERS = (
-    ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"]
-    + ["-fno-sanitize-recover=all"]
+    [
+        *("-O1", "-g", "-fno-omit-frame-pointer"),
+        *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+    ]
     if os.environ.get("VTBRIDGE_SANITIZE") == "1"
     else []
 )
