@@ -52,6 +52,11 @@ from vtbridge.tracking.webcam.bundle import read_bundle
 
 T0 = 10**12
 MEMBER_LIMIT = 1 << 20
+MEMBERS = (
+    *("face_detector.tflite", "face_landmarks_detector.tflite", "face_blendshapes.tflite"),
+    "geometry_pipeline_metadata_landmarks.binarypb",
+)
+"""Those of a face model."""
 
 
 def file_targets() -> list[Target]:
@@ -187,7 +192,7 @@ def _archives() -> Iterable[bytes]:
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", method) as archive:
-            for name in ("face_detector.tflite", "folder/b.bin"):
+            for name in MEMBERS:
                 archive.writestr(zipfile.ZipInfo(name), b"red " * 40, method)
         yield buffer.getvalue()
 

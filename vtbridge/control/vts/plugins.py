@@ -149,7 +149,7 @@ class PluginBook:
     def find(self, plugin: PluginId, token: str) -> Plugin | None:
         """Return the entry of ``plugin`` if ``token`` is the one that it was given and has."""
         known = self.read().find(plugin)
-        if known is None or not hmac.compare_digest(known.token_sha256, _digest(token)):
+        if known is None or not _same(known.token_sha256, _digest(token)):
             return None
         return known
 
@@ -313,6 +313,11 @@ class PluginBook:
 def _digest(token: str) -> str:
     # 256 random bits need no slow hash.
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _same(kept: str, digest: str) -> bool:
+    # As bytes: texts are compared only if they are ASCII, which a damaged file's may not be.
+    return hmac.compare_digest(kept.encode("utf-8", "surrogatepass"), digest.encode())
 
 
 def _means(one: Waiting, plugin: PluginId) -> bool:

@@ -92,6 +92,19 @@ def test_zip_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         read_bundle(path)
 
 
+def test_damage_in_a_member_packed_otherwise_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.task"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for name, content in members().items():
+            archive.writestr(name, content)
+    whole = path.read_bytes()
+    head = 30 + len(next(iter(members())))
+    for place in range(head + 10, head + 20):  # behind the packer's own header
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with pytest.raises(WeightsError, match="no face model"):
+            read_bundle(path)
+
+
 @pytest.mark.parametrize("place", range(0, 1000, 50))
 def test_damaged_member_is_refused(tmp_path: Path, place: int) -> None:
     path = write_bundle(tmp_path / "m.task", members())
