@@ -21,7 +21,7 @@ from vtbridge.tracking.microphone.mfcc import COEFFICIENTS
 from vtbridge.tracking.microphone.vowels import Vowel, VowelProfile
 
 NAME = "fuzz"
-CALIBRATIONS = (
+CALIBRATIONS: tuple[dict[str, object], ...] = (
     {
         "version": 2,
         "trackers": {"vmc": {"head_rad": [0.1, 0, 0], "iris": [0, 0.1], "rest": {"jawOpen": 0.1}}},
