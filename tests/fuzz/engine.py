@@ -40,7 +40,8 @@ def main(arguments: list[str]) -> None:
             kept[0] += 1
             (slow / f"{kept[0]:04}").write_bytes(data)
 
-    atheris.Setup([sys.argv[0], *options], test_one_input)
+    # To merge, libFuzzer starts itself again by its own name, which has to be a program.
+    atheris.Setup([os.environ["VTBRIDGE_FUZZ_LAUNCHER"], *options], test_one_input)
     atheris.Fuzz()
 
 

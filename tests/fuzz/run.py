@@ -129,9 +129,14 @@ def _slowest_ms(target: Target, slow: Path) -> float:
 def _engine(
     target: Target, *options: str, slow: Path, limit_s: float
 ) -> subprocess.CompletedProcess[str]:
+    launcher = WORK / target.name / "engine"
+    launcher.write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -m tests.fuzz.engine {target.name} "$@"'
+    )
+    launcher.chmod(0o755)
     return subprocess.run(
         [
-            *(sys.executable, "-m", "tests.fuzz.engine", target.name),
+            launcher,
             *(f"-rss_limit_mb={MEMORY_MB}", f"-timeout={HANG_S}", f"-max_len={target.longest}"),
             *options,
         ],
@@ -140,6 +145,7 @@ def _engine(
             **os.environ,
             "PYTHONPATH": str(REPOSITORY),
             "VTBRIDGE_FUZZ_SLOW": str(slow),
+            "VTBRIDGE_FUZZ_LAUNCHER": str(launcher),
             "OPENBLAS_NUM_THREADS": "1",
         },
         stdout=subprocess.DEVNULL,

@@ -14,7 +14,16 @@ from tests.fuzz.table import CORPUS, corpus_of, targets
 
 MUTATIONS = 24
 LARGEST_CORPUS = 300_000
-PIECES = (b"\xff\xff\xff\xff", b"\x00\x00\x00\x80", b"nan", b"1e999", b"[" * 40, b"null", b"\n", b"")
+PIECES = (
+    b"\xff\xff\xff\xff",
+    b"\x00\x00\x00\x80",
+    b"nan",
+    b"1e999",
+    b"[" * 40,
+    b"null",
+    b"\n",
+    b"",
+)
 
 
 def damaged(source: random.Random, data: bytes) -> bytes:
