@@ -8,9 +8,11 @@ import json
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.fuzz.target import Target, file_of
 from tests.support.baking import manifest_of, picture_of
@@ -42,6 +44,7 @@ from vtbridge.resources import shipped_file
 from vtbridge.tracking.recordings.face_json import encode_face, parse_face
 from vtbridge.tracking.recordings.open import open_recording
 from vtbridge.tracking.recordings.session import (
+    Record,
     RecordedDatagram,
     RecordedFace,
     SessionHeader,
@@ -95,7 +98,7 @@ def _recording(data: bytes) -> None:
 
 
 def _recordings() -> Iterable[bytes]:
-    records = [
+    records: list[Record] = [
         RecordedDatagram(T0, "vmc:127.0.0.1", "vmc", b"/VMC/Ext/OK\0,i\0\0\0\0\0\1"),
         RecordedFace(T0 + 1, FaceFrame(T0 - 9, "webcam:0", blendshapes={"jawOpen": 0.5})),
     ]
@@ -220,7 +223,10 @@ def _trained_files() -> list[bytes]:
 
 def _models() -> list[bytes]:
     path = file_of(b"", "whole-model")
-    tensors = {"face.a": np.ones(3, np.float32), "body.b": np.ones((2, 2), np.int16)}
+    tensors: dict[str, NDArray[Any]] = {
+        "face.a": np.ones(3, np.float32),
+        "body.b": np.ones((2, 2), np.int16),
+    }
     write_model(path, manifest_of(picture_of()), tensors)
     return [path.read_bytes()]
 

@@ -22,7 +22,7 @@ GRACE_S = 120
 """For what comes before and after the time that libFuzzer counts."""
 SLOWEST_TRIED = 5
 TIMES = 5
-LARGEST_KEPT, MOST_KEPT = 2048, 5000
+LARGEST_KEPT, MOST_KEPT = 3000, 5000
 """Bytes of one input of the corpus, and of all those of a target."""
 
 
