@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tests.fuzz.target import Target, file_of
 from tests.support.baking import manifest_of, picture_of
 from tests.support.expressions import NAMES
+from tests.support.face_bundles import members, metadata
 from tests.support.segment import segment_bytes
 from vtbridge.characters.decode import decode_drawing
 from vtbridge.characters.package import read_record as read_character
@@ -52,14 +53,10 @@ from vtbridge.tracking.recordings.session import (
     encode_record,
 )
 from vtbridge.tracking.webcam.bundle import read_bundle
+from vtbridge.tracking.webcam.canonical_face import parse_canonical_face
 
 T0 = 10**12
 MEMBER_LIMIT = 1 << 20
-MEMBERS = (
-    *("face_detector.tflite", "face_landmarks_detector.tflite", "face_blendshapes.tflite"),
-    "geometry_pipeline_metadata_landmarks.binarypb",
-)
-"""Those of a face model."""
 
 
 def file_targets() -> list[Target]:
@@ -77,6 +74,7 @@ def file_targets() -> list[Target]:
         Target("character-record", _in_folder("character.json", read_character), _characters),
         Target("archive", _archive, _archives, (WeightsError,)),
         Target("face-bundle", lambda d: read_bundle(file_of(d, "f.task")), _archives),
+        Target("canonical-face", parse_canonical_face, lambda: [metadata()], (ValueError,)),
         Target("tensors", parse_tensors, _tensors, (WeightsError,)),
         Target("trained-network", _trained, _trained_files, (WeightsError,)),
         Target("baked-model", lambda data: read_model(file_of(data, "m")), _models),
@@ -195,8 +193,8 @@ def _archives() -> Iterable[bytes]:
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", method) as archive:
-            for name in MEMBERS:
-                archive.writestr(zipfile.ZipInfo(name), b"red " * 40, method)
+            for name, content in members().items():
+                archive.writestr(zipfile.ZipInfo(name), content, method)
         yield buffer.getvalue()
 
 
