@@ -169,6 +169,8 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
         raise WeightsError(f"{path} is refused: more than {MAX_ARCHIVE_MEMBERS} members")
     seen: set[str] = set()
     for info in members:
+        if not info.filename:
+            raise WeightsError(f"{path} is refused: it holds a member without a name")
         if info.is_dir():
             continue
         name = PurePosixPath(info.filename)

@@ -181,3 +181,15 @@ def test_member_that_is_said_to_lie_before_the_file_is_damaged(tmp_path: Path) -
     path.write_bytes(whole[100:])
     with pytest.raises(WeightsError, match=r"a\.bin is damaged"), open_archive(path) as archive:
         copy_member(archive, "a.bin", tmp_path / "out", limit=10_000)
+
+
+def test_member_without_a_name_refuses_the_archive(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", "x")
+    whole = path.read_bytes()
+    entry = whole.rindex(b"PK\1\2")
+    unnamed = bytearray(whole)
+    unnamed[entry + 28] = 0  # its length
+    unnamed[entry + 32] = 1  # what was the name is a comment then
+    path.write_bytes(unnamed)
+    with pytest.raises(WeightsError, match="without a name"), open_archive(path):
+        pass
