@@ -77,7 +77,7 @@ def read_address(name: str) -> ControlAddress | None:
     try:
         found = json.loads(address_path(name).read_text(encoding="ascii"))
         return ControlAddress(port=int(found["port"]), token=str(found["token"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 
