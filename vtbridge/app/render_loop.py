@@ -106,6 +106,8 @@ class RenderLoop(ThreadService):
         self.tracked = False
         self.wanted_quality: Quality | None = None  # since the start, None = as it was set up
         self.pose: Pose | None = None  # the newest, for whoever tells of it
+        self.health_around = HealthFlag.NONE  # what is wrong elsewhere; set from any thread
+        self.health = HealthFlag.NONE  # as readers were told last
 
     @property
     def beats(self) -> int:
@@ -210,12 +212,12 @@ class RenderLoop(ThreadService):
         self.pose = pose
         if self.frames and not self._looks():
             self._telemetry.count("render.rested")
-            self._writer.set_health(self._health(shown=True))
+            self._tell_health(shown=True)
             self._writer.heartbeat()
             return faces[-1].seq if faces else seen
         with self._telemetry.timed("render"):
             frame = self._live.render(pose.values, pose.t_ns)
-        self._writer.set_health(self._health(shown=frame is not None))
+        self._tell_health(shown=frame is not None)
         if frame is None:
             self._writer.heartbeat()
         else:
@@ -239,9 +241,11 @@ class RenderLoop(ThreadService):
         for sink in self._sinks:
             sink(frame)
 
-    def _health(self, *, shown: bool) -> HealthFlag:
+    def _tell_health(self, *, shown: bool) -> None:
         status = self._live.status()
-        health = HealthFlag.NONE if self.tracked else HealthFlag.TRACKER_LOST
+        health = self.health_around
+        if not self.tracked:
+            health |= HealthFlag.TRACKER_LOST
         if status.failing:
             health |= HealthFlag.INFERENCE_FAILED
         elif shown:
@@ -250,4 +254,5 @@ class RenderLoop(ThreadService):
             health |= HealthFlag.RUNTIME_FALLBACK
         if status.below_wanted:
             health |= HealthFlag.SLOW
-        return health
+        self.health = health
+        self._writer.set_health(health)

@@ -214,6 +214,24 @@ def test_readers_can_see_what_is_wrong(
     assert bench.health[-1] == flags | HealthFlag.TRACKER_LOST
 
 
+@pytest.mark.parametrize(
+    "flag", [HealthFlag.INPUT_DOWN, HealthFlag.OBS_UNREACHABLE, HealthFlag.RECORDER_OFF]
+)
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_readers_can_see_what_is_wrong_elsewhere_until_it_is_well_again(
+    bench: Bench, flag: HealthFlag, looked_at: bool
+) -> None:
+    bench.run(1)
+    bench.looks = lambda: looked_at
+    for around in (flag, HealthFlag.NONE):
+        bench.loop.health_around = around
+        bench.loop._beat(0)  # the beat alone: the loop is served once
+        status = bench.reader.status()
+        assert status is not None
+        assert status.health == HealthFlag.READY | HealthFlag.TRACKER_LOST | around
+        assert bench.loop.health == status.health
+
+
 def test_repeated_frames_are_counted(bench: Bench) -> None:
     bench.live.flags = FrameFlag.REPEAT
     bench.run(10)
