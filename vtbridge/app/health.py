@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import StrEnum
 
+from vtbridge.clock import NS_PER_S
+from vtbridge.control.api.models import Health
 from vtbridge.obs.connection import ObsConnection
 from vtbridge.publish.vtbf import HealthFlag
 from vtbridge.tracking.receivers.inputs import Inputs
 from vtbridge.tracking.recordings.writer import SessionWriter
 from vtbridge.tracking.source_status import SourceState
+
+HUNG_AFTER_NS = NS_PER_S
+"""Without a sign of life for so long, readers too take the writer for hung."""
 
 
 class Reason(StrEnum):
@@ -49,3 +54,14 @@ def health_around(inputs: Inputs, obs: ObsConnection | None, lost: Collection[st
 def reasons_of(health: HealthFlag) -> list[Reason]:
     """Return why an avatar of this ``health`` is degraded; empty = it is well."""
     return [reason for reason in Reason if health & HealthFlag[reason.name]]
+
+
+def health_told(health: HealthFlag, heartbeat_age_ns: int) -> Health:
+    """Return ``health`` for people and programs; the age is of the render loop's last beat."""
+    live = heartbeat_age_ns < HUNG_AFTER_NS
+    return Health(
+        live=live,
+        ready=live and bool(health & HealthFlag.READY),
+        degraded=list(reasons_of(health)),
+        heartbeat_age_s=round(max(heartbeat_age_ns, 0) / NS_PER_S, 3),
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vtbridge.app.health import Reason, health_around, reasons_of
+from vtbridge.app.health import HUNG_AFTER_NS, Reason, health_around, health_told, reasons_of
 from vtbridge.app.recorder import open_recorder
 from vtbridge.clock import ManualClock
 from vtbridge.config.schema import Config
@@ -89,3 +89,12 @@ def test_recording_that_stopped_is_told(tmp_path: Path) -> None:
 def test_every_flag_but_ready_is_a_reason(flag: HealthFlag) -> None:
     assert reasons_of(flag | HealthFlag.READY) == [Reason[flag.name or ""]]
     assert reasons_of(HealthFlag.READY) == []
+
+
+def test_avatar_that_gives_no_sign_of_life_is_neither_live_nor_ready() -> None:
+    flags = HealthFlag.READY | HealthFlag.SLOW
+    well = health_told(flags, HUNG_AFTER_NS - 1)
+    assert (well.live, well.ready, well.degraded) == (True, True, ["slow"])
+    hung = health_told(flags, HUNG_AFTER_NS)
+    assert (hung.live, hung.ready) == (False, False)
+    assert not health_told(HealthFlag.INFERENCE_FAILED, 0).ready

@@ -364,3 +364,12 @@ def test_what_happened_while_it_rested_is_in_the_first_frame_after(bench: Bench)
     assert bench.live.asked[1][PoseParam.MOUTH_RAISED_CORNER_LEFT] < 0.5
     assert bench.live.asked[2][PoseParam.MOUTH_RAISED_CORNER_LEFT] == 1
     assert bench.loop.tracked
+
+
+def test_age_of_a_face_is_told_where_obs_takes_its_frame(bench: Bench) -> None:
+    bench.faces.put(FaceFrame(t_ns=bench.clock.now_ns(), source="test", tracked=True))
+    bench.run(2)
+    bench.loop.lock_phase(bench.clock.now_ns() + 5_000_000, NS_PER_S // 60)
+    told = bench.telemetry.latencies()
+    assert told["face_to_obs"].count == 1
+    assert told["face_to_obs"].max_ms == told["face_to_frame"].max_ms + 5
