@@ -107,10 +107,14 @@ class _PrivateFile(RotatingFileHandler):
 def keep_log(name: str, *, folder: Path | None = None) -> Callable[[], None]:
     """Keep what the package logs in ``name``.log too, and return what ends it.
 
-    Where the file cannot be had it is told once, and the log goes to the terminal alone.
+    A log that was kept before ends: a process has one. Where the file cannot be had it is
+    told once, and the log goes to the terminal alone.
     """
     path = (folder or log_folder()) / f"{name}.log"
     package = logging.getLogger("vtbridge")
+    for old in [one for one in package.handlers if isinstance(one, _PrivateFile)]:
+        package.removeHandler(old)
+        old.close()
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handler = _PrivateFile(path, maxBytes=MAX_BYTES, backupCount=KEPT)
