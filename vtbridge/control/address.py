@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from vtbridge.errors import VtbridgeError
+from vtbridge.redaction import conceal
 
 _TOKEN_BYTES = 16
 
@@ -27,10 +28,16 @@ class ControlAddress:
     port: int
     token: str
 
+    def __post_init__(self) -> None:
+        """Keep the token out of logs."""
+        conceal(self.token)
+
 
 def new_token() -> str:
     """Return 128 random bits in hexadecimal."""
-    return secrets.token_hex(_TOKEN_BYTES)
+    token = secrets.token_hex(_TOKEN_BYTES)
+    conceal(token)
+    return token
 
 
 def address_path(name: str) -> Path:
