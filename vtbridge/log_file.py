@@ -20,8 +20,9 @@ from vtbridge.redaction import redacted
 MAX_BYTES = 1 << 20
 """Of one file; as many older ones are kept as ``KEPT``."""
 KEPT = 3
-OFTEN = 5
-"""So often one message is told in ``WINDOW_S``; the others are counted."""
+OFTEN = 20
+"""So often one warning is told in ``WINDOW_S``; the others are counted. A start tells one for each
+tracker whose port is taken."""
 WINDOW_S = 60
 _MAX_MESSAGES = 1000
 
@@ -32,10 +33,11 @@ def log_folder() -> Path:
 
 
 class RateLimit(logging.Filter):
-    """Tell one message a few times a minute; the next one after that says how many were not.
+    """Tell one warning a few times a minute; the next one after that says how many were not.
 
-    Messages are the same if they come from the same line of the program, whatever their values.
-    What is let through has the number in its attribute ``untold``.
+    What is no warning is told always. Warnings are the same if they come from the same line of
+    the program, whatever their values. What is let through has the number of those that were not
+    in its attribute ``untold``.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -46,6 +48,8 @@ class RateLimit(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether ``record`` is told."""
+        if record.levelno < logging.WARNING:
+            return True
         key = (record.pathname, record.lineno, record.levelno)
         now_ns = self._clock.now_ns()
         with self._lock:

@@ -131,3 +131,9 @@ def test_folder_that_cannot_be_had_costs_the_log_alone(
     (tmp_path / "file").write_text("")
     keep_log("stream", folder=tmp_path / "file" / "logs")()
     assert "no log is kept" in caplog.text
+
+
+def test_what_is_no_warning_is_told_however_often() -> None:
+    limit = RateLimit(ManualClock())
+    news = logging.LogRecord("vtbridge.x", logging.INFO, "x.py", 7, "listening", (), None)
+    assert all(limit.filter(news) for _ in range(10 * OFTEN))
