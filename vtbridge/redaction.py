@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 HIDDEN = "[hidden]"
 _SHORTEST = 4
@@ -10,22 +11,19 @@ _SHORTEST = 4
 
 _values: frozenset[str] = frozenset()
 
-_FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+"), rf"\1 {HIDDEN}"),
-    (re.compile(r"(?i)\boauth:\w+"), f"oauth:{HIDDEN}"),
-    (re.compile(r"(?i)(://[^\s/:@]*:)[^\s/@]+@"), rf"\1{HIDDEN}@"),
-    (re.compile(r"\btoken\.[\w-]{16,}"), f"token.{HIDDEN}"),
-    (
-        re.compile(
-            r"(?i)((?:[\w-]*(?:passwor[dt]|passwd|secret|token|api_?key)|[\w-]*remote[_-]?key)"
-            r"[\"']?\s*[=:]\s*)(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"',;&}\])]+)"
-        ),
-        rf"\1{HIDDEN}",
+_FORMS: tuple[re.Pattern[str], ...] = (
+    re.compile(r"(?i)\b(?:bearer|basic)\s+(?P<secret>[\w.~+/=-]+)"),
+    re.compile(r"(?i)\boauth:(?P<secret>\w+)"),
+    re.compile(r"(?i)://[^\s/:@]*:(?P<secret>[^\s/@]+)@"),
+    re.compile(r"\btoken\.(?P<secret>[\w-]{16,})"),
+    re.compile(
+        r"(?i)(?:[\w-]*(?:passwor[dt]|passwd|secret|token|api_?key)|[\w-]*remote[_-]?key)"
+        r"[\"']?\s*[=:]\s*(?P<secret>\"[^\"\n]*\"|'[^'\n]*'|[^\s\"',;&}\])]+)"
     ),
     # The remote key: five groups of four, as people type it.
-    (re.compile(r"(?i)\b(?:[0-9a-z]{4}-){4}[0-9a-z]{4}\b"), HIDDEN),
+    re.compile(r"(?i)\b(?P<secret>(?:[0-9a-z]{4}-){4}[0-9a-z]{4})\b"),
     # 128 bits in hexadecimal, which is a token of the control API.
-    (re.compile(r"(?i)(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"), HIDDEN),
+    re.compile(r"(?i)(?<![0-9a-f])(?P<secret>[0-9a-f]{32})(?![0-9a-f])"),
 )
 
 
@@ -38,8 +36,28 @@ def conceal(secret: str) -> None:
 
 def redacted(text: str) -> str:
     """Return ``text`` without secrets; where one was it says so."""
-    for secret in sorted(_values, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    for form, instead in _FORMS:
-        text = form.sub(instead, text)
-    return text
+    # All are looked for in the text as it came: hiding one must not change the form that
+    # betrays another, as a password "token" would.
+    told: list[str] = []
+    end = 0
+    for first, last in sorted([*_known(text), *_formed(text)]):
+        if first >= end:
+            told += [text[end:first], HIDDEN]
+        end = max(end, last)
+    return "".join([*told, text[end:]])
+
+
+def _known(text: str) -> Iterator[tuple[int, int]]:
+    for secret in _values:
+        first = text.find(secret)
+        while first >= 0:
+            yield first, first + len(secret)
+            first = text.find(secret, first + 1)
+
+
+def _formed(text: str) -> Iterator[tuple[int, int]]:
+    for form in _FORMS:
+        for found in form.finditer(text):
+            first, last = found.span("secret")
+            if not text.startswith(HIDDEN, first):
+                yield first, last

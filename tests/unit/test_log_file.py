@@ -14,7 +14,7 @@ from vtbridge.clock import ManualClock
 from vtbridge.control.address import new_token
 from vtbridge.log_file import OFTEN, WINDOW_S, RateLimit, Redacted, keep_log
 from vtbridge.obs.password import Password
-from vtbridge.redaction import HIDDEN, redacted
+from vtbridge.redaction import HIDDEN, conceal, redacted
 from vtbridge.remote.key import new_key
 
 log = logging.getLogger("vtbridge.tests.log_file")
@@ -96,6 +96,33 @@ def test_secret_is_known_by_its_form(text: str) -> None:
     assert "canary" not in redacted(text)
     assert "1234567890" not in redacted(text)
     assert HIDDEN in redacted(text)
+    assert redacted(redacted(text)) == redacted(text)
+
+
+@pytest.mark.parametrize("word", ["token", "password", "Bearer", "access"])
+def test_secret_that_is_a_common_word_betrays_no_other(
+    word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vtbridge.redaction._values", frozenset())
+    conceal(word)
+    for text in (
+        '"access_token":"canary1234567890"',
+        "Authorization: Bearer canary1234567890",
+        "password=canary1234567890",
+        "https://x/?token=canary1234567890",
+    ):
+        assert "canary" not in redacted(text)
+        assert word not in redacted(text)
+
+
+def test_secrets_that_overlap_are_hidden_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vtbridge.redaction._values", frozenset())
+    conceal("a pass phrase")
+    conceal("phrase of two")
+    assert redacted("password: a pass phrase of two") == f"password: {HIDDEN}"
+    assert redacted("said a pass phrase of two, twice a pass phrase") == (
+        f"said {HIDDEN}, twice {HIDDEN}"
+    )
 
 
 def test_secret_is_known_by_its_value_in_messages_and_tracebacks(tmp_path: Path) -> None:
