@@ -11,7 +11,7 @@ TEST_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test weights lint bench lock config clean
+.PHONY: help setup demo test weights lint bench lock lock-hashes config dist sbom bundle workflows clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -50,11 +50,38 @@ bench: $(VENV)/.installed-dev
 
 ## make lock    write the lock files anew from pyproject.toml
 PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
-lock: $(VENV)/.installed-dev
+# By hash for every platform. Without torch and what its builds for GPUs bring: which build is
+# right depends on the machine, and each has another hash.
+UV_COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+lock: $(VENV)/.installed-dev $(VENV)/.installed-release
 	$(PIP_COMPILE) -o requirements.lock pyproject.toml
 	$(PIP_COMPILE) --extra dev --extra onnx --extra train --extra cluster -o requirements-dev.lock pyproject.toml
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock requirements-dev.lock # any build of it
 	sed -i 's/^\(evdev\|python-xlib\)==[0-9.]*$$/& ; sys_platform == "linux"/' requirements-dev.lock
+	$(MAKE) --no-print-directory lock-hashes
+
+lock-hashes: $(VENV)/.installed-release
+	$(UV_COMPILE) -c requirements.lock -o .cache/all.lock pyproject.toml > /dev/null
+	awk '/^[a-z]/ { kept = !/^(torch|triton|nvidia-|cuda-)/ } kept' .cache/all.lock > requirements-hashed.lock
+	$(UV_COMPILE) -c requirements-dev.lock --group release -o requirements-release.lock > /dev/null
+
+## make dist    sdist and wheel in dist/, each checked
+dist: $(VENV)/.installed-release
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/abi3audit --strict dist/*.whl
+
+## make sbom    dist/vtbridge.cdx.json: what a vtbridge consists of (CycloneDX)
+sbom: $(VENV)/.installed-release
+	@mkdir -p dist
+	cat requirements-hashed.lock > dist/.parts.txt
+	grep '^torch==' requirements.lock >> dist/.parts.txt
+	$(BIN)/cyclonedx-py requirements dist/.parts.txt --pyproject pyproject.toml --output-reproducible \
+	  -o dist/.parts.cdx.json
+	$(BIN)/python .ci/sbom.py dist/.parts.cdx.json dist/vtbridge.cdx.json
+	rm dist/.parts.*
 
 ## make config  write config.toml anew from the schema
 config: $(VENV)/.installed
@@ -62,7 +89,7 @@ config: $(VENV)/.installed
 
 ## make clean   remove what was built, but not the weights
 clean:
-	rm -rf $(VENV) build .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find vtbridge -name '*.so' -delete
 
 $(VENV)/bin/python:
@@ -83,6 +110,11 @@ PLUGIN_LIBRARIES := tests/data/vts/requirements.txt
 $(VENV)/.installed-dev: requirements-dev.lock $(PLUGIN_LIBRARIES) $(VENV)/.installed
 	$(BIN)/pip install --quiet -r requirements-dev.lock
 	$(BIN)/pip install --quiet --no-deps -r $(PLUGIN_LIBRARIES)
+	@touch $@
+
+# The tools that make a release, none of which runs in a user's vtbridge.
+$(VENV)/.installed-release: requirements-release.lock $(VENV)/.installed
+	$(BIN)/pip install --quiet --require-hashes -r requirements-release.lock
 	@touch $@
 
 # The integration tests run a real OBS and a real browser, synthetic voices and other
