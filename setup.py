@@ -45,6 +45,8 @@ SHIPPED = [
     "integrations/obs-plugin/src/vtbf_reader.h",
     "integrations/obs-plugin/src/websocket_vendor.c",
     "integrations/obs-plugin/src/websocket_vendor.h",
+    "integrations/systemd/vtbridge.service",
+    "integrations/touchosc/vtbridge.tosc",
 ]
 
 KERNELS = ["vtbridge/render/c/aligned.h", "vtbridge/render/c/each_isa.h"]
