@@ -83,6 +83,10 @@ sbom: $(VENV)/.installed-release
 	$(BIN)/python .ci/sbom.py dist/.parts.cdx.json dist/vtbridge.cdx.json
 	rm dist/.parts.*
 
+## make workflows  whether .github/workflows follows its schema
+workflows: $(VENV)/.installed-release
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
 ## make config  write config.toml anew from the schema
 config: $(VENV)/.installed
 	$(BIN)/vtbridge config show > config.toml
