@@ -26,6 +26,7 @@ SHIPPED = [
     "integrations/obs-plugin/data/locale/en-US.ini",
     "integrations/obs-plugin/data/locale/ja-JP.ini",
     "integrations/obs-plugin/data/locale/zh-CN.ini",
+    "integrations/obs-plugin/package.cmake",
     "integrations/obs-plugin/src/avatar_draw.c",
     "integrations/obs-plugin/src/avatar_draw.h",
     "integrations/obs-plugin/src/avatar_hotkeys.c",
