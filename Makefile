@@ -83,6 +83,23 @@ sbom: $(VENV)/.installed-release
 	$(BIN)/python .ci/sbom.py dist/.parts.cdx.json dist/vtbridge.cdx.json
 	rm dist/.parts.*
 
+## make bundle  dist/vtbridge-SYSTEM: all of vtbridge but training in one file, which needs no Python
+BUNDLE := $(CURDIR)/.cache/bundle
+BUNDLE_BIN := $(BUNDLE)/venv/bin
+bundle: $(VENV)/.installed-release
+	rm -rf $(BUNDLE)
+	$(BIN)/python -m build --wheel --outdir $(BUNDLE)
+	$(PYTHON) -m venv $(BUNDLE)/venv
+	$(BUNDLE_BIN)/pip install --quiet --no-deps --require-hashes -r requirements-hashed.lock
+	$(BUNDLE_BIN)/pip install --quiet --no-deps --require-hashes -r requirements-release.lock
+	$(BUNDLE_BIN)/pip install --quiet --no-deps $(BUNDLE)/*.whl
+	VTBRIDGE_WEIGHTS_DIR=$(BUNDLE)/weights $(BIN)/vtbridge weights pull
+	VTBRIDGE_WEIGHTS_DIR=$(BUNDLE)/weights $(BUNDLE_BIN)/pyinstaller --noconfirm --clean --log-level WARN \
+	  --distpath $(BUNDLE)/made --workpath $(BUNDLE)/work .ci/bundle.spec
+	mkdir $(BUNDLE)/home
+	cd $(BUNDLE)/home && HOME=$(BUNDLE)/home $(BUNDLE)/made/vtbridge-* demo --headless --seconds 4 --json
+	mkdir -p dist && mv $(BUNDLE)/made/vtbridge-* dist/
+
 ## make workflows  whether .github/workflows follows its schema
 workflows: $(VENV)/.installed-release
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -32,17 +32,20 @@ WORKFLOWS = sorted(REPOSITORY.joinpath(".github", "workflows").glob("*.yml"))
 _MAKE = re.compile(r"^make((?: [a-z-]+)+)$", re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def notes() -> ModuleType:
-    """Return .ci/release_notes.py as a module; a folder with a dot is no package."""
-    spec = importlib.util.spec_from_file_location(
-        "release_notes", REPOSITORY / ".ci" / "release_notes.py"
-    )
+def module_of(name: str) -> ModuleType:
+    """Return .ci/NAME.py as a module; a folder with a dot is no package."""
+    spec = importlib.util.spec_from_file_location(name, REPOSITORY / ".ci" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def notes() -> ModuleType:
+    """Return what prints a release's notes."""
+    return module_of("release_notes")
 
 
 def test_the_changelog_begins_with_this_version_or_with_what_is_unreleased(
@@ -124,3 +127,22 @@ def test_hashed_locks_pin_what_the_lock_pins() -> None:
     hashed = {name: version for name, version, _ in pins}
     assert len(pins) == len(re.findall(r"^[a-z]", text, re.M))
     assert {name: hashed.get(name) for name in lock} == lock | {"torch": None}
+
+
+def test_a_bundle_brings_its_weights_once_and_leaves_the_users_alone(tmp_path: Path) -> None:
+    bundle = module_of("bundle")
+    brought, root = tmp_path / "brought", tmp_path / "home" / "weights"
+    brought.joinpath(bundle.WEIGHTS).mkdir(parents=True)
+    brought.joinpath(bundle.WEIGHTS, "record.json").write_text("brought", "utf-8")
+    assert bundle.bring_weights(brought, root)
+    kept = root / bundle.WEIGHTS / "record.json"
+    assert kept.read_text("utf-8") == "brought"
+    kept.write_text("the user's", "utf-8")
+    assert not bundle.bring_weights(brought, root)
+    assert kept.read_text("utf-8") == "the user's"
+    assert [path.name for path in root.iterdir()] == [bundle.WEIGHTS]
+
+
+def test_a_bundle_without_weights_goes_on(tmp_path: Path) -> None:
+    assert not module_of("bundle").bring_weights(tmp_path, tmp_path / "weights")
+    assert not tmp_path.joinpath("weights").exists()
