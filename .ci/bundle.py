@@ -7,6 +7,7 @@ convert the networks' weights; so it brings them converted, and puts them into t
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import runpy
@@ -58,7 +59,9 @@ def main() -> None:
     from vtbridge.render.weights.store import default_root
 
     try:
-        bring_weights(BROUGHT, default_root())
+        if bring_weights(BROUGHT, default_root()):
+            record = json.loads(BROUGHT.joinpath(WEIGHTS, "record.json").read_text("utf-8"))
+            print(record["credit"], file=sys.stderr)
     except OSError as error:
         # Commands that need no weights go on; those that do will say what is missing.
         print(f"vtbridge: the weights could not be unpacked: {error}", file=sys.stderr)
