@@ -11,7 +11,7 @@ TEST_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test weights lint bench lock lock-hashes config dist sbom bundle workflows clean
+.PHONY: help setup demo test weights lint bench fuzz sanitize lock lock-hashes config dist sbom bundle workflows clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -47,6 +47,17 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/vtbridge bench --compare reference --live 20 --frames 60 --plot .cache/bench.html \
 	  --history tests/bench/history.jsonl $(BENCH_ARGS)
 	$(BIN)/python -m pytest -q -m bench tests/bench/test_bench_history.py
+
+## make fuzz    coverage-guided fuzzing of every parser (SECONDS=300 for each, TARGETS=all)
+SECONDS ?= 300
+TARGETS ?= all
+fuzz: $(VENV)/.installed-dev
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/pip install --quiet 'atheris>=3' || true
+	$(BIN)/python -m tests.fuzz $(TARGETS) --seconds $(SECONDS) --jobs 2
+
+## make sanitize  the C extensions and the readers of segments under ASan and UBSan
+sanitize: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.support.sanitized
 
 ## make lock    write the lock files anew from pyproject.toml
 PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -64,6 +65,17 @@ on the CPU), and none worked here. Install one and run pip again:
 """
 
 
+SANITIZERS = (
+    [
+        *("-O1", "-g", "-fno-omit-frame-pointer"),
+        *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+    ]
+    if os.environ.get("VTBRIDGE_SANITIZE") == "1"
+    else []
+)
+"""What ``make sanitize`` adds for GCC and Clang: they need ``LD_PRELOAD`` of the sanitizer."""
+
+
 # Absent until they are trained; the folders of other programs' files are made where they run.
 SHIPPED += sorted(str(path) for path in Path("weights/vtbridge-v1").glob("*.*") if path.is_file())
 
@@ -121,7 +133,10 @@ def extension(
         include_dirs=list(include_dirs),
         define_macros=[("Py_LIMITED_API", "0x030B0000")],
         py_limited_api=True,
-        extra_compile_args=["-std=gnu11", "-O3", "-Wall", "-Wextra"] if posix else ["/std:c11"],
+        extra_compile_args=(
+            ["-std=gnu11", "-O3", "-Wall", "-Wextra", *SANITIZERS] if posix else ["/std:c11"]
+        ),
+        extra_link_args=SANITIZERS,
     )
 
 

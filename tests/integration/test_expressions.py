@@ -47,7 +47,11 @@ def test_expression_is_triggered_seen_told_and_reloaded(
                 PATIENCE_S,
                 "the line of the mistake is told",
             )
-            assert any(f"{own}:6: expressions.cat" in line for line in daemon.log)
+            wait_until(
+                lambda: any(f"{own}:6: expressions.cat" in line for line in daemon.log),
+                PATIENCE_S,
+                "it is logged",
+            )
             assert expression_of(daemon, "cat"), "the last good set stays"
 
             own.write_text(QUICK.replace("cat", "dog"), encoding="utf-8")

@@ -16,6 +16,7 @@ from vtbridge.control.api.models import (
     Characters,
     Expression,
     Expressions,
+    Health,
     Latency,
     Live,
     Obs,
@@ -58,6 +59,8 @@ LIVE = Live(
     fallback=False,
     trouble="",
 )
+
+HEALTH = Health(live=True, ready=True, degraded=["slow"], heartbeat_age_s=0.016)
 
 
 class FakeAvatar:
@@ -114,6 +117,8 @@ class FakeAvatar:
             warnings=self.warnings(),
             stopped=["media"],
             latency_ms={"face_to_frame": Latency(p50=20.0, p99=40.0)},
+            restarts=2,
+            health=None if self.remote else HEALTH,
             counters={"render.cache.body.hit": 3, "render.cache.body.miss": 1, "osc.rejected": 2},
         )
 
@@ -188,7 +193,11 @@ class FakeAvatar:
         return [Alert(about="tracking", text=self.trouble)] if self.trouble else []
 
     def latencies(self) -> Mapping[str, LatencySummary]:
-        return {"face_to_frame": LatencySummary(90, 20.0, 30.0, 40.0, 55.0)}
+        return {
+            "face_to_frame": LatencySummary(
+                90, 20.0, 30.0, 40.0, 55.0, total_ms=1900.0, buckets=((0.016, 30), (0.032, 81))
+            )
+        }
 
     def process(self) -> ProcessFigures:
         return ProcessFigures(resident_bytes=300 << 20, cpu_s=12.5, threads=9, open_files=0)

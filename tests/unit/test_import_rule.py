@@ -19,6 +19,7 @@ VOCABULARY = {
     "pose_params",
     "pose_schema",
     "quiet_openvino",
+    "redaction",
     "resources",
     "settings",
     "telemetry",

@@ -36,3 +36,17 @@ def test_counters_are_copies() -> None:
     telemetry.count("packets", 3)
     telemetry.counters()["packets"] = 0
     assert telemetry.counters() == {"packets": 3}
+
+
+def test_cumulative_buckets_hold_every_duration_below_their_bound() -> None:
+    telemetry = Telemetry()
+    for us in (1, 50, 900, 5_000, 40_000):
+        telemetry.observe("render", us * 1_000)
+    summary = telemetry.latencies()["render"]
+    bounds, counts = zip(*summary.buckets, strict=True)
+    assert list(bounds) == sorted(set(bounds))
+    durations_s = [us * 1e-6 for us in (1, 50, 900, 5_000, 40_000)]
+    assert list(counts) == [sum(each <= bound for each in durations_s) for bound in bounds]
+    assert summary.total_ms == 45.951
+    telemetry.observe("render", 1_000)
+    assert summary.count == 5

@@ -32,7 +32,7 @@ def load_calibration(retargeter: Retargeter, person: str, *, avatar: str | None 
         retargeter.load_calibration(saved)
     except FileNotFoundError:
         return
-    except (OSError, ValueError, AttributeError, TypeError, ConfigError) as error:
+    except (OSError, ValueError, RecursionError, AttributeError, TypeError, ConfigError) as error:
         log.warning("%s: not a saved calibration (%s); calibrate again", path, error)
         return
     log.info("your neutral face is the one of last time")

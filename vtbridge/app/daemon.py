@@ -22,6 +22,7 @@ from vtbridge.app.expressions import (
     open_expressions,
 )
 from vtbridge.app.frame_sinks import open_media, open_segment
+from vtbridge.app.health import health_around
 from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.manual_pose import ManualPose
 from vtbridge.app.obs_scene import open_obs
@@ -377,6 +378,7 @@ class Daemon:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _WATCH_PERIOD_S)
             self._notice_failures(services, status)
+            render.health_around = health_around(status.inputs, status.obs, status.lost)
             if parent is not None:
                 parent.beats(render.beats)
             self._keep_new_calibration()

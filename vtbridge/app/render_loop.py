@@ -67,7 +67,8 @@ class RenderLoop(ThreadService):
         looks: whether frames are worth making; while it says no the last one stays.
         fps: beats a second.
         clock: the monotonic clock.
-        telemetry: gets the time of each stage; below ``pace.`` how well the beat is kept.
+        telemetry: gets the time of each stage; below ``pace.`` how well the beat is kept, and how
+            old a face is when its frame is published and when OBS takes it.
     """
 
     def __init__(
@@ -102,10 +103,14 @@ class RenderLoop(ThreadService):
         self._pacer = Pacer(fps, clock)
         self._commands: deque[Callable[[], None]] = deque()
         self._published_ns: deque[int] = deque()
+        self._face_shown_ns: int | None = None  # arrival of the face in the newest frame
         self.frames = 0
         self.tracked = False
         self.wanted_quality: Quality | None = None  # since the start, None = as it was set up
         self.pose: Pose | None = None  # the newest, for whoever tells of it
+        self.health_around = HealthFlag.NONE  # what is wrong elsewhere; set from any thread
+        self.health = HealthFlag.NONE  # as readers were told last
+        self.heartbeat_ns = clock.now_ns()  # the loop's last sign of life
 
     @property
     def beats(self) -> int:
@@ -161,6 +166,8 @@ class RenderLoop(ThreadService):
             ValueError: the interval lies beyond 1 ms..1 s, or the tick is over a second from now.
         """
         self._pacer.lock(tick_ns, interval_ns)
+        if self._face_shown_ns is not None and tick_ns >= self._face_shown_ns:
+            self._telemetry.observe("face_to_obs", tick_ns - self._face_shown_ns)
 
     def serve(self) -> None:
         """Render until asked to stop."""
@@ -210,12 +217,12 @@ class RenderLoop(ThreadService):
         self.pose = pose
         if self.frames and not self._looks():
             self._telemetry.count("render.rested")
-            self._writer.set_health(self._health(shown=True))
+            self._tell_health(shown=True)
             self._writer.heartbeat()
             return faces[-1].seq if faces else seen
         with self._telemetry.timed("render"):
             frame = self._live.render(pose.values, pose.t_ns)
-        self._writer.set_health(self._health(shown=frame is not None))
+        self._tell_health(shown=frame is not None)
         if frame is None:
             self._writer.heartbeat()
         else:
@@ -234,14 +241,17 @@ class RenderLoop(ThreadService):
             self._published_ns.popleft()
         if frame.flags & FrameFlag.REPEAT:
             self._telemetry.count("render.repeated")
+        self._face_shown_ns = frame.t_capture_ns if self.tracked else None
         if self.tracked:
             self._telemetry.observe("face_to_frame", done_ns - frame.t_capture_ns)
         for sink in self._sinks:
             sink(frame)
 
-    def _health(self, *, shown: bool) -> HealthFlag:
+    def _tell_health(self, *, shown: bool) -> None:
         status = self._live.status()
-        health = HealthFlag.NONE if self.tracked else HealthFlag.TRACKER_LOST
+        health = self.health_around
+        if not self.tracked:
+            health |= HealthFlag.TRACKER_LOST
         if status.failing:
             health |= HealthFlag.INFERENCE_FAILED
         elif shown:
@@ -250,4 +260,6 @@ class RenderLoop(ThreadService):
             health |= HealthFlag.RUNTIME_FALLBACK
         if status.below_wanted:
             health |= HealthFlag.SLOW
-        return health
+        self.health = health
+        self.heartbeat_ns = self._clock.now_ns()
+        self._writer.set_health(health)

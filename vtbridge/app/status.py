@@ -8,6 +8,7 @@ from vtbridge.app.alerts import alerts
 from vtbridge.app.audience import Audience
 from vtbridge.app.character_switch import CharacterSwitch
 from vtbridge.app.expressions import Expressions
+from vtbridge.app.health import health_told
 from vtbridge.app.live_settings import LiveSettings
 from vtbridge.app.preparation import Preparation
 from vtbridge.app.render_loop import RenderLoop
@@ -111,6 +112,7 @@ class DaemonStatus:
                 "warnings": self.warnings(),
                 "stopped": sorted(self.lost),
                 "restarts": self.restarts,
+                "health": health_told(render.health, self.clock.now_ns() - render.heartbeat_ns),
                 "latency_ms": self.telemetry.latency_ms(),
                 "counters": self.telemetry.counters(),
             }

@@ -128,10 +128,14 @@ def _decode_bounded(
             f"{path} is {width}x{height} pixels; at most {MAX_SIDE} a side are read. "
             "Scale it down, 1024x1024 is plenty"
         )
+    from PIL import Image
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             return _decode(data, (width, height), path, opaque=opaque)
+    except Image.DecompressionBombError as error:  # a header behind the one that was looked at
+        raise _too_many_pixels(path) from error
     except _DECODER_ERRORS as error:
         raise PictureError(
             f"{path} is damaged and cannot be decoded ({_one_line(error)}). Export it again"
@@ -156,6 +160,13 @@ def _read_bounded(path: Path) -> bytes:
     return data
 
 
+def _too_many_pixels(path: object) -> PictureError:
+    return PictureError(
+        f"{path} claims more than {MAX_SIDE} pixels a side, which is the most that is read. "
+        "Scale it down, 1024x1024 is plenty"
+    )
+
+
 def _drawing_size(data: bytes, path: object) -> tuple[int, int]:
     """Return width and height without decoding, of JPEG too."""
     if not data.startswith(_JPEG_MAGIC):
@@ -165,6 +176,8 @@ def _drawing_size(data: bytes, path: object) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:  # reads no pixels
             return image.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels(path) from error
     except _DECODER_ERRORS as error:
         raise PictureError(
             f"{path} is damaged and cannot be decoded ({_one_line(error)}). Export it again"

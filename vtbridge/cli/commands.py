@@ -24,6 +24,7 @@ from vtbridge.cli import (
     pose,
     record,
     replay,
+    report,
     run,
     send,
     studio,
@@ -57,6 +58,7 @@ app.command()(watch.watch)
 app.command()(api.api)
 app.command()(bench.bench)
 app.command()(doctor.doctor)
+app.command()(report.report)
 app.add_typer(character.app, name="character")
 app.add_typer(expression.app, name="expression")
 app.add_typer(dataset.app, name="dataset")

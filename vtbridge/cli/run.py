@@ -156,6 +156,7 @@ def run(
     from vtbridge.cli.logs import set_up_logging
     from vtbridge.cli.supervised import supervise
     from vtbridge.config.load import user_config_path
+    from vtbridge.log_file import keep_log
     from vtbridge.supervise.link import link_to_parent
 
     set_up_logging(verbose=verbose)
@@ -177,6 +178,8 @@ def run(
         supervisor=supervisor,
     )
     settings = read_config()
+    parent = link_to_parent()
+    keep_log(settings.publish.name if parent is None else f"{settings.publish.name}-renderer")
     if settings.remote.role is not Role.BOTH and record is not None:
         raise typer.BadParameter("--record keeps what trackers send to one computer; drop --role")
     if settings.remote.role is Role.TRACKER:
@@ -184,7 +187,6 @@ def run(
 
         run_tracker(settings, seconds=seconds, new_key=new_key)
         return
-    parent = link_to_parent()
     if parent is None and settings.supervisor.enabled:
         raise typer.Exit(supervise(settings, seconds=seconds))
     restarts = 0 if parent is None else parent.restarts

@@ -56,6 +56,7 @@ def studio(
     from vtbridge.cli.run import with_options
     from vtbridge.cli.supervised import supervise
     from vtbridge.config.load import load_config, user_config_path
+    from vtbridge.log_file import keep_log
     from vtbridge.supervise.link import link_to_parent
 
     set_up_logging()
@@ -69,6 +70,7 @@ def studio(
         supervisor=supervisor,
     )
     parent = link_to_parent()
+    keep_log(settings.publish.name if parent is None else f"{settings.publish.name}-renderer")
 
     def greet(url: str) -> None:
         if parent is not None and parent.restarts:

@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from vtbridge.errors import VtbridgeError
+from vtbridge.redaction import conceal
 
 _TOKEN_BYTES = 16
 
@@ -27,10 +28,16 @@ class ControlAddress:
     port: int
     token: str
 
+    def __post_init__(self) -> None:
+        """Keep the token out of logs."""
+        conceal(self.token)
+
 
 def new_token() -> str:
     """Return 128 random bits in hexadecimal."""
-    return secrets.token_hex(_TOKEN_BYTES)
+    token = secrets.token_hex(_TOKEN_BYTES)
+    conceal(token)
+    return token
 
 
 def address_path(name: str) -> Path:
@@ -77,7 +84,7 @@ def read_address(name: str) -> ControlAddress | None:
     try:
         found = json.loads(address_path(name).read_text(encoding="ascii"))
         return ControlAddress(port=int(found["port"]), token=str(found["token"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

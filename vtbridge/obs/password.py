@@ -20,6 +20,7 @@ from typing import Protocol, TypeVar
 import platformdirs
 
 from vtbridge.errors import ConfigError
+from vtbridge.redaction import conceal
 
 ENVIRONMENT_VARIABLE = "VTBRIDGE_OBS_PASSWORD"
 KEYRING_SERVICE = "vtbridge"
@@ -44,6 +45,10 @@ class Password:
 
     _text: str = field(repr=False)
     origin: str = field(default="the caller", compare=False)
+
+    def __post_init__(self) -> None:
+        """Keep it out of logs."""
+        conceal(self._text)
 
     def reveal(self) -> str:
         """Return the secret itself; the caller keeps it out of every output."""

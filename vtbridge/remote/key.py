@@ -13,6 +13,7 @@ from pathlib import Path
 import platformdirs
 
 from vtbridge.errors import ConfigError, VtbridgeError
+from vtbridge.redaction import conceal
 
 ENVIRONMENT_VARIABLE = "VTBRIDGE_REMOTE_KEY"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -27,6 +28,11 @@ class RemoteKey:
     """95 random bits and a check character; only ``text`` shows them."""
 
     _characters: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Keep it out of logs, with and without its groups."""
+        conceal(self._characters)
+        conceal(self.text)
 
     @property
     def text(self) -> str:

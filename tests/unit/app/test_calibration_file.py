@@ -61,7 +61,9 @@ def test_the_neutral_face_once_kept_for_an_avatar_is_read_until_there_is_a_newer
     assert back.save_calibration() == SAVED
 
 
-@pytest.mark.parametrize("content", [b"{", b"[1]", b'{"version": 9}', b"\xff\xfe", b"null"])
+@pytest.mark.parametrize(
+    "content", [b"{", b"[1]", b'{"version": 9}', b"\xff\xfe", b"null", b"[" * 100_000]
+)
 def test_a_damaged_file_is_told_and_costs_only_the_calibration(
     content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -214,6 +214,24 @@ def test_readers_can_see_what_is_wrong(
     assert bench.health[-1] == flags | HealthFlag.TRACKER_LOST
 
 
+@pytest.mark.parametrize(
+    "flag", [HealthFlag.INPUT_DOWN, HealthFlag.OBS_UNREACHABLE, HealthFlag.RECORDER_OFF]
+)
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_readers_can_see_what_is_wrong_elsewhere_until_it_is_well_again(
+    bench: Bench, flag: HealthFlag, looked_at: bool
+) -> None:
+    bench.run(1)
+    bench.looks = lambda: looked_at
+    for around in (flag, HealthFlag.NONE):
+        bench.loop.health_around = around
+        bench.loop._beat(0)  # the beat alone: the loop is served once
+        status = bench.reader.status()
+        assert status is not None
+        assert status.health == HealthFlag.READY | HealthFlag.TRACKER_LOST | around
+        assert bench.loop.health == status.health
+
+
 def test_repeated_frames_are_counted(bench: Bench) -> None:
     bench.live.flags = FrameFlag.REPEAT
     bench.run(10)
@@ -346,3 +364,12 @@ def test_what_happened_while_it_rested_is_in_the_first_frame_after(bench: Bench)
     assert bench.live.asked[1][PoseParam.MOUTH_RAISED_CORNER_LEFT] < 0.5
     assert bench.live.asked[2][PoseParam.MOUTH_RAISED_CORNER_LEFT] == 1
     assert bench.loop.tracked
+
+
+def test_age_of_a_face_is_told_where_obs_takes_its_frame(bench: Bench) -> None:
+    bench.faces.put(FaceFrame(t_ns=bench.clock.now_ns(), source="test", tracked=True))
+    bench.run(2)
+    bench.loop.lock_phase(bench.clock.now_ns() + 5_000_000, NS_PER_S // 60)
+    told = bench.telemetry.latencies()
+    assert told["face_to_obs"].count == 1
+    assert told["face_to_obs"].max_ms == told["face_to_frame"].max_ms + 5

@@ -13,13 +13,14 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from vtbridge.characters import MAX_FILE_BYTES, inspect_picture, load_picture
-from vtbridge.characters.decode import decode_picture
+from vtbridge.characters.decode import decode_drawing, decode_picture
 from vtbridge.datatypes import U8Array
 from vtbridge.errors import PictureError
 
@@ -407,3 +408,22 @@ def test_same_pixels_have_the_same_digest_whatever_the_file(
     (tmp_path / "b.png").write_bytes(buffer.getvalue())
     first = load_picture(save(character, tmp_path / "a.png"))
     assert first.digest == load_picture(tmp_path / "b.png").digest
+
+
+def test_jpeg_that_claims_a_third_of_a_gigapixel_is_refused_by_its_header() -> None:
+    whole = cv2.imencode(".jpg", np.zeros((16, 16, 3), np.uint8))[1].tobytes()
+    frame = whole.index(b"\xff\xc0")
+    huge = whole[: frame + 5] + struct.pack(">HH", 22_096, 14_368) + whole[frame + 9 :]
+    with pytest.raises(PictureError, match=r"somewhere\.jpg .*Scale it down"):
+        decode_drawing(huge, "somewhere.jpg")
+
+
+def test_picture_whose_second_header_claims_gigapixels_is_refused(tmp_path: Path) -> None:
+    one, other = (
+        chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, RGBA, 0, 0, 0))
+        for side in (64, 65_535)
+    )
+    path = tmp_path / "claims.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + one + other + chunk(b"IDAT", b""))
+    with pytest.raises(PictureError, match=r"claims\.png"):
+        load_picture(path)

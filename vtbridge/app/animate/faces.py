@@ -146,7 +146,7 @@ class FacesOfVideo:
     def _found_before(self) -> FacesFound:
         try:
             return FacesFound(*map(int, json.loads(self._summary_file.read_bytes())))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise _damaged(self._summary_file, error) from error
 
 

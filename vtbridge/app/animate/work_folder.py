@@ -138,7 +138,7 @@ def _claimed(path: Path, target: Path, record: Record) -> bool:
         found = json.loads(file.read_bytes())
     except FileNotFoundError:
         raise _foreign(path) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         found = {}
     if found == dict(record):
         return True

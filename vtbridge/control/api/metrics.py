@@ -51,6 +51,7 @@ def exposition(avatar: Avatar) -> str:
 def _families(avatar: Avatar) -> Iterator[_Family]:
     status = avatar.status()
     yield from _frames(avatar, status)
+    yield from _health(status)
     yield from _live(status.live)
     yield from _stages(avatar)
     yield from _sources(status.sources)
@@ -87,6 +88,7 @@ def _frames(avatar: Avatar, status: Status) -> Iterator[_Family]:
         ("shown", "gauge", "1 while somebody looks.", int(status.shown)),
         ("stopped_parts", "gauge", "Parts of vtbridge that died.", len(status.stopped)),
         ("warnings", "gauge", "Things wrong just now.", len(avatar.warnings())),
+        ("restarts_total", "counter", "Starts of the renderer after it died.", status.restarts),
     ):
         yield _one(f"vtbridge_{name}", kind, meaning, value)
     connected = int(obs.state == "ready")
@@ -97,6 +99,23 @@ def _frames(avatar: Avatar, status: Status) -> Iterator[_Family]:
     for one in status.expressions:
         active.add(int(one.active), expression=one.name)
     yield active
+
+
+def _health(status: Status) -> Iterator[_Family]:
+    """Yield nothing where another computer makes the frames."""
+    health = status.health
+    if health is None:
+        return
+    for name, meaning, value in (
+        ("live", "1 while the render loop keeps its beat.", int(health.live)),
+        ("ready", "1 while frames of the character are shown.", int(health.ready)),
+        ("heartbeat_age_seconds", "Since the last sign of life.", health.heartbeat_age_s),
+    ):
+        yield _one(f"vtbridge_{name}", "gauge", meaning, value)
+    degraded = _Family("vtbridge_degraded", "gauge", "1 for each thing that is wrong.")
+    for reason in health.degraded:
+        degraded.add(1, reason=reason)
+    yield degraded
 
 
 def _live(live: Live | None) -> Iterator[_Family]:
@@ -117,18 +136,24 @@ def _live(live: Live | None) -> Iterator[_Family]:
 
 
 def _stages(avatar: Avatar) -> Iterator[_Family]:
-    durations = _Family("vtbridge_stage_seconds", "summary", "Duration of a stage, since start.")
+    durations = _Family("vtbridge_stage_seconds", "histogram", "Durations of a stage, since start.")
+    quantiles = _Family("vtbridge_stage_quantile_seconds", "gauge", "Percentiles of a stage.")
     longest = _Family("vtbridge_stage_max_seconds", "gauge", "Longest duration of a stage.")
     for stage, summary in sorted(avatar.latencies().items()):
+        for bound_s, count in summary.buckets:
+            durations.add(count, "_bucket", stage=stage, le=f"{bound_s:g}")
+        durations.add(summary.count, "_bucket", stage=stage, le="+Inf")
+        durations.add(summary.total_ms / _MS_PER_S, "_sum", stage=stage)
+        durations.add(summary.count, "_count", stage=stage)
         for quantile, value_ms in (
             ("0.5", summary.p50_ms),
             ("0.9", summary.p90_ms),
             ("0.99", summary.p99_ms),
         ):
-            durations.add(value_ms / _MS_PER_S, stage=stage, quantile=quantile)
-        durations.add(summary.count, "_count", stage=stage)
+            quantiles.add(value_ms / _MS_PER_S, stage=stage, quantile=quantile)
         longest.add(summary.max_ms / _MS_PER_S, stage=stage)
     yield durations
+    yield quantiles
     yield longest
 
 

@@ -304,6 +304,20 @@ class Renderer(Answer):
     """So far, as it says itself."""
 
 
+class Health(Answer):
+    """Whether the avatar is well."""
+
+    live: bool
+    """The render loop keeps its beat."""
+    ready: bool
+    """Frames of the character are shown."""
+    degraded: list[str]
+    """What is wrong: `input_down`, `tracker_lost`, `inference_failed`, `runtime_fallback`, `slow`,
+    `recorder_off`, `obs_unreachable`."""
+    heartbeat_age_s: float
+    """Since the render loop's last sign of life."""
+
+
 class Status(Answer):
     """The whole state of the avatar."""
 
@@ -347,6 +361,8 @@ class Status(Answer):
     """Parts that died."""
     restarts: int = 0
     """How often the renderer was started again since `vtbridge run`."""
+    health: Health | None = None
+    """Null where another computer makes the frames."""
     latency_ms: dict[str, Latency]
     """By stage."""
     counters: dict[str, int]

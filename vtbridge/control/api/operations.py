@@ -22,6 +22,7 @@ from vtbridge.control.api.models import (
     Characters,
     Expression,
     Expressions,
+    Health,
     Nothing,
     Quality,
     QualityOrder,
@@ -43,6 +44,13 @@ def operations(config: type[BaseModel]) -> Sequence[Operation]:
     """Return all requests; ``config`` is the class of ``Avatar.config``."""
     return (
         get("/status", "status", "The whole state.", Status, lambda avatar: avatar.status()),
+        get(
+            "/health",
+            "health",
+            "Whether the avatar is live, ready, and what is wrong.",
+            Health,
+            lambda avatar: health_of(avatar.status()),
+        ),
         get(
             "/trackers",
             "trackers",
@@ -153,6 +161,14 @@ def operations(config: type[BaseModel]) -> Sequence[Operation]:
         *poser_operations(),
         *doctor_operations(),
     )
+
+
+def health_of(status: Status) -> Health:
+    """Return how an avatar is; one that only tracks knows no more than whether it sees a face."""
+    if status.health is not None:
+        return status.health
+    degraded = [] if status.tracked else ["tracker_lost"]
+    return Health(live=True, ready=not status.stopped, degraded=degraded, heartbeat_age_s=0.0)
 
 
 async def _characters(avatar: Avatar, _request: web.Request) -> web.Response:

@@ -30,6 +30,8 @@ ANSWER_HOLDS_S = 600.0
 """An answer that was given before the plugin asked serves it for this long."""
 _VERSION = 1
 _MAX_BYTES = 4_000_000
+# What reading such a file raises if it is no JSON, too deep, or holds other things or numbers.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 _MAX_PLUGINS = 200
 _MAX_WAITING = 20
 _LOCK_PATIENCE_S = 3.0
@@ -147,7 +149,7 @@ class PluginBook:
     def find(self, plugin: PluginId, token: str) -> Plugin | None:
         """Return the entry of ``plugin`` if ``token`` is the one that it was given and has."""
         known = self.read().find(plugin)
-        if known is None or not hmac.compare_digest(known.token_sha256, _digest(token)):
+        if known is None or not _same(known.token_sha256, _digest(token)):
             return None
         return known
 
@@ -303,7 +305,7 @@ class PluginBook:
         try:
             with self._path.open("rb") as file:
                 return _book_from(json.loads(file.read(_MAX_BYTES)))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except _DAMAGE as error:
             log.warning("%s cannot be read (%r); no plugin counts as allowed", self._path, error)
             return Book()
 
@@ -311,6 +313,11 @@ class PluginBook:
 def _digest(token: str) -> str:
     # 256 random bits need no slow hash.
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _same(kept: str, digest: str) -> bool:
+    # As bytes: texts are compared only if they are ASCII, which a damaged file's may not be.
+    return hmac.compare_digest(kept.encode("utf-8", "surrogatepass"), digest.encode())
 
 
 def _means(one: Waiting, plugin: PluginId) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import stat
 import struct
 import zipfile
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from vtbridge.errors import WeightsError
 
@@ -24,6 +25,7 @@ _REMEDY = "download it again from its author"
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
     struct.error,
     EOFError,
     NotImplementedError,
@@ -104,10 +106,12 @@ def copy_member(
             f"{where} is refused, {info.file_size} bytes where at most {limit} fit: {_REMEDY}"
         )
     try:
-        with archive.open(info) as source:
-            return copy_bounded(source, target, limit=limit, where=where, advanced=advanced)
-    except _DAMAGE as error:
-        raise WeightsError(f"{where} is damaged ({error}): {_REMEDY}") from error
+        source = archive.open(info)
+    except (OSError, *_DAMAGE) as error:  # OSError: it is said to lie before the file
+        raise _damaged(where, error) from error
+    with source:
+        whole = cast("IO[bytes]", _Unpacked(source, where))
+        return copy_bounded(whole, target, limit=limit, where=where, advanced=advanced)
 
 
 def copy_bounded(
@@ -141,11 +145,32 @@ def copy_bounded(
     return Copied(size, digest.hexdigest())
 
 
+@dataclass(frozen=True, slots=True)
+class _Unpacked:
+    """What a member holds; its damage is told apart from a disk that is full."""
+
+    source: IO[bytes]
+    where: str
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes."""
+        try:
+            return self.source.read(size)
+        except (OSError, *_DAMAGE) as error:  # OSError: bzip2's word for damage
+            raise _damaged(self.where, error) from error
+
+
+def _damaged(where: str, error: Exception) -> WeightsError:
+    return WeightsError(f"{where} is damaged ({error}): {_REMEDY}")
+
+
 def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
     if len(members) > MAX_ARCHIVE_MEMBERS:
         raise WeightsError(f"{path} is refused: more than {MAX_ARCHIVE_MEMBERS} members")
     seen: set[str] = set()
     for info in members:
+        if not info.filename:
+            raise WeightsError(f"{path} is refused: it holds a member without a name")
         if info.is_dir():
             continue
         name = PurePosixPath(info.filename)

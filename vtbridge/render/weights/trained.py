@@ -164,7 +164,7 @@ def read_trained(content: bytes, network: Network, where: str) -> TrainedNetwork
     except WeightsError as error:
         raise WeightsError(f"{where} is {error}") from error
     length = int.from_bytes(content[:8], "little")
-    about = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    about = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
     if about.get("network") != _NAMES[network]:
         raise WeightsError(
             f"{where} says that it is a {about.get('network', 'network of no name')!r}, not a "

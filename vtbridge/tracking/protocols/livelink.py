@@ -13,6 +13,7 @@ Source: the layout as in github.com/JimWest/PyLiveLinkFace; names in ``tracking.
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -40,7 +41,7 @@ LENGTH = struct.Struct(">I")
 TIME = struct.Struct(">ifii")
 VALUES = struct.Struct(f">B{VALUE_COUNT}f")
 
-_LARGEST_ANGLE_RAD = 6.3
+_LARGEST_ANGLE_RAD = math.tau
 _LARGEST_STEP = 4
 _REGULAR_STEPS = 4
 _LONGEST_GAP = 600

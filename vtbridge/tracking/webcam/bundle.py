@@ -6,6 +6,8 @@ by hand from costing more than a message.
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -17,7 +19,10 @@ from vtbridge.tracking.webcam.canonical_face import CanonicalFace, parse_canonic
 _LARGEST_MEMBER = 16 << 20
 
 # RuntimeError: encryption; its child NotImplementedError: a compression Python lacks.
-_BAD_BUNDLE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_BAD_BUNDLE = (
+    *(OSError, ValueError, EOFError, RuntimeError, struct.error),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
 
 _DETECTOR = "face_detector.tflite"
 _LANDMARKS = "face_landmarks_detector.tflite"

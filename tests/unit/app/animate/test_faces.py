@@ -100,10 +100,21 @@ def test_equal_times_are_told_apart(tmp_path: Path) -> None:
     assert [face.t_ns for face in faces] == [0, 40, 41, 42, 80]
 
 
-@pytest.mark.parametrize("name", ["faces.jsonl.gz", "faces.json"])
-def test_damage_is_told_with_its_remedy(name: str, clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("faces.jsonl.gz", b"\x1f\x8bnonsense"),
+        ("faces.json", b"\x1f\x8bnonsense"),
+        ("faces.json", b"[" * 100_000),
+        ("faces.json", b"[Infinity, 1, 1]"),
+    ],
+    ids=["faces", "summary", "nested", "infinite"],
+)
+def test_damage_is_told_with_its_remedy(
+    name: str, content: bytes, clip: Path, tmp_path: Path
+) -> None:
     faces = FacesOfVideo(clip, WHOLE, tmp_path, GreyTracker)
     faces.track(lambda done: None)
-    (tmp_path / name).write_bytes(b"\x1f\x8bnonsense")
+    (tmp_path / name).write_bytes(content)
     with pytest.raises(VtbridgeError, match=rf"{name} is damaged .*--restart"):
         list(faces) if name.endswith("gz") else faces.track(lambda done: None)

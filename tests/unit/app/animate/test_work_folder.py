@@ -129,9 +129,10 @@ def test_drive_without_locks_is_worked_on_unguarded(
         assert work.resumed
 
 
-def test_damaged_record_is_another_job(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["{", "[" * 100_000], ids=["cut", "nested"])
+def test_damaged_record_is_another_job(tmp_path: Path, content: str) -> None:
     target = tmp_path / "a.mp4"
-    (leave_work(target) / "job.json").write_text("{")
+    (leave_work(target) / "job.json").write_text(content)
     with pytest.raises(ConfigError, match="--restart"), open_work(target, RECORD):
         pass
     with open_work(target, RECORD, restart=True) as work:

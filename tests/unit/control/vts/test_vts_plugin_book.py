@@ -52,6 +52,15 @@ def test_token_is_kept_only_as_its_hash_for_its_user_alone(path: Path) -> None:
     assert book_at(path).find(PluginId("Deck", "others"), token) is None
 
 
+def test_a_hash_that_is_none_allows_nobody(path: Path) -> None:
+    book = book_at(path)
+    token = book.grant(DECK)
+    text = path.read_text("utf-8")
+    (kept,) = [one.token_sha256 for one in book.read().plugins]
+    path.write_text(text.replace(kept, "\u00e9" * 64), "utf-8")
+    assert book_at(path).find(DECK, token) is None
+
+
 def test_what_another_process_writes_is_seen(path: Path) -> None:
     daemon, command = book_at(path), book_at(path)
     token = daemon.grant(DECK)
@@ -102,7 +111,12 @@ def test_unnamed_answer_is_refused_where_several_ask(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"{}", b'{"version": 9}', b"[" * 100_000, b"\xff" * 10]
+    "content",
+    [
+        *(b"", b"{", b"[]", b"{}", b'{"version": 9}', b"[" * 100_000, b"\xff" * 10),
+        b'{"version": 1, "waiting": [], "plugins": [{"plugin": {"name": "a", "developer": "b"}, '
+        b'"token_sha256": "", "allowed_s": 1' + b"0" * 400 + b', "parameters": []}]}',
+    ],
 )
 def test_damaged_file_allows_nobody_and_is_replaced(
     path: Path, content: bytes, caplog: pytest.LogCaptureFixture

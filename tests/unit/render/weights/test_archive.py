@@ -148,3 +148,48 @@ def test_what_is_no_archive_is_named(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"a\.zip"), open_archive(path) as archive:
         copy_member(archive, "editor.pt", tmp_path / "out", limit=LIMIT)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_DEFLATED])
+def test_damage_is_named_whatever_packed_the_member(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.bin", b"red " * 500)
+    whole = path.read_bytes()
+    head, out = 30 + len("a.bin"), tmp_path / "out"
+    refusals = []
+    for place in range(head, head + 12):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            with open_archive(path) as archive:
+                copy_member(archive, "a.bin", out, limit=10_000)
+        except WeightsError as error:
+            refusals.append(str(error))
+            assert not out.exists()
+        else:  # a byte that means nothing, such as that of the packer's version
+            assert out.read_bytes() == b"red " * 500
+            out.unlink()
+    assert len(refusals) > 5
+    assert all("a.bin is damaged" in refusal for refusal in refusals)
+
+
+def test_member_that_is_said_to_lie_before_the_file_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.bin", b"red " * 50)
+    whole = path.read_bytes()
+    path.write_bytes(whole[100:])
+    with pytest.raises(WeightsError, match=r"a\.bin is damaged"), open_archive(path) as archive:
+        copy_member(archive, "a.bin", tmp_path / "out", limit=10_000)
+
+
+def test_member_without_a_name_refuses_the_archive(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", "x")
+    whole = path.read_bytes()
+    entry = whole.rindex(b"PK\1\2")
+    unnamed = bytearray(whole)
+    unnamed[entry + 28] = 0  # its length
+    unnamed[entry + 32] = 1  # what was the name is a comment then
+    path.write_bytes(unnamed)
+    with pytest.raises(WeightsError, match="without a name"), open_archive(path):
+        pass

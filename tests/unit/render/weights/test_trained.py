@@ -16,6 +16,7 @@ from vtbridge.render.models.variants import Family, Network
 from vtbridge.render.weights.by_hand import ImportReport, import_weights
 from vtbridge.render.weights.manifest import EntryKind
 from vtbridge.render.weights.store import EntryState, WeightStore
+from vtbridge.render.weights.trained import read_trained
 
 OURS = sized(128)
 PERCEPTUAL = {
@@ -169,3 +170,9 @@ def test_ones_own_of_that_name_go_before_what_comes_along(tmp_path: Path, run: P
 def test_where_they_did_not_come_along_the_way_to_have_them_is_told(store: WeightStore) -> None:
     with pytest.raises(WeightsError, match=r"did not come with.*vtbridge train.*--as vtbridge-v1"):
         store.record("vtbridge-v1")
+
+
+def test_a_file_without_a_word_about_itself_is_refused() -> None:
+    header = b'{"__metadata__": null}'
+    with pytest.raises(WeightsError, match="network of no name"):
+        read_trained(len(header).to_bytes(8, "little") + header, Network.EDITOR, "x.safetensors")

@@ -12,6 +12,7 @@ from vtbridge.errors import PacketError
 from vtbridge.tracking.arkit import ARKIT_NAMES
 from vtbridge.tracking.livelink import ANGLE_NAMES, SHAPE_NAMES
 from vtbridge.tracking.protocols.livelink import LiveLinkProtocol
+from vtbridge.tracking.recordings.face_json import encode_face, parse_face
 
 T0 = 1_000_000_000
 PHONE_ID = b"E5084835-16B8-4D0B-89BF-000000000000"
@@ -108,6 +109,15 @@ def test_bad_values_are_dropped_and_the_last_good_ones_kept(phone: LiveLinkProto
         first.left_eye,
     )
     assert phone.values_dropped == 3
+
+
+def test_angle_beyond_a_turn_is_dropped_as_a_recording_would_refuse_it(
+    phone: LiveLinkProtocol,
+) -> None:
+    face = only(phone.feed(datagram([*VALUES[:53], 6.29, *VALUES[54:]]), T0))
+    assert face.head is None
+    assert phone.values_dropped == 1
+    assert parse_face(encode_face(face), face.t_ns, face.source) == face
 
 
 @pytest.mark.parametrize("step", [1, 2])

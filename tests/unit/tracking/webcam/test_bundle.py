@@ -2,66 +2,17 @@
 
 from __future__ import annotations
 
-import struct
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support.face_bundles import BASIS, field, members, metadata, write_bundle
 from vtbridge.errors import WeightsError
 from vtbridge.tracking.webcam import bundle
 from vtbridge.tracking.webcam.bundle import read_bundle
 from vtbridge.tracking.webcam.canonical_face import VERTICES, parse_canonical_face
-
-BASIS = {0: 0.5, 33: 1.0, 263: 1.0, 467: 1.5}
-
-
-def varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def field(number: int, content: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(content)) + content
-
-
-def metadata(
-    basis: Mapping[int, float] = BASIS, vertices: int = VERTICES, first: float = 0.0
-) -> bytes:
-    """Return a canonical face whose vertex i lies at (i, 2 i, 3 i)."""
-    numbers = [n for i in range(vertices) for n in (i + first, 2.0 * i, 3.0 * i, 0.0, 0.0)]
-    mesh = b"\x08\x00\x10\x00"  # vertex and primitive type
-    mesh += b"".join(b"\x1d" + struct.pack("<f", number) for number in numbers)
-    mesh += varint(4 << 3) + varint(1)  # an index
-    message = field(1, mesh)
-    for landmark, weight in basis.items():
-        # Protocol buffers leave zeros out.
-        entry = (b"\x08" + varint(landmark) if landmark else b"") + b"\x15"
-        message += field(2, entry + struct.pack("<f", weight))
-    return message + b"\x18\x01"
-
-
-def members(geometry: bytes | None = None) -> dict[str, bytes]:
-    return {
-        "face_detector.tflite": b"detector",
-        "face_landmarks_detector.tflite": b"landmarks",
-        "face_blendshapes.tflite": b"blendshapes",
-        "geometry_pipeline_metadata_landmarks.binarypb": metadata()
-        if geometry is None
-        else geometry,
-    }
-
-
-def write_bundle(path: Path, contents: Mapping[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in contents.items():
-            archive.writestr(name, content)
-    return path
 
 
 def test_members_come_out_whole(tmp_path: Path) -> None:
@@ -89,6 +40,20 @@ def test_zip_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(bundle, "_LARGEST_MEMBER", 1 << 16)
     path = write_bundle(tmp_path / "m.task", members() | {"face_detector.tflite": bytes(1 << 20)})
     with pytest.raises(WeightsError, match=r"face_detector\.tflite is larger than"):
+        read_bundle(path)
+
+
+def test_damage_in_a_member_packed_otherwise_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.task"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for name, content in members().items():
+            archive.writestr(name, content)
+    whole = path.read_bytes()
+    packed = whole.index(b"face_detector.tflite") + len("face_detector.tflite")
+    damaged = bytearray(whole)
+    damaged[packed + 9] ^= 0xFF  # the first byte of LZMA's own stream is always 0
+    path.write_bytes(damaged)
+    with pytest.raises(WeightsError, match="no face model"):
         read_bundle(path)
 
 
