@@ -131,6 +131,13 @@ def test_wheel_holds_no_tests_and_no_sources_of_extensions(unpacked: Path) -> No
     assert kept == []
 
 
+def test_what_fetches_weights_is_installed_with_the_package(unpacked: Path) -> None:
+    # uv, and pipx where it finds uv, make environments without pip; a test's own always has one.
+    (info,) = unpacked.glob("*.dist-info")
+    metadata = info.joinpath("METADATA").read_text("utf-8")
+    assert re.search(r"^Requires-Dist: pip\b", metadata, re.MULTILINE)
+
+
 def test_whatever_integrates_with_other_programs_is_shipped() -> None:
     assert tracked("integrations") <= set(shipped())
 
