@@ -11,7 +11,7 @@ TEST_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test weights lint bench fuzz sanitize lock config clean
+.PHONY: help setup demo test weights lint bench fuzz sanitize lock lock-hashes config dist sbom bundle workflows clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -61,11 +61,59 @@ sanitize: $(VENV)/.installed-dev
 
 ## make lock    write the lock files anew from pyproject.toml
 PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
-lock: $(VENV)/.installed-dev
+# By hash for every platform. Without torch and what its builds for GPUs bring: which build is
+# right depends on the machine, and each has another hash.
+UV_COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+lock: $(VENV)/.installed-dev $(VENV)/.installed-release
 	$(PIP_COMPILE) -o requirements.lock pyproject.toml
 	$(PIP_COMPILE) --extra dev --extra onnx --extra train --extra cluster -o requirements-dev.lock pyproject.toml
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock requirements-dev.lock # any build of it
 	sed -i 's/^\(evdev\|python-xlib\)==[0-9.]*$$/& ; sys_platform == "linux"/' requirements-dev.lock
+	$(MAKE) --no-print-directory lock-hashes
+
+lock-hashes: $(VENV)/.installed-release
+	$(UV_COMPILE) -c requirements.lock -o .cache/all.lock pyproject.toml > /dev/null
+	awk '/^[a-z]/ { kept = !/^(torch|triton|nvidia-|cuda-)/ } kept' .cache/all.lock > requirements-hashed.lock
+	$(UV_COMPILE) -c requirements-dev.lock --group release -o requirements-release.lock > /dev/null
+
+## make dist    sdist and wheel in dist/, each checked
+dist: $(VENV)/.installed-release
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/abi3audit --strict dist/*.whl
+
+## make sbom    dist/vtbridge.cdx.json: what a vtbridge consists of (CycloneDX)
+sbom: $(VENV)/.installed-release
+	@mkdir -p dist
+	cat requirements-hashed.lock > dist/.parts.txt
+	grep '^torch==' requirements.lock >> dist/.parts.txt
+	$(BIN)/cyclonedx-py requirements dist/.parts.txt --pyproject pyproject.toml --output-reproducible \
+	  -o dist/.parts.cdx.json
+	$(BIN)/python .ci/sbom.py dist/.parts.cdx.json dist/vtbridge.cdx.json
+	rm dist/.parts.*
+
+## make bundle  dist/vtbridge-SYSTEM: all of vtbridge but training in one file, which needs no Python
+BUNDLE := $(CURDIR)/.cache/bundle
+BUNDLE_BIN := $(BUNDLE)/venv/bin
+bundle: $(VENV)/.installed-release
+	rm -rf $(BUNDLE)
+	$(BIN)/python -m build --wheel --outdir $(BUNDLE)
+	$(PYTHON) -m venv $(BUNDLE)/venv
+	$(BUNDLE_BIN)/pip install --quiet --no-deps --require-hashes -r requirements-hashed.lock
+	$(BUNDLE_BIN)/pip install --quiet --no-deps --require-hashes -r requirements-release.lock
+	$(BUNDLE_BIN)/pip install --quiet --no-deps $(BUNDLE)/*.whl
+	VTBRIDGE_WEIGHTS_DIR=$(BUNDLE)/weights $(BIN)/vtbridge weights pull
+	VTBRIDGE_WEIGHTS_DIR=$(BUNDLE)/weights $(BUNDLE_BIN)/pyinstaller --noconfirm --clean --log-level WARN \
+	  --distpath $(BUNDLE)/made --workpath $(BUNDLE)/work .ci/bundle.spec
+	mkdir $(BUNDLE)/home
+	cd $(BUNDLE)/home && HOME=$(BUNDLE)/home $(BUNDLE)/made/vtbridge-* demo --headless --seconds 4 --json
+	mkdir -p dist && mv $(BUNDLE)/made/vtbridge-* dist/
+
+## make workflows  whether .github/workflows follows its schema
+workflows: $(VENV)/.installed-release
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 ## make config  write config.toml anew from the schema
 config: $(VENV)/.installed
@@ -73,7 +121,7 @@ config: $(VENV)/.installed
 
 ## make clean   remove what was built, but not the weights
 clean:
-	rm -rf $(VENV) build .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find vtbridge -name '*.so' -delete
 
 $(VENV)/bin/python:
@@ -94,6 +142,11 @@ PLUGIN_LIBRARIES := tests/data/vts/requirements.txt
 $(VENV)/.installed-dev: requirements-dev.lock $(PLUGIN_LIBRARIES) $(VENV)/.installed
 	$(BIN)/pip install --quiet -r requirements-dev.lock
 	$(BIN)/pip install --quiet --no-deps -r $(PLUGIN_LIBRARIES)
+	@touch $@
+
+# The tools that make a release, none of which runs in a user's vtbridge.
+$(VENV)/.installed-release: requirements-release.lock $(VENV)/.installed
+	$(BIN)/pip install --quiet --require-hashes -r requirements-release.lock
 	@touch $@
 
 # The integration tests run a real OBS and a real browser, synthetic voices and other

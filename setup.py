@@ -27,6 +27,7 @@ SHIPPED = [
     "integrations/obs-plugin/data/locale/en-US.ini",
     "integrations/obs-plugin/data/locale/ja-JP.ini",
     "integrations/obs-plugin/data/locale/zh-CN.ini",
+    "integrations/obs-plugin/package.cmake",
     "integrations/obs-plugin/src/avatar_draw.c",
     "integrations/obs-plugin/src/avatar_draw.h",
     "integrations/obs-plugin/src/avatar_hotkeys.c",
@@ -46,6 +47,8 @@ SHIPPED = [
     "integrations/obs-plugin/src/vtbf_reader.h",
     "integrations/obs-plugin/src/websocket_vendor.c",
     "integrations/obs-plugin/src/websocket_vendor.h",
+    "integrations/systemd/vtbridge.service",
+    "integrations/touchosc/vtbridge.tosc",
 ]
 
 KERNELS = ["vtbridge/render/c/aligned.h", "vtbridge/render/c/each_isa.h"]
@@ -58,7 +61,7 @@ on the CPU), and none worked here. Install one and run pip again:
   Fedora:          sudo dnf install gcc python3-devel
   macOS:           xcode-select --install
   Windows:         winget install Microsoft.VisualStudio.2022.BuildTools
-                   (with the workload "Desktop development with C++")
+                   (with the workload "Desktop development with C++" and its Clang)
 """
 
 
@@ -90,6 +93,17 @@ class BuildExt(build_ext):  # type: ignore[misc]  # setuptools has no types
             super().run()
         except (CCompilerError, ExecError, PlatformError) as error:
             raise SystemExit(f"{error}\n{COMPILER_HELP}") from error
+
+    def build_extensions(self) -> None:
+        """Let Clang compile on Windows where it is there, as beside Visual Studio.
+
+        The kernels are written in vector types that Microsoft's compiler does not know.
+        """
+        clang = shutil.which("clang-cl") if self.compiler.compiler_type == "msvc" else None
+        if clang is not None:
+            self.compiler.initialize()
+            self.compiler.cc = clang
+        super().build_extensions()
 
 
 class BuildPy(build_py):  # type: ignore[misc]  # setuptools has no types
