@@ -45,7 +45,7 @@ def demo(
 
       vtbridge demo --picture lambda           the networks' author's own character
 
-      vtbridge demo --weights vtbridge-v1      our own networks (trained by `vtbridge train`)
+      vtbridge demo --weights vtbridge-v1      our own small networks, nothing to download
 
       vtbridge demo --headless --seconds 10 --json
     """

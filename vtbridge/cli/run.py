@@ -140,7 +140,7 @@ def run(
 
       vtbridge run -p me.png --quality baked   as `vtbridge character bake me.png` prepared it
 
-      vtbridge run --weights vtbridge-v1       our own networks (trained by `vtbridge train`)
+      vtbridge run --weights vtbridge-v1       our own small networks, nothing to download
 
       vtbridge run -c stream.toml -n stream    other settings, another avatar
 

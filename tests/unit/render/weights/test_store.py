@@ -132,7 +132,7 @@ def test_status_lists_known_and_imported_entries(store: WeightStore) -> None:
 
 
 def test_status_of_an_absent_root_is_all_missing(tmp_path: Path) -> None:
-    rows = WeightStore(tmp_path / "nowhere").status()
+    rows = WeightStore(tmp_path / "nowhere", shipped=tmp_path / "nothing").status()
     assert {row.state for row in rows} == {EntryState.MISSING}
     assert not (tmp_path / "nowhere").exists()
 
