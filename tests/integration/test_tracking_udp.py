@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -95,8 +96,9 @@ def test_sender_without_apply_is_heard_after_quiet(
 def test_sender_with_a_new_port_for_each_message_makes_one_face(open_inlet: Opener) -> None:
     inlet = open_inlet()
     face = face_at(1.0, 0)
-    for datagram in encode_vmc(face, Packing.SINGLE):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+    with ExitStack() as ports:  # a closed socket's port may be given to a later one
+        for datagram in encode_vmc(face, Packing.SINGLE):
+            sender = ports.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             sender.sendto(datagram, inlet.address)
     inlet.wait_for(
         lambda: (

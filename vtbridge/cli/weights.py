@@ -89,8 +89,9 @@ def list_weights(as_json: JsonOption = False, store_folder: StoreOption = None) 
     table.pad_edge = False
     for column in ("name", "state", "MiB", "licence"):
         table.add_column(column, justify="right" if column == "MiB" else "left", no_wrap=True)
-    for column in ("author", "from"):
-        table.add_column(column, overflow="fold")
+    words = [len(word) for row in rows for word in row.author.split()]
+    table.add_column("author", overflow="fold", min_width=max(words, default=0))
+    table.add_column("from", overflow="fold")
     for row in rows:
         size = f"{row.size / 2**20:.1f}" if row.size else ""
         table.add_row(row.name, row.state, size, row.license, row.author, row.source)

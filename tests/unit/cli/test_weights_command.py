@@ -75,9 +75,15 @@ def test_verify_finds_damage_in_what_was_prepared(tmp_path: Path, runtime: str) 
     assert f"vtbridge weights prepare small --for {runtime}" in str(error)
 
 
-@pytest.mark.parametrize("arguments", [[], ["tha3-separable-float"], ["unheard-of"]])
-def test_verify_of_nothing_is_a_failure(tmp_path: Path, arguments: list[str]) -> None:
-    assert "vtbridge weights" in str(failure("verify", *arguments, "--store", str(tmp_path)))
+@pytest.mark.parametrize("name", ["tha3-separable-float", "unheard-of"])
+def test_verify_of_nothing_is_a_failure(tmp_path: Path, name: str) -> None:
+    assert "vtbridge weights" in str(failure("verify", name, "--store", str(tmp_path)))
+
+
+def test_verify_of_an_empty_store_checks_what_comes_along(tmp_path: Path) -> None:
+    result = runner.invoke(app, ["verify", "--json", "--store", str(tmp_path)])
+    assert result.exception is None
+    assert {file["name"] for file in json.loads(result.stdout)["files"]} == {"vtbridge-v1"}
 
 
 def test_pull_refuses_unknown_names(tmp_path: Path) -> None:
