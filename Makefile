@@ -11,7 +11,7 @@ TEST_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test weights lint bench fuzz sanitize lock lock-hashes config dist sbom bundle workflows clean
+.PHONY: help setup demo test weights lint bench soak fuzz sanitize lock lock-hashes config dist sbom bundle workflows clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -47,6 +47,11 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/vtbridge bench --compare reference --live 20 --frames 60 --plot .cache/bench.html \
 	  --history tests/bench/history.jsonl $(BENCH_ARGS)
 	$(BIN)/python -m pytest -q -m bench tests/bench/test_bench_history.py
+
+## make soak    an avatar for an hour while things break (MINUTES=60); build/soak/soak.html
+MINUTES ?= 60
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 ## make fuzz    coverage-guided fuzzing of every parser (SECONDS=300 for each, TARGETS=all)
 SECONDS ?= 300

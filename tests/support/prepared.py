@@ -29,6 +29,11 @@ _PATIENCE_S = 280.0
 @pytest.fixture(scope="session")
 def prepared_michi(weight_store: WeightStore) -> Path:
     """Return the mascot's package; read it, never write to it."""
+    return prepared_package(weight_store)
+
+
+def prepared_package(weight_store: WeightStore) -> Path:
+    """Return the mascot's package, made now if no test or benchmark has made it before."""
     root = _KEPT / _key(weight_store)
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root.with_suffix(".lock")):
