@@ -147,6 +147,14 @@ def test_more_files_or_threads_at_the_end_are_told() -> None:
     assert table["threads of the renderer"].kept is True
 
 
+def test_slow_publishing_is_told_of_lives_that_were_more_than_a_start() -> None:
+    slow = [replace(row, publish_p99_ms=3.0) for row in vitals(90, renderer=4)]
+    rest = [replace(row, at_s=row.at_s + 90) for row in vitals(1500)]
+    what = "publishing, p99 of a renderer's life, ms"
+    assert verdict(smooth(), rows=slow + rest)[what].kept is False
+    assert verdict(smooth(), rows=slow[:10] + rest)[what].kept is True
+
+
 @pytest.mark.parametrize("recovered_s", [None, 2.4])
 def test_kill_that_is_mended_late_or_never_is_told(recovered_s: float | None) -> None:
     faults = (Injected("renderer killed", 1.0, 1.1), Injected("renderer killed", 9.0, recovered_s))
